@@ -1,0 +1,65 @@
+"""ONNX files, run by ONNX Runtime on the CPU."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edge_runtime.backends import BackendName, check_shapes, class_probabilities, missing
+from edge_runtime.errors import BackendUnavailable, InferenceError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import DTypeLike, NDArray
+
+    from edge_runtime.preprocess import Pixels
+    from edge_runtime.spec import ModelSpec
+
+INPUT_TYPES: dict[str, DTypeLike] = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8}
+ERRORS_ONLY = 3  # ONNX Runtime's log severity; it raises what matters
+
+
+class OnnxBackend:
+    """An ONNX artifact, its session built once; batches run whole.
+
+    Attributes:
+        name: "onnx".
+
+    """
+
+    name: BackendName = "onnx"
+
+    def __init__(self, path: Path, spec: ModelSpec, *, threads: int) -> None:
+        try:
+            import onnxruntime
+        except ModuleNotFoundError:
+            raise BackendUnavailable(missing("onnx")) from None
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = ERRORS_ONLY
+        try:
+            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as problem:  # noqa: BLE001 - its exceptions share no public base class
+            raise InferenceError(f"{path}: onnxruntime does not load it: {problem}") from None
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        if len(inputs) != 1 or len(outputs) != 1:
+            raise InferenceError(
+                f"{path}: has {len(inputs)} inputs and {len(outputs)} outputs; a classifier has one each"
+            )
+        if inputs[0].type not in INPUT_TYPES:
+            raise InferenceError(f"{path}: takes {inputs[0].type}, not float or uint8 pixels")
+        check_shapes(path, spec, inputs[0].shape, outputs[0].shape)
+        self._spec = spec
+        self._input_name = inputs[0].name
+        self._input_type = INPUT_TYPES[inputs[0].type]
+
+    def run(self, pixels: Pixels) -> NDArray[np.float32]:
+        """Classify uint8 pixels of shape (N, H, W, 3) as one batch; see `Backend.run`."""
+        try:
+            (output,) = self._session.run(None, {self._input_name: pixels.astype(self._input_type, copy=False)})
+        except Exception as problem:  # noqa: BLE001 - its exceptions share no public base class
+            raise InferenceError(f"onnxruntime failed: {problem}") from None
+        return class_probabilities(output, self._spec)

@@ -1,0 +1,99 @@
+"""TFLite files, run by LiteRT or by tflite-runtime: the same Interpreter class under two names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edge_runtime.backends import check_shapes, class_probabilities, missing
+from edge_runtime.errors import BackendUnavailable, InferenceError
+from edge_runtime.quantize import dequantize, quantize_pixels
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from edge_runtime.backends import BackendName
+    from edge_runtime.preprocess import Pixels
+    from edge_runtime.spec import ModelSpec
+
+
+class TfliteBackend:
+    """A TFLite artifact, its interpreter built once.
+
+    Attributes:
+        name: "litert" or "tflite-runtime".
+
+    """
+
+    def __init__(self, path: Path, spec: ModelSpec, *, runtime: BackendName, threads: int) -> None:
+        interpreter_class = _interpreter_class(runtime)
+        self.name = runtime
+        self._spec = spec
+        try:
+            self._interpreter = interpreter_class(model_path=str(path), num_threads=threads)
+            self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as problem:
+            raise InferenceError(f"{path}: {runtime} does not load it: {_first_line(problem)}") from None
+        self._input = _only(self._interpreter.get_input_details(), path, "input")
+        self._output = _only(self._interpreter.get_output_details(), path, "output")
+        check_shapes(path, spec, self._input["shape"].tolist(), self._output["shape"].tolist())
+
+    def run(self, pixels: Pixels) -> NDArray[np.float32]:
+        """Classify uint8 pixels of shape (N, H, W, 3), one after the other; see `Backend.run`."""
+        outputs = [self._run_one(image[np.newaxis]) for image in pixels]
+        return class_probabilities(np.concatenate(outputs), self._spec)
+
+    def _run_one(self, pixels: Pixels) -> NDArray[np.float32]:
+        try:
+            self._interpreter.set_tensor(self._input["index"], _to_input(pixels, self._input))
+            self._interpreter.invoke()
+            return _from_output(self._interpreter.get_tensor(self._output["index"]), self._output)
+        except (ValueError, RuntimeError) as problem:
+            raise InferenceError(f"{self.name} failed: {_first_line(problem)}") from None
+
+
+def _to_input(pixels: Pixels, detail: dict[str, Any]) -> NDArray[Any]:
+    if np.issubdtype(detail["dtype"], np.floating):
+        return pixels.astype(detail["dtype"])
+    scale, zero_point = detail["quantization"]
+    return quantize_pixels(pixels, scale, zero_point, detail["dtype"])
+
+
+def _from_output(output: NDArray[Any], detail: dict[str, Any]) -> NDArray[np.float32]:
+    if np.issubdtype(detail["dtype"], np.floating):
+        return output.astype(np.float32)
+    scale, zero_point = detail["quantization"]
+    return dequantize(output, scale, zero_point)
+
+
+def _interpreter_class(runtime: BackendName) -> Any:  # noqa: ANN401 - neither library is typed
+    try:
+        if runtime == "litert":
+            from ai_edge_litert.interpreter import Interpreter
+        else:
+            _refuse_numpy_2()
+            from tflite_runtime.interpreter import Interpreter
+    except ModuleNotFoundError:
+        raise BackendUnavailable(missing(runtime)) from None
+    except ImportError as problem:
+        raise BackendUnavailable(f"backend {runtime} is installed but does not import: {problem}") from None
+    return Interpreter
+
+
+def _refuse_numpy_2() -> None:
+    # It would import, and fail only at the first interpreter, with a message about _ARRAY_API.
+    if not np.__version__.startswith("1."):
+        raise BackendUnavailable(f"tflite-runtime cannot use numpy {np.__version__}; pip install 'numpy<2'")
+
+
+def _only(details: list[dict[str, Any]], path: Path, kind: str) -> dict[str, Any]:
+    if len(details) != 1:
+        raise InferenceError(f"{path}: has {len(details)} {kind}s; a classifier has one")
+    return details[0]
+
+
+def _first_line(problem: Exception) -> str:
+    return str(problem).strip().splitlines()[0] if str(problem).strip() else type(problem).__name__
