@@ -1,0 +1,38 @@
+"""The process behind `export.device`: ARTIFACT BACKEND FOLDER; reads spec.json and pixels.npy, writes result.npz."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+
+from edge_runtime.backends import BackendName, open_backend
+from edge_runtime.errors import EdgeError
+from edge_runtime.spec import ModelSpec
+
+
+def main(artifact: str, backend: str, folder: str) -> int:
+    """Classify the images one at a time; 0, or 1 with the reason on stderr."""
+    scratch = Path(folder)
+    spec = ModelSpec.read(scratch / "spec.json")
+    pixels = np.load(scratch / "pixels.npy")
+    try:
+        opened = open_backend(Path(artifact), spec, backend=cast("BackendName", backend), threads=1)
+        opened.run(pixels[:1])  # warm-up
+        outputs, times = [], []
+        for image in pixels:
+            started = time.perf_counter()
+            outputs.append(opened.run(image[np.newaxis]))
+            times.append(time.perf_counter() - started)
+    except EdgeError as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    np.savez(scratch / "result.npz", probabilities=np.concatenate(outputs), latency_ms=np.median(times) * 1e3)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,124 @@
+"""What an export starts from: the trained model and the images that calibrate and prove its copies."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edge_runtime.backends import class_probabilities
+from edge_runtime.spec import ModelSpec
+from export.errors import ExportError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from edge_runtime.preprocess import Pixels
+
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class SourceModel:
+    """A trained classifier with its contract and its images.
+
+    Attributes:
+        model: a Keras model from float32 RGB pixels in 0..255, shape (N, height, width, 3), to probabilities.
+        spec: its contract.
+        calibration: preprocessed training images, uint8 (N, height, width, 3).
+        holdout: preprocessed test images, the same form; none of them is in `calibration`.
+        holdout_labels: their class indices, int64 (N,).
+        samples: encoded test images, for golden vectors.
+
+    """
+
+    model: Any
+    spec: ModelSpec
+    calibration: Pixels
+    holdout: Pixels
+    holdout_labels: NDArray[np.int64]
+    samples: tuple[Path, ...]
+
+    def probabilities(self, pixels: Pixels) -> NDArray[np.float32]:
+        """Classify preprocessed images with the trained model: float32 (N, classes)."""
+        batches = [pixels[start : start + BATCH] for start in range(0, len(pixels), BATCH)]
+        outputs = [np.asarray(self.model(batch.astype(np.float32), training=False)) for batch in batches]
+        return class_probabilities(np.concatenate(outputs), self.spec)
+
+
+def read_run(run: Path) -> SourceModel:
+    """Read the folder that `edge-train train` writes.
+
+    Raises:
+        ExportError, SpecError: a file is missing, damaged or contradicts the spec; the message names it.
+
+    """
+    if not run.is_dir():
+        raise ExportError(f"{run}: no such run folder; edge-train train writes one")
+    spec = ModelSpec.read(run / "spec.json")
+    holdout = _arrays(run / "holdout.npz", spec, ("pixels", "labels"))
+    calibration = _arrays(run / "calibration.npz", spec, ("pixels",))["pixels"]
+    _check_disjoint(calibration, holdout["pixels"], run)
+    samples = tuple(sorted(path for path in (run / "samples").glob("*") if path.is_file()))
+    if not samples:
+        raise ExportError(f"{run / 'samples'}: holds no images; train again")
+    return SourceModel(
+        model=_load_keras(run / "model.keras", spec),
+        spec=spec,
+        calibration=calibration,
+        holdout=holdout["pixels"],
+        holdout_labels=_checked_labels(holdout, spec, run / "holdout.npz"),
+        samples=samples,
+    )
+
+
+def _arrays(path: Path, spec: ModelSpec, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in names}
+    except FileNotFoundError:
+        raise ExportError(f"{path}: no such file; edge-train train writes it") from None
+    except KeyError as problem:
+        raise ExportError(f"{path}: holds no array {problem}; train again") from None
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as problem:
+        raise ExportError(f"{path}: damaged ({problem}); train again") from None
+    pixels = arrays["pixels"]
+    if pixels.dtype != np.uint8 or pixels.shape[1:] != (spec.height, spec.width, 3) or not len(pixels):
+        wanted = f"uint8 images of {spec.height}x{spec.width}x3"
+        raise ExportError(f"{path}: holds {pixels.dtype} {pixels.shape}, not {wanted} as the spec says")
+    return arrays
+
+
+def _checked_labels(holdout: dict[str, NDArray[Any]], spec: ModelSpec, path: Path) -> NDArray[np.int64]:
+    labels = holdout["labels"].astype(np.int64)
+    if labels.shape != (len(holdout["pixels"]),):
+        raise ExportError(f"{path}: {len(labels)} labels for {len(holdout['pixels'])} images; train again")
+    if labels.min() < 0 or labels.max() >= len(spec.labels):
+        raise ExportError(f"{path}: labels from {labels.min()} to {labels.max()} for {len(spec.labels)} classes")
+    return labels
+
+
+def _check_disjoint(calibration: Pixels, holdout: Pixels, run: Path) -> None:
+    seen = {image.tobytes() for image in calibration}
+    shared = sum(image.tobytes() in seen for image in holdout)
+    if shared:
+        raise ExportError(f"{run}: {shared} held-out images are also calibration images; they would prove nothing")
+
+
+def _load_keras(path: Path, spec: ModelSpec) -> Any:  # noqa: ANN401 - Keras is not typed
+    if not path.is_file():
+        raise ExportError(f"{path}: no such file; edge-train train writes it")
+    from export.tensorflow_quietly import keras
+
+    try:
+        model = keras.models.load_model(path, compile=False)
+    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as problem:
+        raise ExportError(f"{path}: not a Keras model that this Keras reads: {problem}") from None
+    wanted = 1 if spec.output == "sigmoid" else len(spec.labels)
+    if tuple(model.input_shape[1:]) != (spec.height, spec.width, 3) or model.output_shape[-1] != wanted:
+        raise ExportError(f"{path}: maps {model.input_shape} to {model.output_shape}, which is not what its spec says")
+    return model
