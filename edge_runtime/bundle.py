@@ -132,6 +132,8 @@ def _parse(folder: Path, data: dict[str, Any], where: str) -> Bundle:
         if not isinstance(data[key], kind):
             raise BundleError(f"{where}: {key!r} must be a JSON {kind.__name__}")
     artifacts = [_artifact(item, where) for item in data["artifacts"]]
+    if len({artifact.name for artifact in artifacts}) != len(artifacts):
+        raise BundleError(f"{where}: names an artifact twice")
     files = [_file(item, where) for item in data["files"]]
     bundle = Bundle(
         folder=folder,
@@ -152,8 +154,10 @@ def _artifact(data: object, where: str) -> Artifact:
     expect_keys(data, ["name", "precision", "format", "file", "parity"], f"{where}: artifact", BundleError)
     if data["format"] not in FORMATS or data["name"] != f"{data['precision']}.{data['format']}":
         raise BundleError(f"{where}: artifact {data['name']!r} is not its precision and one of {', '.join(FORMATS)}")
-    if not isinstance(data["parity"], dict):
-        raise BundleError(f"{where}: artifact {data['name']!r}: 'parity' must be a JSON object")
+    if not isinstance(data["parity"], dict) or not all(
+        value is None or type(value) in {int, float} for value in data["parity"].values()
+    ):
+        raise BundleError(f"{where}: artifact {data['name']!r}: 'parity' must be a JSON object of numbers")
     return Artifact(data["name"], data["precision"], data["format"], _file(data["file"], where), data["parity"])
 
 

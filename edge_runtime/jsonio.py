@@ -27,7 +27,7 @@ def read_json(path: Path, error: type[EdgeError]) -> dict[str, Any]:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise error(f"{path}: no such file") from None
-    except (OSError, ValueError) as problem:
+    except (OSError, ValueError, RecursionError) as problem:
         raise error(f"{path}: not readable as JSON: {problem}") from None
     if not isinstance(data, dict):
         raise error(f"{path}: holds {type(data).__name__}, not a JSON object")

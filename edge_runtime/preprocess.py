@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     ImageSource: TypeAlias = str | os.PathLike[str] | bytes | Image.Image | Pixels
 
 # WebP last: Pillow imports all its plugins only when a format that it has not loaded yet is reached.
-FORMATS = ("JPEG", "MPO", "PNG", "BMP", "GIF", "WEBP")
+# A camera's MPO comes through JPEG; it has no name of its own here.
+FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
 MAX_DECODED_PIXELS = 64_000_000  # 192 MB as RGB: what a device with 512 MB can still hold
 PAD_VALUE = 128  # mid-grey: near zero once a model scales pixels to -1..1
 # Shrink by whole factors with a box filter first, the rest bilinear: half the time of one bilinear pass.

@@ -76,7 +76,8 @@ class ModelSpec:
 
     def to_json(self) -> dict[str, Any]:
         """Give the JSON object that `from_json` reads."""
-        return {"version": SPEC_VERSION, **asdict(self)}
+        lists = {"labels": list(self.labels), "thresholds": list(self.thresholds)}
+        return {"version": SPEC_VERSION, **asdict(self), **lists}
 
     def write(self, path: Path) -> None:
         """Write a spec.json."""

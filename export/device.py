@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from edge_runtime.spec import ModelSpec
 
 
+WORKER = [sys.executable, "-m", "export.device_worker"]
+
+
 @dataclass(frozen=True)
 class DeviceRun:
     """What a runtime made of an artifact.
@@ -57,7 +60,7 @@ def run_on_device(artifact: Path, spec: ModelSpec, pixels: Pixels, backend: Back
         folder = Path(scratch)
         spec.write(folder / "spec.json")
         np.save(folder / "pixels.npy", pixels)
-        command = [sys.executable, "-m", "export.device_worker", str(artifact), backend, str(folder)]
+        command = [*WORKER, str(artifact), backend, str(folder)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise ExportError(f"{artifact.name} in {backend}: {_reason(done)}")

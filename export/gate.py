@@ -69,4 +69,4 @@ def failures(precision: str, parity: Parity, tolerances: Tolerances, labels: Seq
 
 def _ceil(value: float, digits: int) -> float:
     scale: int = 10**digits
-    return math.ceil(value * scale) / scale
+    return math.ceil((value - SLACK) * scale) / scale

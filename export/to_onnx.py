@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +14,15 @@ from export.errors import ExportError
 from export.names import INPUT_NAME, OUTPUT_NAME
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from edge_runtime.preprocess import Pixels
     from edge_runtime.spec import ModelSpec
 
 # Old enough for onnxruntime 1.19, which a device on an older Python may have.
 OPSET = 17
 IR_VERSION = 8
+COUNTER = re.compile(r"__\d+(?=(:\d+)?$)")
 
 
 def to_onnx(model: Any, spec: ModelSpec) -> Any:  # noqa: ANN401 - Keras and onnx protos
@@ -47,9 +52,35 @@ def to_onnx(model: Any, spec: ModelSpec) -> Any:  # noqa: ANN401 - Keras and onn
     except Exception as problem:  # tf2onnx raises bare exceptions
         raise ExportError(f"ONNX float32: tf2onnx failed: {problem}") from problem
     proto.ir_version = IR_VERSION
+    _renumber(proto.graph)
     for value in (*proto.graph.input, *proto.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
     return proto
+
+
+def _renumber(graph: Any) -> None:  # noqa: ANN401 - an onnx proto
+    """Replace the counters in tf2onnx's names, which go on from one conversion to the next, by the order of use."""
+    graph.ClearField("doc_string")
+    kept = {value.name for value in (*graph.input, *graph.output)}
+    renamed: dict[str, str] = {}
+    seen: Counter[str] = Counter()
+    for name in _names_in_order(graph):
+        if name in kept or name in renamed or not name:
+            continue
+        base = COUNTER.sub("", name)
+        seen[base] += 1
+        renamed[name] = base if seen[base] == 1 else f"{base}__{seen[base]}"
+    for node in graph.node:
+        node.name = renamed.get(node.name, node.name)
+        node.input[:] = [renamed.get(name, name) for name in node.input]
+        node.output[:] = [renamed.get(name, name) for name in node.output]
+    for item in (*graph.initializer, *graph.value_info):
+        item.name = renamed.get(item.name, item.name)
+
+
+def _names_in_order(graph: Any) -> Iterator[str]:  # noqa: ANN401 - an onnx proto
+    for node in graph.node:
+        yield from (node.name, *node.input, *node.output)
 
 
 def quantize_onnx(float_file: Path, int8_file: Path, calibration: Pixels) -> None:

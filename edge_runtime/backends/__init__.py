@@ -6,14 +6,13 @@ import os
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
-import numpy as np
-
 from edge_runtime.errors import BackendUnavailable, InferenceError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from edge_runtime.preprocess import Pixels
@@ -124,6 +123,8 @@ def class_probabilities(output: NDArray[np.float32], spec: ModelSpec) -> NDArray
         float32 of shape (N, classes).
 
     """
+    import numpy as np  # here, so that naming and choosing backends needs nothing but the standard library
+
     if spec.output == "sigmoid":
         output = np.concatenate([1 - output, output], axis=1)
     return np.ascontiguousarray(output, np.float32)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edge_runtime.backends import check_shapes, class_probabilities, missing
+from edge_runtime.backends.quiet import without_info_lines
 from edge_runtime.errors import BackendUnavailable, InferenceError
 from edge_runtime.quantize import dequantize, quantize_pixels
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from edge_runtime.backends import BackendName
     from edge_runtime.preprocess import Pixels
     from edge_runtime.spec import ModelSpec
+
+DARKEST_WHITE = 128.0  # an input calibrated on dark images ends below 255; one scaled to 0..1 far below
 
 
 class TfliteBackend:
@@ -33,13 +37,15 @@ class TfliteBackend:
         self.name = runtime
         self._spec = spec
         try:
-            self._interpreter = interpreter_class(model_path=str(path), num_threads=threads)
-            self._interpreter.allocate_tensors()
+            with without_info_lines():
+                self._interpreter = interpreter_class(model_path=str(path), num_threads=threads)
+                self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as problem:
             raise InferenceError(f"{path}: {runtime} does not load it: {_first_line(problem)}") from None
         self._input = _only(self._interpreter.get_input_details(), path, "input")
         self._output = _only(self._interpreter.get_output_details(), path, "output")
         check_shapes(path, spec, self._input["shape"].tolist(), self._output["shape"].tolist())
+        _check_input_range(path, self._input)
 
     def run(self, pixels: Pixels) -> NDArray[np.float32]:
         """Classify uint8 pixels of shape (N, H, W, 3), one after the other; see `Backend.run`."""
@@ -75,6 +81,7 @@ def _interpreter_class(runtime: BackendName) -> Any:  # noqa: ANN401 - neither l
             from ai_edge_litert.interpreter import Interpreter
         else:
             _refuse_numpy_2()
+            _refuse_tensorflow()
             from tflite_runtime.interpreter import Interpreter
     except ModuleNotFoundError:
         raise BackendUnavailable(missing(runtime)) from None
@@ -87,6 +94,22 @@ def _refuse_numpy_2() -> None:
     # It would import, and fail only at the first interpreter, with a message about _ARRAY_API.
     if not np.__version__.startswith("1."):
         raise BackendUnavailable(f"tflite-runtime cannot use numpy {np.__version__}; pip install 'numpy<2'")
+
+
+def _refuse_tensorflow() -> None:
+    # Their C++ symbols clash: loaded second, tflite-runtime fails or crashes on models that are sound.
+    if sys.modules.get("tensorflow") and "tflite_runtime" not in sys.modules:
+        raise BackendUnavailable("tflite-runtime cannot join TensorFlow in one process; run it in a process of its own")
+
+
+def _check_input_range(path: Path, detail: dict[str, Any]) -> None:
+    """Raise InferenceError where a quantized input stands for numbers such as -1..1, in which pixels would drown."""
+    if np.issubdtype(detail["dtype"], np.floating):
+        return
+    limits = np.iinfo(detail["dtype"])
+    low, high = dequantize(np.array([limits.min, limits.max]), *detail["quantization"]).tolist()
+    if high < DARKEST_WHITE:
+        raise InferenceError(f"{path}: its input stands for {low:.4g}..{high:.4g}, but a bundle's takes pixels 0..255")
 
 
 def _only(details: list[dict[str, Any]], path: Path, kind: str) -> dict[str, Any]:

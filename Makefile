@@ -1,0 +1,48 @@
+# Everything sets itself up in .venv; a fresh machine needs CPython 3.10 to 3.13 and make, nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format clean
+
+help: ## show these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make the virtual environment, or bring it up to date
+
+# Once, and again when pyproject.toml changes. Dependency groups need pip 25.1 or newer.
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || \
+		{ echo "edgewise needs CPython 3.10 to 3.13; say which: make PYTHON=python3.11" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[workstation]' --group dev
+	@touch $@
+
+demo: $(READY) ## train on drawn shapes, export, verify, classify: a few minutes
+	$(BIN)/edge-train shapes demo/photos --overwrite
+	$(BIN)/edge-train train demo/photos --model cnn --out demo/run --overwrite
+	$(BIN)/edge-export export demo/run --out demo/bundle --overwrite
+	$(BIN)/edge-export verify demo/bundle
+	$(BIN)/edge-train shapes demo/new --count 5 --seed 2 --overwrite
+	$(BIN)/edge-run classify demo/bundle demo/new
+	$(BIN)/edge-run inspect demo/bundle --time
+
+test: lint ## lint, types, import rules and every test
+	$(BIN)/python -m pytest
+
+lint: $(READY) ## ruff, mypy and import-linter
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY) ## let ruff format the code and mend what it safely can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## remove the virtual environment, caches and the demo's output
+	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

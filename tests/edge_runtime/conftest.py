@@ -1,0 +1,95 @@
+"""What the runtime's tests share."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+
+import pytest
+from PIL import Image
+
+from edge_runtime.cli import main
+
+
+@pytest.fixture
+def make_spec(spec):
+    """Give a spec of a colour classifier with some values changed."""
+
+    def make(**changes):
+        return replace(spec, **{"thresholds": (), **changes})
+
+    return make
+
+
+@pytest.fixture
+def bundle_of(tmp_path, write_bundle):
+    """Give a function that writes a bundle of the model files that the test wants."""
+
+    def write(spec, models):
+        return write_bundle(tmp_path / "bundle", spec, models, default=next(iter(models)))
+
+    return write
+
+
+@pytest.fixture
+def edit_manifest():
+    """Give a function that loads a bundle's manifest, lets the test change it, and writes it back."""
+
+    def edit(bundle, change):
+        path = bundle / "manifest.json"
+        manifest = json.loads(path.read_text())
+        change(manifest)
+        path.write_text(json.dumps(manifest))
+
+    return edit
+
+
+@pytest.fixture(scope="session")
+def huge_image(tmp_path_factory):
+    """400 million pixels in a small file."""
+    path = tmp_path_factory.mktemp("huge") / "huge.png"
+    Image.new("1", (20_000, 20_000)).save(path, compress_level=1)
+    return path
+
+
+@pytest.fixture
+def bad_images(tmp_path, huge_image):
+    """Files that a camera roll may hold and no decoder can use, by what is wrong."""
+    folder = tmp_path / "bad"
+    folder.mkdir()
+    whole = tmp_path / "whole.jpg"
+    Image.effect_noise((200, 150), 60).convert("RGB").save(whole)
+    (folder / "truncated.jpg").write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    whole.unlink()
+    (folder / "text.jpg").write_text("these are no pixels\n")
+    (folder / "empty.jpg").write_bytes(b"")
+    os.link(huge_image, folder / "huge.png")
+    return {path.stem: path for path in folder.iterdir()}
+
+
+@pytest.fixture
+def edge_run(capfd):
+    """Give a function that runs the command in this process: exit code, lines of stdout, lines of stderr."""
+
+    def run(*argv):
+        code = main([str(argument) for argument in argv])
+        out, err = capfd.readouterr()
+        return code, out.splitlines(), err.splitlines()
+
+    return run
+
+
+@pytest.fixture
+def refused(edge_run):
+    """Give a function that runs the command and demands an expected failure told in one line, which it returns."""
+
+    def run(*argv):
+        code, out, err = edge_run(*argv)
+        assert code == 1
+        assert out == []
+        assert len(err) == 1, err
+        assert err[0].startswith("edge-run: ")
+        return err[0]
+
+    return run
