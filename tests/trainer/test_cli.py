@@ -1,0 +1,137 @@
+"""`edge-train`: exit codes, one clear line for each bad input, defaults."""
+
+import json
+import subprocess
+import sys
+from importlib import util
+
+import pytest
+
+from trainer import tensorflow_setup
+from trainer.cli import build_parser, main, options_of
+from trainer.errors import TrainingError
+
+
+def one_line(capsys):
+    out, err = capsys.readouterr()
+    assert out == ""
+    return err.strip().splitlines()[-1]
+
+
+def fails(capsys, *arguments):
+    assert main([str(argument) for argument in arguments]) == 1
+    line = one_line(capsys)
+    assert line.startswith("edge-train: ")
+    return line
+
+
+def test_help_and_bad_folders_come_without_tensorflow(tmp_path):
+    script = (
+        "import sys\n"
+        "from trainer.cli import main\n"
+        "assert main(['train', '--help']) == 0\n"
+        f"assert main(['train', {str(tmp_path / 'none')!r}, '--out', {str(tmp_path / 'run')!r}]) == 1\n"
+        "heavy = {'tensorflow', 'keras', 'matplotlib', 'sklearn'} & sys.modules.keys()\n"
+        "assert not heavy, heavy\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "no such folder" in done.stderr
+
+
+def test_no_such_folder(capsys, tmp_path):
+    assert "no such folder" in fails(capsys, "train", tmp_path / "none", "--out", tmp_path / "run")
+
+
+def test_one_class(capsys, tmp_path, draw_set):
+    draw_set(tmp_path / "data", labels=("cat",))
+    assert "two classes or more" in fails(capsys, "train", tmp_path / "data", "--out", tmp_path / "run")
+
+
+def test_an_empty_class(capsys, tmp_path, data):
+    (data / "owl").mkdir()
+    assert "owl: an empty class folder" in fails(capsys, "train", data, "--out", tmp_path / "run")
+
+
+def test_a_class_of_two_images(capsys, tmp_path, draw_set):
+    draw_set(tmp_path / "data", count=2)
+    assert "has 2 usable photographs" in fails(capsys, "train", tmp_path / "data", "--out", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_files_left_out_are_told_up_to_ten(capsys, tmp_path, data):
+    for number in range(13):
+        (data / "cat" / f"bad{number:02}.jpg").write_text("text")
+    fails(capsys, "train", data, "--out", tmp_path / "run", "--model", "cnn", "--image-size", 20)
+    (data / "cat" / "bad00.jpg").unlink()
+    main(["train", str(data), "--out", str(tmp_path / "run"), "--model", "cnn", "--image-size", "20"])
+    err = capsys.readouterr().err
+    assert "12 files left out:" in err
+    assert err.count("not a JPEG") == 10
+    assert "and 2 more; the RUN's split.csv lists all" in err
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        ("--epochs", "0"),
+        ("--epochs", "many"),
+        ("--batch-size", "-1"),
+        ("--image-size", "0"),
+        ("--learning-rate", "nan"),
+        ("--learning-rate", "-0.1"),
+        ("--test-fraction", "1"),
+        ("--validation-fraction", "0"),
+        ("--dropout", "1"),
+        ("--seed", "-1"),
+        ("--seed", "9999999999"),
+        ("--model", "vgg"),
+    ],
+)
+def test_bad_numbers_are_usage_errors(capsys, tmp_path, bad):
+    assert main(["train", str(tmp_path), "--out", str(tmp_path / "run"), *bad]) == 2
+    assert bad[0] in capsys.readouterr().err
+
+
+def test_an_image_size_that_the_spec_refuses(capsys, tmp_path, data):
+    assert "'height' must be" in fails(capsys, "train", data, "--out", tmp_path / "run", "--image-size", 5000)
+
+
+def test_defaults_are_the_models_own():
+    parse = build_parser().parse_args
+    cnn = options_of(parse(["train", "d", "--out", "r", "--model", "cnn"]))
+    transfer = options_of(parse(["train", "d", "--out", "r"]))
+    chosen = options_of(parse(["train", "d", "--out", "r", "--epochs", "3", "--image-size", "100", "--no-augment"]))
+    assert (cnn.model, cnn.image_size, cnn.augment) == ("cnn", 96, True)
+    assert (transfer.model, transfer.image_size, transfer.weights) == ("mobilenet_v2", 160, "imagenet")
+    assert (chosen.epochs, chosen.image_size, chosen.augment) == (3, 100, False)
+
+
+def test_a_missing_tensorflow_names_the_extra(monkeypatch):
+    monkeypatch.setattr(
+        tensorflow_setup, "find_spec", lambda name: None if name == "tensorflow" else util.find_spec(name)
+    )
+    with pytest.raises(TrainingError, match=r"tensorflow is not installed; pip install 'edgewise\[train\]'"):
+        tensorflow_setup.require_tensorflow()
+
+
+def test_shapes_then_train_then_evaluate(capsys, tmp_path):
+    assert main(["shapes", str(tmp_path / "shapes"), "--count", "6", "--size", "48"]) == 0
+    assert "6 images each of circle, cross" in capsys.readouterr().out
+    small = ["--model", "cnn", "--image-size", "43", "--epochs", "1"]
+    assert main(["train", str(tmp_path / "shapes"), "--out", str(tmp_path / "run"), *small, "--json"]) == 0
+    trained = json.loads(capsys.readouterr().out)
+    assert main(["evaluate", str(tmp_path / "run"), "--json"]) == 0
+    evaluated = json.loads(capsys.readouterr().out)
+    assert evaluated["confusion"] == trained["confusion"]
+    assert main(["evaluate", str(tmp_path / "run")]) == 0
+    assert "accuracy " in capsys.readouterr().out
+
+
+def test_evaluating_no_run(capsys, tmp_path):
+    assert "no such RUN folder" in fails(capsys, "evaluate", tmp_path / "none")
+
+
+def test_shapes_are_not_overwritten_unasked(capsys, tmp_path):
+    (tmp_path / "circle").mkdir()
+    assert "--overwrite" in fails(capsys, "shapes", tmp_path, "--count", 1)

@@ -1,0 +1,1 @@
+"""Train an image classifier from folders of photographs: `edge-train`."""

@@ -1,0 +1,58 @@
+"""Numbers on the command line, checked as they are parsed: a bad one is a usage error."""
+
+from __future__ import annotations
+
+import math
+from argparse import ArgumentTypeError
+
+LARGEST = 2**31 - 1
+
+
+def whole(text: str) -> int:
+    """Parse a whole number from 0 to 2**31 - 1. Raises ArgumentTypeError."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
+    if not 0 <= number <= LARGEST:
+        raise ArgumentTypeError(f"{text!r} is no whole number from 0 to {LARGEST}")
+    return number
+
+
+def positive_int(text: str) -> int:
+    """Parse a whole number of at least 1. Raises ArgumentTypeError."""
+    number = whole(text)
+    if number == 0:
+        raise ArgumentTypeError("must be at least 1")
+    return number
+
+
+def positive_float(text: str) -> float:
+    """Parse a finite number above 0. Raises ArgumentTypeError."""
+    number = _number(text)
+    if not 0 < number < math.inf:
+        raise ArgumentTypeError(f"{text!r} is no number above 0")
+    return number
+
+
+def fraction(text: str) -> float:
+    """Parse a number above 0 and below 1. Raises ArgumentTypeError."""
+    number = _number(text)
+    if not 0 < number < 1:
+        raise ArgumentTypeError(f"{text!r} does not lie between 0 and 1")
+    return number
+
+
+def below_one(text: str) -> float:
+    """Parse a number of at least 0 and below 1. Raises ArgumentTypeError."""
+    number = _number(text)
+    if not 0 <= number < 1:
+        raise ArgumentTypeError(f"{text!r} is no number from 0 to below 1")
+    return number
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

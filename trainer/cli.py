@@ -1,0 +1,130 @@
+"""`edge-train`: train, evaluate, and draw a set of shapes to try it on."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+from edge_runtime.command import SUCCESS, run_command
+from edge_runtime.spec import ResizeMode
+from trainer.arguments import below_one, fraction, positive_float, positive_int, whole
+from trainer.options import RECIPES, Options
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from trainer.evaluate import Evaluation
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `edge-train`; 0 success, 1 an expected failure, 2 usage, 130 interrupted."""
+    return run_command(build_parser(), argv)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Build the parser; each subcommand sets `run`, a function of the parsed arguments."""
+    parser = argparse.ArgumentParser(prog="edge-train", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_train(commands.add_parser("train", help="train a classifier on a folder of photographs"))
+    _add_evaluate(commands.add_parser("evaluate", help="measure a RUN on its test photographs"))
+    _add_shapes(commands.add_parser("shapes", help="draw a small set of shapes to train on"))
+    return parser
+
+
+def _add_train(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Train a classifier on a folder of photographs and write a RUN folder."
+    parser.add_argument("data", type=Path, metavar="DATA", help="a folder per class, or train/ and test/ of these")
+    parser.add_argument("--model", choices=RECIPES, default="mobilenet_v2", help="default: %(default)s")
+    parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="the folder to write")
+    parser.add_argument("--overwrite", action="store_true", help="replace an older RUN")
+    parser.add_argument("--h5", action="store_true", help="also write model.h5")
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON line")
+    _add_data_options(parser.add_argument_group("data"))
+    _add_learning_options(parser.add_argument_group("learning"))
+    _add_backbone_options(parser.add_argument_group("mobilenet_*"))
+    parser.add_argument_group("cnn").add_argument("--pooling", choices=("max", "none"), default="max")
+    parser.set_defaults(run=_train)
+
+
+def _add_data_options(group: argparse._ArgumentGroup) -> None:
+    sizes = ", ".join(f"{name} {recipe.image_size}" for name, recipe in RECIPES.items())
+    group.add_argument("--image-size", type=positive_int, metavar="PIXELS", help=f"default: {sizes}")
+    group.add_argument("--resize", choices=get_args(ResizeMode), default="stretch", help="default: %(default)s")
+    group.add_argument("--validation-fraction", type=fraction, default=0.1, metavar="F", help="default: %(default)s")
+    group.add_argument("--test-fraction", type=fraction, default=0.2, metavar="F", help="default: %(default)s")
+    group.add_argument(
+        "--no-augment",
+        dest="augment",
+        action="store_false",
+        help="train on the photographs as they are: with cnn on a small, aligned set this learns far faster",
+    )
+
+
+def _add_learning_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--epochs", type=positive_int, help="at most so many")
+    group.add_argument("--patience", type=positive_int, help="epochs without progress before training stops")
+    group.add_argument("--batch-size", type=positive_int, default=32, help="default: %(default)s")
+    group.add_argument("--learning-rate", type=positive_float, help="default: 0.001")
+    group.add_argument("--seed", type=whole, default=0, help="default: %(default)s")
+
+
+def _add_backbone_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--weights", default="imagenet", help="imagenet (downloads), none, or a FILE.weights.h5")
+    group.add_argument("--alpha", type=positive_float, default=1.0, help="width of the backbone, default: %(default)s")
+    group.add_argument("--dropout", type=below_one, default=0.2, help="before the last layer, default: %(default)s")
+    group.add_argument("--fine-tune-layers", type=whole, default=0, metavar="N", help="default: %(default)s, none")
+    group.add_argument("--fine-tune-epochs", type=positive_int, default=10, help="default: %(default)s")
+    group.add_argument("--fine-tune-rate", type=positive_float, default=1e-5, help="default: %(default)s")
+
+
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Measure a RUN's model on the test photographs that it keeps."
+    parser.add_argument("folder", type=Path, metavar="RUN")
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON line")
+    parser.set_defaults(run=_evaluate)
+
+
+def _add_shapes(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Draw shapes of varied colour, size, angle and background, a folder per shape."
+    parser.add_argument("out", type=Path, metavar="OUT", help="the folder to write")
+    parser.add_argument("--count", type=positive_int, default=500, help="images of each shape, default: %(default)s")
+    parser.add_argument("--size", type=positive_int, default=64, help="sides in pixels, default: %(default)s")
+    parser.add_argument("--seed", type=whole, default=0, help="default: %(default)s")
+    parser.add_argument("--overwrite", action="store_true", help="replace an older set of shapes")
+    parser.set_defaults(run=_shapes)
+
+
+def _train(args: argparse.Namespace) -> int:
+    from trainer.train import train
+
+    evaluation = train(args.data, args.out, options_of(args), legacy_h5=args.h5, overwrite=args.overwrite)
+    _print(evaluation, as_json=args.json)
+    return SUCCESS
+
+
+def _evaluate(args: argparse.Namespace) -> int:
+    from trainer.reevaluate import evaluate_run
+
+    _print(evaluate_run(args.folder), as_json=args.json)
+    return SUCCESS
+
+
+def _shapes(args: argparse.Namespace) -> int:
+    from trainer.shapes import OUTLINES, write_shapes
+
+    write_shapes(args.out, count=args.count, size=args.size, seed=args.seed, overwrite=args.overwrite)
+    print(f"{args.out}: {args.count} images each of {', '.join(OUTLINES)}")
+    return SUCCESS
+
+
+def options_of(args: argparse.Namespace) -> Options:
+    """Give the training options; what was not passed is the model's default."""
+    values = {name: getattr(args, name) for name in Options.__dataclass_fields__}
+    recipe = RECIPES[args.model]._asdict()
+    return Options(**{name: recipe[name] if value is None else value for name, value in values.items()})
+
+
+def _print(evaluation: Evaluation, *, as_json: bool) -> None:
+    print(json.dumps(evaluation.to_json()) if as_json else evaluation.to_table())

@@ -1,0 +1,149 @@
+"""Which files of a data folder are meant to be photographs of which class; nothing is opened here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from trainer.errors import DataError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Part = Literal["all", "train", "test"]
+
+# The names under which a set comes already divided; the second is Kaggle's.
+DIVIDED = (("train", "test"), ("training_set", "test_set"))
+EXPECTED = "expected a folder per class, or train/ and test/ with a folder per class"
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file in a class folder, not yet opened.
+
+    Attributes:
+        path: where it lies.
+        name: its path relative to the data folder, with forward slashes.
+        label: its class.
+        part: "all" in an undivided set, else the part that it came in.
+
+    """
+
+    path: Path
+    name: str
+    label: str
+    part: Part
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A file that is left out.
+
+    Attributes:
+        path: relative to the data folder, with forward slashes.
+        reason: what is wrong with it, in one line.
+
+    """
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A data folder's classes and files.
+
+    Attributes:
+        folder: the data folder.
+        labels: class names, sorted; the order of the model's outputs.
+        files: every file of a class, sorted by name.
+        problems: entries that belong to no class.
+
+    """
+
+    folder: Path
+    labels: tuple[str, ...]
+    files: tuple[Found, ...]
+    problems: tuple[Problem, ...]
+
+
+def scan(folder: Path) -> Layout:
+    """List the classes and files of a data folder.
+
+    Args:
+        folder: holds a folder per class; or train/ and test/ (or Kaggle's training_set/ and test_set/, also nested
+            in themselves) with a folder per class. Hidden files and folders are ignored.
+
+    Raises:
+        DataError: there is no such folder, fewer than two classes, or a class without any file.
+
+    """
+    _check_folder(folder)
+    parts = _divided(folder) or {"all": folder}
+    _check_same_classes(parts)
+    found: list[Found] = []
+    problems: list[Problem] = []
+    for part, root in parts.items():
+        for entry in _visible(root):
+            if entry.is_dir():
+                found += _class_files(folder, entry, part, problems)
+            else:
+                problems.append(Problem(_name(folder, entry), "lies beside the class folders, in none of them"))
+    return Layout(folder, tuple(sorted({file.label for file in found})), tuple(found), tuple(problems))
+
+
+def _check_folder(folder: Path) -> None:
+    if not folder.exists():
+        raise DataError(f"{folder}: no such folder; {EXPECTED}")
+    if not folder.is_dir():
+        raise DataError(f"{folder}: a file, not a folder; {EXPECTED}")
+
+
+def _divided(folder: Path) -> dict[Part, Path] | None:
+    """Give the train and test folders of a set that comes divided; None for a folder per class."""
+    for train, test in DIVIDED:
+        roots = [folder / name / name if (folder / name / name).is_dir() else folder / name for name in (train, test)]
+        if all(root.is_dir() and _folders(root) for root in roots):
+            strangers = [entry.name for entry in _folders(folder) if entry.name not in {train, test}]
+            if strangers:
+                raise DataError(f"{folder / strangers[0]}: a folder beside {train}/ and {test}/; move it elsewhere")
+            return {"train": roots[0], "test": roots[1]}
+    return None
+
+
+def _check_same_classes(parts: dict[Part, Path]) -> None:
+    classes = {part: {entry.name for entry in _folders(root)} for part, root in parts.items()}
+    for part, root in parts.items():
+        if len(classes[part]) < 2:
+            names = ", ".join(classes[part]) or "no class folder"
+            raise DataError(f"{root}: holds {names}; a classifier needs two classes or more, a folder each")
+        missing = set().union(*classes.values()) - classes[part]
+        if missing:
+            raise DataError(f"{root}: has no folder for class {min(missing)!r}, which the other part has; add it")
+
+
+def _class_files(folder: Path, class_folder: Path, part: Part, problems: list[Problem]) -> list[Found]:
+    entries = _visible(class_folder)
+    if not entries:
+        raise DataError(f"{class_folder}: an empty class folder; add photographs or remove it")
+    problems += [
+        Problem(_name(folder, entry), "a folder inside a class folder; move its photographs up")
+        for entry in entries
+        if entry.is_dir()
+    ]
+    return [Found(entry, _name(folder, entry), class_folder.name, part) for entry in entries if not entry.is_dir()]
+
+
+def _visible(folder: Path) -> list[Path]:
+    try:
+        return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    except OSError as problem:
+        raise DataError(f"{folder}: cannot be read: {problem.strerror}") from None
+
+
+def _folders(folder: Path) -> list[Path]:
+    return [entry for entry in _visible(folder) if entry.is_dir()]
+
+
+def _name(folder: Path, entry: Path) -> str:
+    return entry.relative_to(folder).as_posix()

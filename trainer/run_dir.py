@@ -1,0 +1,189 @@
+"""RUN, the folder that training hands to the export and to `edge-train evaluate`."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import platform
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edge_runtime.jsonio import write_json
+from edge_runtime.spec import ModelSpec
+from trainer.errors import TrainingError
+from trainer.fit import Epoch
+from trainer.plots import write_plots
+from trainer.samples import balanced, write_samples
+from trainer.split import SPLITS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from edge_runtime.preprocess import Pixels
+    from trainer.dataset import Dataset, Photo
+    from trainer.evaluate import Evaluation
+    from trainer.fit import Phase
+    from trainer.learn import Learned
+    from trainer.models import Model
+    from trainer.options import Options
+    from trainer.split import Split
+
+CALIBRATION_IMAGES = 200
+HOLDOUT_IMAGES = 2000  # of a larger test split so many are kept, balanced over the classes
+TOOLS = ("edgewise", "tensorflow", "keras", "numpy", "pillow", "scikit-learn")
+
+
+@dataclass(frozen=True)
+class Holdout:
+    """The test photographs of a RUN.
+
+    Attributes:
+        pixels: uint8 of shape (N, H, W, 3), 0..255, preprocessed.
+        targets: class indices, int64 of shape (N,).
+
+    """
+
+    pixels: Pixels
+    targets: NDArray[np.int64]
+
+
+def write_run(
+    folder: Path,
+    dataset: Dataset,
+    options: Options,
+    learned: Learned,
+    evaluation: Evaluation,
+    *,
+    wall_s: float,
+    legacy_h5: bool = False,
+) -> None:
+    """Fill an existing, empty folder with everything that a RUN holds.
+
+    Args:
+        folder: where to.
+        dataset: what was trained on.
+        options: how.
+        learned: the model and its phases.
+        evaluation: the model's result on all test photographs.
+        wall_s: seconds since the command began.
+        legacy_h5: also write model.h5.
+
+    """
+    learned.model.save(folder / "model.keras")
+    if legacy_h5:
+        _save_h5(learned.model, folder / "model.h5")
+    dataset.spec.write(folder / "spec.json")
+    write_arrays(folder / "calibration.npz", dataset, balanced(dataset.of("train"), CALIBRATION_IMAGES))
+    write_arrays(folder / "holdout.npz", dataset, balanced(dataset.of("test"), HOLDOUT_IMAGES))
+    (folder / "samples").mkdir()
+    write_samples(folder / "samples", dataset.of("test"), dataset.spec)
+    (folder / "plots").mkdir()
+    write_plots(folder / "plots", learned.phases, evaluation)
+    write_history(folder / "history.csv", learned.phases)
+    write_split(folder / "split.csv", dataset)
+    write_json(folder / "metrics.json", metrics(dataset, options, learned.phases, evaluation, wall_s))
+
+
+def write_arrays(path: Path, dataset: Dataset, photos: Sequence[Photo]) -> None:
+    """Write photographs as .npz: `pixels`, uint8 of shape (N, H, W, 3), and `labels`, their int64 class indices."""
+    rows = [photo.row for photo in photos]
+    np.savez_compressed(path, pixels=dataset.pixels[rows], labels=dataset.targets(photos))
+
+
+def write_history(path: Path, phases: Iterable[Phase]) -> None:
+    """Write a CSV with a row an epoch."""
+    _write_csv(path, Epoch._fields, [row for phase in phases for row in phase.epochs])
+
+
+def write_split(path: Path, dataset: Dataset) -> None:
+    """Write a CSV with a row a file: path, label, split, sha256; a file left out has only path and problem."""
+    used: list[tuple[str, ...]] = [
+        (photo.file.name, photo.file.label, photo.split, photo.sha256, "") for photo in dataset.photos
+    ]
+    left_out: list[tuple[str, ...]] = [(problem.path, "", "", "", problem.reason) for problem in dataset.problems]
+    _write_csv(path, ("path", "label", "split", "sha256", "problem"), used + left_out)
+
+
+def metrics(
+    dataset: Dataset, options: Options, phases: Sequence[Phase], evaluation: Evaluation, wall_s: float
+) -> dict[str, Any]:
+    """Give everything that decided the result, and the result, as a JSON object."""
+    return {
+        "arguments": asdict(options),
+        "seed": options.seed,
+        "versions": versions(),
+        "wall_s": round(wall_s, 2),
+        "interrupted": any(phase.interrupted for phase in phases),
+        "data": {
+            "fingerprint": dataset.fingerprint(),
+            "photographs": len(dataset.photos),
+            "left_out": len(dataset.problems),
+            "splits": {split: _counts(dataset, split) for split in SPLITS},
+        },
+        "phases": [{"epochs": len(phase.epochs), "best": phase.epochs[phase.best]._asdict()} for phase in phases],
+        "test": evaluation.to_json(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Give the versions of Python and of the libraries that decide the result."""
+    return {"python": platform.python_version(), **{tool: _version(tool) for tool in TOOLS}}
+
+
+def read_spec(folder: Path) -> ModelSpec:
+    """Read a RUN's spec. Raises TrainingError where the folder is no RUN, SpecError where the spec is bad."""
+    if not folder.is_dir():
+        raise TrainingError(f"{folder}: no such RUN folder; edge-train train writes one")
+    for name in ("model.keras", "spec.json", "holdout.npz"):
+        if not (folder / name).is_file():
+            raise TrainingError(f"{folder}: holds no {name}, so it is no RUN; edge-train train writes one")
+    return ModelSpec.read(folder / "spec.json")
+
+
+def read_holdout(folder: Path, spec: ModelSpec) -> Holdout:
+    """Read a RUN's test photographs. Raises TrainingError where they do not fit its spec."""
+    path = folder / "holdout.npz"
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            pixels, targets = arrays["pixels"], arrays["labels"]
+    except (OSError, ValueError, KeyError, EOFError) as problem:
+        raise TrainingError(f"{path}: not readable ({problem}); train again") from None
+    fits = pixels.dtype == np.uint8 and pixels.shape == (len(targets), spec.height, spec.width, 3)
+    if not fits or not len(targets) or not (0 <= targets.min() <= targets.max() < len(spec.labels)):
+        raise TrainingError(f"{path}: does not fit spec.json beside it; train again")
+    return Holdout(pixels, targets.astype(np.int64))
+
+
+def _save_h5(model: Model, path: Path) -> None:
+    log = logging.getLogger("absl")
+    level = log.level
+    log.setLevel(logging.ERROR)  # Keras warns that the format is old: that is why it was asked for
+    try:
+        model.save(path)
+    finally:
+        log.setLevel(level)
+
+
+def _version(tool: str) -> str:
+    try:
+        return version(tool)
+    except PackageNotFoundError:  # run from a source tree that is not installed
+        return "unknown"
+
+
+def _counts(dataset: Dataset, split: Split) -> dict[str, int]:
+    labels = [photo.file.label for photo in dataset.of(split)]
+    return {label: labels.count(label) for label in dataset.spec.labels}
+
+
+def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)

@@ -1,0 +1,75 @@
+"""Which photograph is trained on, which is held out: decided by its content, so new photographs move no old one."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+
+
+class Fractions(NamedTuple):
+    """The shares of all photographs that are held out; the rest is trained on.
+
+    Attributes:
+        validation: in (0, 1): chooses the best epoch.
+        test: in (0, 1): measures the result; ignored where the data comes with its own test part.
+
+    """
+
+    validation: float
+    test: float
+
+
+def share(seed: int, digest: str) -> float:
+    """Give the photograph's place in [0, 1), from the seed and the SHA-256 of its bytes alone."""
+    mixed = hashlib.sha256(f"{seed}:{digest}".encode()).digest()
+    return int.from_bytes(mixed[:8], "big") / 2**64
+
+
+def split_class(digests: Sequence[str], fractions: Fractions, seed: int) -> dict[str, Split]:
+    """Divide one class.
+
+    Each photograph's split follows from its own content and the seed. Only where a split would come out empty is
+    it given the photograph nearest to it; such a loan alone may return when photographs are added.
+
+    Args:
+        digests: the class's photographs by SHA-256, distinct; at least one for each split.
+        fractions: the shares held out; a share of 0 is no split and stays empty.
+        seed: chooses among the possible divisions.
+
+    """
+    ranges = _ranges(fractions)
+    places = {digest: share(seed, digest) for digest in sorted(digests)}
+    chosen = {digest: next(s for s, (low, high) in ranges.items() if low <= at < high) for digest, at in places.items()}
+    for split in ranges:
+        if split not in chosen.values():
+            chosen[_nearest(split, chosen, places, ranges)] = split
+    return chosen
+
+
+def _ranges(fractions: Fractions) -> dict[Split, tuple[float, float]]:
+    held_out = fractions.test + fractions.validation
+    ranges: dict[Split, tuple[float, float]] = {
+        "test": (0.0, fractions.test),
+        "validation": (fractions.test, held_out),
+        "train": (held_out, 1.0),
+    }
+    return {split: (low, high) for split, (low, high) in ranges.items() if low < high}
+
+
+def _nearest(
+    split: Split,
+    chosen: Mapping[str, Split],
+    places: Mapping[str, float],
+    ranges: Mapping[Split, tuple[float, float]],
+) -> str:
+    """Give the photograph nearest to an empty split's range, from a split that can spare one."""
+    low, high = ranges[split]
+    counts = list(chosen.values())
+    spare = [digest for digest in chosen if counts.count(chosen[digest]) > 1]
+    return min(spare, key=lambda digest: max(low - places[digest], places[digest] - high))

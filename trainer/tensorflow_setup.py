@@ -1,0 +1,51 @@
+"""TensorFlow is asked for once, after the user's input has been checked, and kept from chattering on stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from contextlib import contextmanager
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from trainer.errors import TrainingError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+NEEDED = ("tensorflow", "keras", "sklearn", "matplotlib")
+
+
+def require_tensorflow() -> None:
+    """Import TensorFlow quietly. Raises TrainingError, with the install line, where the trainer's extra is missing."""
+    for module in NEEDED:
+        if find_spec(module) is None:
+            raise TrainingError(f"{module} is not installed; pip install 'edgewise[train]'")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    if "tensorflow" not in sys.modules:
+        with _native_stderr_held_back():
+            import_module("tensorflow")
+
+
+@contextmanager
+def _native_stderr_held_back() -> Iterator[None]:
+    """Drop what is written to file descriptor 2, unless the block fails: then it may say why.
+
+    Before its log is set up, TensorFlow prints notes on processors and missing GPUs whatever its log level.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(kept, held.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
