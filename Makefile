@@ -23,7 +23,7 @@ $(READY): pyproject.toml
 
 demo: $(READY) ## train on drawn shapes, export, verify, classify: a few minutes
 	$(BIN)/edge-train shapes demo/photos --overwrite
-	$(BIN)/edge-train train demo/photos --model cnn --out demo/run --overwrite
+	$(BIN)/edge-train train demo/photos --model cnn --image-size 64 --no-augment --epochs 12 --out demo/run --overwrite
 	$(BIN)/edge-export export demo/run --out demo/bundle --overwrite
 	$(BIN)/edge-export verify demo/bundle
 	$(BIN)/edge-train shapes demo/new --count 5 --seed 2 --overwrite

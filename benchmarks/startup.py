@@ -1,0 +1,69 @@
+"""How long does a device wait for the first answer, and what memory does it take?
+
+Makes an environment with the `pi` extra alone, then classifies one photograph in a fresh process again and again.
+
+    python benchmarks/startup.py BUNDLE PHOTO [--runs 15] [--out benchmarks/results/startup.json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def pi_environment(folder: Path) -> Path:
+    """Install the runtime as a device would; give its bin folder."""
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", f"{ROOT}[pi]"]
+    subprocess.run(pip, check=True)
+    return folder / "bin"
+
+
+def timed(command: list[str]) -> tuple[float, float]:
+    """Run a command; give its wall time in seconds and its peak resident memory in MB."""
+    started = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"{command} failed")
+    return time.perf_counter() - started, usage.ru_maxrss / 1000
+
+
+def main() -> None:
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("photo", type=Path)
+    parser.add_argument("--runs", type=int, default=15)
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "startup.json")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        bin_folder = pi_environment(Path(scratch))
+        command = [str(bin_folder / "edge-run"), "classify", str(args.bundle), str(args.photo)]
+        timed(command)  # fills the disk cache
+        runs = [timed(command) for _ in range(args.runs)]
+    result = {
+        "machine": {"platform": platform.platform(), "cores": os.cpu_count(), "load": os.getloadavg()[0]},
+        "python": platform.python_version(),
+        "runs": args.runs,
+        "seconds": {"median": statistics.median(s for s, _ in runs), "max": max(s for s, _ in runs)},
+        "peak_resident_mb": max(mb for _, mb in runs),
+    }
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(json.dumps(result, indent=2) + "\n")
+    print(f"process start to exit: median {result['seconds']['median']:.2f} s, max {result['seconds']['max']:.2f} s")
+    print(f"peak resident memory: {result['peak_resident_mb']:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()
