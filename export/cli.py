@@ -132,3 +132,7 @@ def _fraction(text: str) -> float:
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1")
     return value
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

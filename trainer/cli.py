@@ -128,3 +128,7 @@ def options_of(args: argparse.Namespace) -> Options:
 
 def _print(evaluation: Evaluation, *, as_json: bool) -> None:
     print(json.dumps(evaluation.to_json()) if as_json else evaluation.to_table())
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
