@@ -1,0 +1,1 @@
+"""Sinks take what the live loop decides and tell it on."""
