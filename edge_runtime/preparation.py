@@ -140,7 +140,7 @@ class Preparation:
                         continue
                     next_number = item.number + self._selection.every
                     if self._selection.max_fps:
-                        next_s = max(next_s + 1 / self._selection.max_fps, time.monotonic())
+                        next_s = max(next_s, time.monotonic()) + 1 / self._selection.max_fps
                 yield item
         finally:
             items.close()  # type: ignore[attr-defined]

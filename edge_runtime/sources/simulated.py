@@ -63,7 +63,9 @@ class Played:
 
     frame: int = 0
     clock_offset_s: float = 0.0
+    silent_until_s: float = 0.0
     absent_until_s: float = 0.0
+    openings: int = 0
     done: set[Fault] = field(default_factory=set)
 
 
@@ -93,6 +95,7 @@ class SimulatedCamera:
         self._pictures: dict[tuple[int, Size], Pixels] = {}
         self._jpegs: dict[tuple[int, Size, bool], bytes] = {}
         self._paths: list[str] = []
+        self._opening = 0
 
     def __enter__(self) -> Self:
         """Find the folder's images. Raises SourceError, also while the camera is disconnected."""
@@ -103,6 +106,8 @@ class SimulatedCamera:
                 self._paths.append(path)
                 if len(self._paths) == MOST_PICTURES:
                     break
+        self._played.openings += 1
+        self._opening = self._played.openings
         return self
 
     def __exit__(
@@ -118,6 +123,9 @@ class SimulatedCamera:
             due_s = max(due_s + (1 / self._fps if self._fps else 0.0), time.monotonic() - 1.0)
             time.sleep(max(0.0, due_s - time.monotonic()))
             self._play_faults(frame)
+            time.sleep(max(0.0, self._played.silent_until_s - time.monotonic()))
+            if self._opening != self._played.openings:
+                raise SourceError(f"{self.name}: opened again elsewhere")
             self._played.frame += 1
             if not any(fault.kind == "drop" and fault.covers(frame) for fault in self._faults):
                 at = time.time() + self._played.clock_offset_s
@@ -130,7 +138,7 @@ class SimulatedCamera:
                 continue
             self._played.done.add(fault)
             if fault.kind == "stall":
-                time.sleep(fault.amount)
+                self._played.silent_until_s = time.monotonic() + fault.amount
             elif fault.kind == "jump":
                 self._played.clock_offset_s += fault.amount
             elif fault.kind == "shape":

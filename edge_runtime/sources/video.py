@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 OPEN_TIMEOUT_S = 10.0
+STAMPED = frozenset({"rtsp", "video4linux2,v4l2", "v4l2"})  # the others' timestamps are counted, not measured
 PASSWORD = re.compile(r"(?<=://)([^/@:]*):[^/@]*@")
 # What was received while the stream was analysed would be given out late, as if it were new.
 FRESH = {"fflags": "nobuffer", "flags": "low_delay", "fpsprobesize": "0", "analyzeduration": "500000"}
@@ -112,12 +113,13 @@ class Video:
 
     def _live_frames(self, pictures: Iterator[tuple[float | None, Any]]) -> Iterator[Frame]:
         lag, latest = Lag(), None
+        stamped = self._container.format.name in STAMPED
         for count, (seconds, picture) in enumerate(pictures):
             received_s = time.monotonic()
-            if picture is None or (seconds is not None and seconds == latest):
+            if picture is None or (stamped and seconds == latest):
                 continue  # damaged, or the same picture again
             latest = seconds
-            late_s = 0.0 if seconds is None else lag.seconds(received_s, seconds)
+            late_s = lag.seconds(received_s, seconds) if stamped and seconds is not None else 0.0
             yield Frame(self.name, count, _image(picture), time.time() - late_s, received_s - late_s)
 
     def _file_frames(self, pictures: Iterator[tuple[float | None, Any]]) -> Iterator[Frame]:
