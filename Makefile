@@ -18,7 +18,7 @@ $(READY): pyproject.toml
 		{ echo "edgewise needs CPython 3.10 to 3.13; say which: make PYTHON=python3.11" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[workstation,mqtt,serve]' --group dev
+	$(BIN)/python -m pip install --quiet --editable '.[workstation]' --group dev
 	@touch $@
 
 demo: $(READY) ## train on drawn shapes, export, verify, classify: a few minutes
