@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_runtime.backends import BACKEND_NAMES
 from edge_runtime.command import FAILURE, SUCCESS, add_version, fraction, one_line, positive_int, run_command
+from edge_runtime.doctor.command import add_doctor
 from edge_runtime.errors import BundleError, SourceError
 from edge_runtime.service import add_service
 from edge_runtime.watch import add_watch
@@ -36,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     add_watch(commands)
     add_serve(commands)
     add_service(commands)
+    add_doctor(commands)
     return parser
 
 

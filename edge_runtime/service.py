@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_runtime.command import SUCCESS, positive_int
-from edge_runtime.errors import BundleError
+from edge_runtime.errors import BundleError, SourceError
 
 if TYPE_CHECKING:
     import argparse
@@ -93,7 +93,7 @@ def add_service(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its sub
     command = commands.add_parser(
         "service",
         help="print a systemd unit that runs watch or serve",
-        description="Print a hardened systemd unit. Options of watch or serve follow after --.",
+        description="Print a hardened systemd unit. It restarts what stands still or grows too large.",
         allow_abbrev=False,
     )
     command.add_argument("bundle", metavar="BUNDLE", help="folder that edge-export wrote")
@@ -110,7 +110,12 @@ def add_service(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its sub
         default=WATCHDOG_S,
         help=f"restarted when no fresh frame was decided for so long (default: {WATCHDOG_S})",
     )
-    command.add_argument("options", nargs="*", metavar="-- OPTION", help="of watch or serve, such as -- --mqtt broker")
+    command.add_argument(
+        "--options",
+        metavar="TEXT",
+        default="",
+        help="further options of watch or serve in one word: --options='--mqtt broker --event-log events.db'",
+    )
     command.set_defaults(run=_service)
 
 
@@ -124,7 +129,7 @@ def _service(args: argparse.Namespace) -> int:
         unit(
             bundle,
             args.source,
-            args.options,
+            _words(args.options),
             subcommand="serve" if args.serve else "watch",
             user=args.user or os.environ.get("SUDO_USER") or getpass.getuser(),
             memory_mb=args.memory_mb,
@@ -134,6 +139,15 @@ def _service(args: argparse.Namespace) -> int:
         end="",
     )
     return SUCCESS
+
+
+def _words(text: str) -> list[str]:
+    import shlex
+
+    try:
+        return shlex.split(text)
+    except ValueError as problem:
+        raise SourceError(f"--options {text!r}: {problem}") from None
 
 
 def unit(

@@ -61,7 +61,9 @@ def test_no_word_is_read_as_more_than_a_word(tmp_path):
     assert len(unit(tmp_path, "x\n[Service]\nUser=root").split("\n[Service]\n")) == 2
 
 
-@pytest.mark.parametrize("extra", [[], ["--serve"], ["--user", "nobody", "--", "--on-event", "/bin/true 100%"]])
+@pytest.mark.parametrize(
+    "extra", [[], ["--serve"], ["--user", "daemon", "--options=--on-event '/bin/true 100%' --json"]]
+)
 def test_systemd_finds_nothing_wrong_with_it(bundle, edge_run, tmp_path, extra):
     if shutil.which("systemd-analyze") is None:
         pytest.skip("needs systemd-analyze")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 
 import pytest
 
@@ -28,19 +27,6 @@ def make_prediction():
         return FramePrediction("cam", number, 1e9, 40.0, 0, label, 0.9, top, label, 1.0, 2.0, 3.0)
 
     return make
-
-
-@pytest.fixture
-def until():
-    """Give a function that waits until a condition holds, for a generous time."""
-
-    def wait(condition, within_s=20.0):
-        deadline = time.monotonic() + within_s
-        while not condition():
-            assert time.monotonic() < deadline, "did not happen in time"
-            time.sleep(0.01)
-
-    return wait
 
 
 @pytest.fixture

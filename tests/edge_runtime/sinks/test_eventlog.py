@@ -117,14 +117,14 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
         read_events(tmp_path / "none.db")
 
 
-def test_a_reader_does_not_stop_the_writer(path, make_event, until):
+def test_a_reader_does_not_stop_the_writer(path, make_event, wait_until):
     log = EventLog(path, budget_bytes=BUDGET)
     log.event(make_event(1))
-    until(lambda: log.outbox.counts().delivered == 1)
+    wait_until(lambda: log.outbox.counts().delivered == 1)
     reader = sqlite3.connect(path)
     rows = reader.execute("SELECT * FROM events")
     log.event(make_event(2))
-    until(lambda: log.outbox.counts().delivered == 2)
+    wait_until(lambda: log.outbox.counts().delivered == 2)
     rows.fetchall()
     reader.close()
     log.close()

@@ -21,7 +21,7 @@ paho = pytest.importorskip("paho.mqtt.client", reason="needs paho-mqtt")
 
 
 @pytest.fixture
-def broker(free_port, until, tmp_path):
+def broker(free_port, wait_until, tmp_path):
     """A Mosquitto that can be stopped and started again; it keeps what its subscribers have not got yet."""
     program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
     if program is None:
@@ -39,7 +39,7 @@ def broker(free_port, until, tmp_path):
             self.process = subprocess.Popen(
                 [program, "-c", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
             )
-            until(self.answers)
+            wait_until(self.answers)
 
         def stop(self):
             self.process.terminate()
@@ -56,7 +56,7 @@ def broker(free_port, until, tmp_path):
 
 
 @pytest.fixture
-def listener(broker, until):
+def listener(broker, wait_until):
     """Give a function that subscribes to everything; it gives the list of (topic, payload, retained) as it grows."""
     clients = []
 
@@ -102,10 +102,10 @@ def frames(got):
     return [json.loads(payload)["frame"] for payload in payloads(got, "edgewise/porch/event")]
 
 
-def test_home_assistant_discovers_it(mqtt, listener, until):
+def test_home_assistant_discovers_it(mqtt, listener, wait_until):
     mqtt()
     got = listener()
-    until(lambda: payloads(got, "edgewise/porch/availability") == [b"online"])
+    wait_until(lambda: payloads(got, "edgewise/porch/availability") == [b"online"])
     found = {topic: json.loads(payload) for topic, payload, _ in got if topic.startswith("homeassistant/")}
     assert set(found) == {
         f"homeassistant/{kind}/edgewise_porch/{name}/config"
@@ -123,13 +123,13 @@ def test_home_assistant_discovers_it(mqtt, listener, until):
     assert all(config["device"]["identifiers"] == ["edgewise_porch"] for config in found.values())
 
 
-def test_what_is_retained_greets_who_comes_later_and_events_do_not(mqtt, listener, until, make_event):
+def test_what_is_retained_greets_who_comes_later_and_events_do_not(mqtt, listener, wait_until, make_event):
     sink = mqtt()
     sink.event(make_event(1, thumbnail=b"jpeg"))
     sink.event(make_event(2, "lost"))
-    until(lambda: sink.outbox.counts().delivered == 2)
+    wait_until(lambda: sink.outbox.counts().delivered == 2)
     got = listener()
-    until(lambda: payloads(got, "edgewise/porch/camera"))
+    wait_until(lambda: payloads(got, "edgewise/porch/camera"))
     kept = {topic.removeprefix("edgewise/porch/"): payload for topic, payload, retained in got if retained}
     assert kept["availability"] == b"online"
     assert kept["camera"] == b"OFF"
@@ -137,29 +137,29 @@ def test_what_is_retained_greets_who_comes_later_and_events_do_not(mqtt, listene
     assert "event" not in kept
 
 
-def test_home_assistants_restart_is_answered_with_everything(mqtt, listener, until):
+def test_home_assistants_restart_is_answered_with_everything(mqtt, listener, wait_until):
     mqtt()
     got = listener()
-    until(lambda: payloads(got, "edgewise/porch/availability"))
+    wait_until(lambda: payloads(got, "edgewise/porch/availability"))
     listener.clients[0].publish(BIRTH, "online", qos=1)
-    until(lambda: len(payloads(got, "edgewise/porch/availability")) == 2)
+    wait_until(lambda: len(payloads(got, "edgewise/porch/availability")) == 2)
     assert len(payloads(got, "homeassistant/event/edgewise_porch/event/config")) == 2
 
 
-def test_events_and_the_newest_prediction_arrive(mqtt, listener, until, make_event, make_prediction):
+def test_events_and_the_newest_prediction_arrive(mqtt, listener, wait_until, make_event, make_prediction):
     got = listener()
     sink = mqtt()
-    until(lambda: payloads(got, "edgewise/porch/availability"))
+    wait_until(lambda: payloads(got, "edgewise/porch/availability"))
     sink.prediction(make_prediction(5, "dog"))
     sink.event(make_event(6))
-    until(lambda: frames(got) == [6] and payloads(got, "edgewise/porch/prediction"))
+    wait_until(lambda: frames(got) == [6] and payloads(got, "edgewise/porch/prediction"))
     prediction = json.loads(payloads(got, "edgewise/porch/prediction")[0])
     event = json.loads(payloads(got, "edgewise/porch/event")[0])
     assert (prediction["stable"], prediction["frame"]) == ("dog", 5)
     assert event == {"event_type": "entered", **make_event(6).to_json()}
 
 
-def test_a_process_that_is_killed_is_told_by_its_last_will(broker, listener, until):
+def test_a_process_that_is_killed_is_told_by_its_last_will(broker, listener, wait_until):
     got = listener()
     code = """
         import sys, time
@@ -168,41 +168,43 @@ def test_a_process_that_is_killed_is_told_by_its_last_will(broker, listener, unt
         time.sleep(60)
     """
     with subprocess.Popen([sys.executable, "-c", textwrap.dedent(code), str(broker.port)]) as process:
-        until(lambda: payloads(got, "edgewise/porch/availability") == [b"online"])
+        wait_until(lambda: payloads(got, "edgewise/porch/availability") == [b"online"])
         process.kill()
-    until(lambda: payloads(got, "edgewise/porch/availability") == [b"online", b"offline"])
+    wait_until(lambda: payloads(got, "edgewise/porch/availability") == [b"online", b"offline"])
 
 
-def test_closing_says_goodbye(mqtt, listener, until):
+def test_closing_says_goodbye(mqtt, listener, wait_until):
     got = listener()
     sink = mqtt()
-    until(lambda: payloads(got, "edgewise/porch/availability") == [b"online"])
+    wait_until(lambda: payloads(got, "edgewise/porch/availability") == [b"online"])
     sink.close()
-    until(lambda: payloads(got, "edgewise/porch/availability") == [b"online", b"offline"])
+    wait_until(lambda: payloads(got, "edgewise/porch/availability") == [b"online", b"offline"])
 
 
-def test_no_event_is_lost_while_the_broker_is_away_and_comes_back(mqtt, broker, listener, until, make_event, capfd):
+def test_no_event_is_lost_while_the_broker_is_away_and_comes_back(
+    mqtt, broker, listener, wait_until, make_event, capfd
+):
     got = listener()
     sink = mqtt()
     for number in range(100):
         sink.event(make_event(number))
-    until(lambda: len(frames(got)) > 20)
+    wait_until(lambda: len(frames(got)) > 20)
     broker.stop()  # in the middle of them
     for number in range(100, 130):
         sink.event(make_event(number))
-    until(lambda: "edge-run: mqtt: the broker went away" in capfd.readouterr().err)
+    wait_until(lambda: "edge-run: mqtt: the broker went away" in capfd.readouterr().err)
     broker.start()
-    until(lambda: sink.outbox.counts() == (130, 0, 0) and len(set(frames(got))) == 130)
+    wait_until(lambda: sink.outbox.counts() == (130, 0, 0) and len(set(frames(got))) == 130)
     assert list(dict.fromkeys(frames(got))) == list(range(130))  # in order; one may have come twice
 
 
-def test_events_wait_for_a_broker_that_was_never_there(broker, listener, until, make_event):
+def test_events_wait_for_a_broker_that_was_never_there(broker, listener, wait_until, make_event):
     broker.stop()
     sink = Mqtt(Broker("127.0.0.1", broker.port, tls=False), node="porch")
     for number in range(5):
         sink.event(make_event(number))
     broker.start()
-    until(lambda: sink.outbox.counts() == (5, 0, 0))
+    wait_until(lambda: sink.outbox.counts() == (5, 0, 0))
     sink.close()
 
 

@@ -47,7 +47,7 @@ def test_a_dead_receiver_costs_the_camera_nothing_and_the_oldest_are_dropped_and
     assert capfd.readouterr().err.count("test: the queue is full") == 1
 
 
-def test_a_failed_delivery_is_tried_again_until_it_succeeds(outbox, make_event, until, capfd):
+def test_a_failed_delivery_is_tried_again_until_it_succeeds(outbox, make_event, wait_until, capfd):
     tries = []
 
     def deliver(event):
@@ -58,12 +58,12 @@ def test_a_failed_delivery_is_tried_again_until_it_succeeds(outbox, make_event, 
     box = outbox(deliver)
     box.put(make_event(1))
     box.put(make_event(2))
-    until(lambda: box.counts().delivered == 2)
+    wait_until(lambda: box.counts().delivered == 2)
     assert tries == [1, 1, 1, 1, 2]
     assert capfd.readouterr().err.splitlines()[-1] == "edge-run: test: delivers again"
 
 
-def test_attempts_are_bounded_and_a_refusal_is_final(outbox, make_event, until):
+def test_attempts_are_bounded_and_a_refusal_is_final(outbox, make_event, wait_until):
     tries = []
 
     def deliver(event):
@@ -73,7 +73,7 @@ def test_attempts_are_bounded_and_a_refusal_is_final(outbox, make_event, until):
     box = outbox(deliver, attempts=3)
     box.put(make_event(1))
     box.put(make_event(2))
-    until(lambda: box.counts().dropped == 2)
+    wait_until(lambda: box.counts().dropped == 2)
     assert tries == [1, 1, 1, 2]
 
 
@@ -92,13 +92,13 @@ def test_a_bug_in_a_delivery_does_not_end_the_deliveries(outbox, make_event):
     assert got == [0, 1]
 
 
-def test_only_the_newest_prediction_is_delivered(outbox, make_prediction, until):
+def test_only_the_newest_prediction_is_delivered(outbox, make_prediction, wait_until):
     gate, got = threading.Event(), []
     box = outbox(print, lambda prediction: (gate.wait(), got.append(prediction.frame)))
     for number in range(100):
         box.put_prediction(make_prediction(number))
     gate.set()
-    until(lambda: got and got[-1] == 99)
+    wait_until(lambda: got and got[-1] == 99)
     assert len(got) <= 2
 
 

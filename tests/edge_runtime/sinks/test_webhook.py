@@ -50,33 +50,33 @@ def test_an_event_is_posted_as_json_with_the_token(receiver, make_event, monkeyp
     assert headers["Authorization"] == "Bearer s3cret"
 
 
-def test_a_receiver_in_trouble_is_tried_again(receiver, make_event, until):
+def test_a_receiver_in_trouble_is_tried_again(receiver, make_event, wait_until):
     receiver.codes[:] = [503, 429]
     hook = Webhook(receiver.url, first_pause_s=0.01)
     hook.event(make_event(1))
-    until(lambda: hook.outbox.counts().delivered == 1)
+    wait_until(lambda: hook.outbox.counts().delivered == 1)
     hook.close()
     assert len(receiver.got) == 3
 
 
 @pytest.mark.parametrize("code", [400, 404, 302])
-def test_a_refusal_or_a_redirection_is_final(receiver, make_event, until, code):
+def test_a_refusal_or_a_redirection_is_final(receiver, make_event, wait_until, code):
     receiver.codes[:] = [code]
     hook = Webhook(receiver.url, first_pause_s=0.01)
     hook.event(make_event(1))
     hook.event(make_event(2))
-    until(lambda: hook.outbox.counts()[:2] == (1, 1))
+    wait_until(lambda: hook.outbox.counts()[:2] == (1, 1))
     hook.close()
     assert [body["frame"] for _, body in receiver.got] == [1, 2]
 
 
-def test_a_slow_or_absent_receiver_is_given_up_after_its_attempts(receiver, free_port, make_event, until):
+def test_a_slow_or_absent_receiver_is_given_up_after_its_attempts(receiver, free_port, make_event, wait_until):
     receiver.codes[:] = ["slow", "slow"]
     hook = Webhook(receiver.url, first_pause_s=0.01, attempts=2, timeout_s=0.1)
     nobody = Webhook(f"http://127.0.0.1:{free_port}", first_pause_s=0.01, attempts=2)
     for sink in (hook, nobody):
         sink.event(make_event(1))
-        until(lambda sink=sink: sink.outbox.counts().dropped == 1)
+        wait_until(lambda sink=sink: sink.outbox.counts().dropped == 1)
         sink.close()
 
 

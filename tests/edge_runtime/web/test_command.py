@@ -22,13 +22,22 @@ def get(port, path, **headers):
 
 
 @pytest.fixture
-def started(bundle, photo, tmp_path, until):
+def started(bundle, photo, tmp_path, wait_until):
     """Give a function that starts the command on a camera that shows red; it gives the process and its port."""
     processes = []
     photo("red", "shown/red.png")
 
     def start(*options, **environment):
-        command = [*EDGE_RUN, "serve", bundle, "--source", f"simulated:{tmp_path}/shown?fps=20", "--port", "0", *options]
+        command = [
+            *EDGE_RUN,
+            "serve",
+            bundle,
+            "--source",
+            f"simulated:{tmp_path}/shown?fps=20",
+            "--port",
+            "0",
+            *options,
+        ]
         process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment})
         processes.append(process)
         line = process.stderr.readline()
@@ -41,18 +50,19 @@ def started(bundle, photo, tmp_path, until):
         process.communicate()
 
 
-def test_it_shows_what_the_camera_shows_logs_it_and_ends_well(started, until, tmp_path):
+def test_it_shows_what_the_camera_shows_logs_it_and_ends_well(started, wait_until, tmp_path):
     from edge_runtime.sinks.eventlog import read_events
 
     process, port = started("--event-log", tmp_path / "events.db", "--threads", "1")
-    until(lambda: get(port, "/healthz")[0] == 200)
-    until(lambda: json.loads(get(port, "/state")[1])["prediction"]["stable"] == "red")
+    wait_until(lambda: get(port, "/healthz")[0] == 200)
+    wait_until(lambda: json.loads(get(port, "/state")[1])["prediction"]["stable"] == "red")
     assert get(port, "/picture.jpg")[1][:2] == b"\xff\xd8"
     assert b'edgewise_sink_delivered_total{sink="event log"}' in get(port, "/metrics")[1]
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 0
     assert process.stderr.read() == ""
-    assert [(event.kind, event.label) for event in read_events(tmp_path / "events.db")][0] == ("entered", "red")
+    first = read_events(tmp_path / "events.db")[0]
+    assert (first.kind, first.label) == ("entered", "red")
 
 
 def test_the_token_comes_from_the_environment_or_a_file(started, tmp_path):
