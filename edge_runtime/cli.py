@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from edge_runtime.backends import BACKEND_NAMES
+from edge_runtime.bench.command import add_bench
 from edge_runtime.command import FAILURE, SUCCESS, add_version, fraction, one_line, positive_int, run_command
 from edge_runtime.doctor.command import add_doctor
 from edge_runtime.errors import BundleError, SourceError
@@ -38,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     add_serve(commands)
     add_service(commands)
     add_doctor(commands)
+    add_bench(commands)
     return parser
 
 
