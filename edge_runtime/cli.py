@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from edge_runtime.backends import BACKEND_NAMES
 from edge_runtime.command import FAILURE, SUCCESS, add_version, fraction, one_line, positive_int, run_command
 from edge_runtime.errors import BundleError, SourceError
+from edge_runtime.tune_decision import add_tune_decision
 from edge_runtime.watch import add_watch
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_classify(commands)
     _add_inspect(commands)
     add_watch(commands)
+    add_tune_decision(commands)
     return parser
 
 
