@@ -13,6 +13,7 @@ from edge_runtime.command import FAILURE, SUCCESS, add_version, fraction, one_li
 from edge_runtime.doctor.command import add_doctor
 from edge_runtime.errors import BundleError, SourceError
 from edge_runtime.service import add_service
+from edge_runtime.tune_decision import add_tune_decision
 from edge_runtime.watch import add_watch
 from edge_runtime.web.command import add_serve
 
@@ -40,6 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     add_service(commands)
     add_doctor(commands)
     add_bench(commands)
+    add_tune_decision(commands)
     return parser
 
 

@@ -17,7 +17,7 @@ BRIEF = Patience(stall_timeout_s=0.2, give_up_s=5.0, first_wait_s=0.01)
 
 
 class Scripted:
-    """A camera whose openings follow a script, each a list: "frame", "old frame", seconds of silence, a call, an error."""
+    """A camera whose openings follow a script: "frame", "old frame", seconds of silence, a call or error."""
 
     live = True
 
