@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edge_runtime.backends import BACKENDS_BY_FORMAT, BackendName, choose_backend, installed, open_backend
+from edge_runtime.bench.choice import kept_choice
 from edge_runtime.bundle import Bundle
 from edge_runtime.decision import Scored, decide
 from edge_runtime.errors import BackendUnavailable
@@ -82,8 +83,8 @@ class Classifier:
 
         Args:
             bundle: its folder.
-            artifact: an artifact's name, such as "int8.tflite"; None takes the bundle's default, or the first
-                that `backend`, or else an installed backend, can run.
+            artifact: an artifact's name, such as "int8.tflite"; None takes what `edge-run bench --keep` kept for this
+                device, or the bundle's default, or the first that `backend`, or else an installed backend, can run.
             backend: "litert", "tflite-runtime" or "onnx"; None prefers LiteRT for TFLite files.
             threads: for the runtime's kernels; None takes one a core, four at most.
 
@@ -94,6 +95,8 @@ class Classifier:
 
         """
         opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
+        if artifact is None and backend is None and (kept := kept_choice(opened)):
+            artifact, backend, threads = kept.artifact, kept.backend, threads or kept.threads
         chosen = opened.artifact(artifact) if artifact else _runnable(opened, backend)
         path = opened.checked_path(chosen.file)
         return cls(opened.spec, chosen, open_backend(path, opened.spec, backend=backend, threads=threads))

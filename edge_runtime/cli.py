@@ -1,4 +1,4 @@
-"""edge-run: classify images with a bundle, or look into one. A thin shell; heavy modules come with the command."""
+"""edge-run: name what images and cameras show, look into bundles. A thin shell; heavy modules come with a command."""
 
 from __future__ import annotations
 
@@ -8,8 +8,14 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from edge_runtime.backends import BACKEND_NAMES
+from edge_runtime.bench.command import add_bench
 from edge_runtime.command import FAILURE, SUCCESS, add_version, fraction, one_line, positive_int, run_command
+from edge_runtime.doctor.command import add_doctor
 from edge_runtime.errors import BundleError, SourceError
+from edge_runtime.service import add_service
+from edge_runtime.tune_decision import add_tune_decision
+from edge_runtime.watch import add_watch
+from edge_runtime.web.command import add_serve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +36,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_classify(commands)
     _add_inspect(commands)
+    add_watch(commands)
+    add_serve(commands)
+    add_service(commands)
+    add_doctor(commands)
+    add_bench(commands)
+    add_tune_decision(commands)
     return parser
 
 

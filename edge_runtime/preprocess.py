@@ -36,6 +36,7 @@ ORIENTATION = ExifTags.Base.Orientation
 SIDEWAYS = range(5, 9)  # the EXIF orientations that swap width and height
 
 Box: TypeAlias = tuple[float, float, float, float]
+Roi: TypeAlias = tuple[int, int, int, int]  # x, y, width and height in pixels of the upright image
 Size: TypeAlias = tuple[int, int]
 
 
@@ -56,22 +57,24 @@ def preprocess(source: ImageSource, spec: ModelSpec) -> Pixels:
     return to_input(load_image(source, spec), spec)
 
 
-def load_image(source: ImageSource, spec: ModelSpec) -> Image.Image:
+def load_image(source: ImageSource, spec: ModelSpec, roi: Roi | None = None) -> Image.Image:
     """Decode an image upright and in RGB; a JPEG no larger than `spec` needs, which is many times faster.
 
     Transparency is laid on white, 16-bit grey is scaled to 8, an animation gives its first frame.
+    With `roi`, only that part of it is given, as far as it lies within the image.
     Raises SourceError for unreadable images, TypeError or ValueError for an array of another form.
     """
     if isinstance(source, np.ndarray):
-        return _from_array(source)
+        return _cut(_from_array(source), roi)
     if isinstance(source, Image.Image):
-        return _upright_rgb(source)
+        return _cut(_upright_rgb(source), roi)
     name = "image bytes" if isinstance(source, bytes) else str(source)
     try:
         with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as image:
-            _draft(image, spec)
+            size = _upright_size(image)
+            _draft(image, spec, roi)
             _check_size(image, name)
-            return _upright_rgb(image)
+            return _cut(_upright_rgb(image), roi, size)
     except FileNotFoundError:
         raise SourceError(f"{name}: no such file") from None
     except Image.DecompressionBombError:
@@ -118,21 +121,40 @@ def _padded(image: Image.Image, target: Size) -> Pixels:
     return pixels
 
 
-def _draft(image: Image.Image, spec: ModelSpec) -> None:
+def _draft(image: Image.Image, spec: ModelSpec, roi: Roi | None) -> None:
     """Ask the JPEG decoder for 1/2, 1/4 or 1/8 of the size where that still holds every pixel the input needs."""
     if image.format not in {"JPEG", "MPO"}:
         return
-    sideways = image.getexif().get(ORIENTATION, 1) in SIDEWAYS
-    width, height = image.size[::-1] if sideways else image.size
-    left, top, right, bottom = _region((width, height), spec)
+    width, height = _upright_size(image)
+    part = roi[2:] if roi else (width, height)
+    left, top, right, bottom = _region(part, spec)
     needed = (
         math.ceil(spec.width * width / (right - left)),
         math.ceil(spec.height * height / (bottom - top)),
     )
     if spec.resize == "pad":
-        scale = min(spec.width / width, spec.height / height)
+        scale = min(spec.width / part[0], spec.height / part[1])
         needed = (math.ceil(width * scale), math.ceil(height * scale))
-    image.draft(None, needed[::-1] if sideways else needed)
+    image.draft(None, needed if (width, height) == image.size else needed[::-1])
+
+
+def _upright_size(image: Image.Image) -> Size:
+    sideways = image.getexif().get(ORIENTATION, 1) in SIDEWAYS
+    return (image.height, image.width) if sideways else image.size
+
+
+def _cut(image: Image.Image, roi: Roi | None, size: Size | None = None) -> Image.Image:
+    """Cut the region of interest out of an image that was decoded at some scale of its `size`."""
+    if roi is None:
+        return image
+    x, y, width, height = roi
+    full_width, full_height = size or image.size
+    across, down = image.width / full_width, image.height / full_height
+    left, right = round(x * across), min(round((x + width) * across), image.width)
+    top, bottom = round(y * down), min(round((y + height) * down), image.height)
+    if left >= right or top >= bottom:
+        raise SourceError(f"region {x},{y},{width},{height} lies outside the {full_width}x{full_height} picture")
+    return image.crop((left, top, right, bottom))
 
 
 def _check_size(image: Image.Image, name: str) -> None:

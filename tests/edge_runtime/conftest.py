@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from dataclasses import replace
 
 import pytest
@@ -93,3 +94,21 @@ def refused(edge_run):
         return err[0]
 
     return run
+
+
+@pytest.fixture
+def wait_until():
+    """Give a function that waits until a condition holds, and fails when it never does."""
+
+    def wait(condition, timeout_s=20.0):
+        ends_s = time.monotonic() + timeout_s
+        while time.monotonic() < ends_s:
+            try:
+                if condition():
+                    return
+            except (IndexError, KeyError):
+                pass
+            time.sleep(0.005)
+        pytest.fail("the condition never held")
+
+    return wait

@@ -1,0 +1,1 @@
+"""Measure every way to run a bundle on this device, and keep the best."""

@@ -1,0 +1,125 @@
+"""The way to run a bundle that was measured best on this device, kept in the user's configuration.
+
+It is keyed by the manifest's digest and holds what it depends on, so that another bundle, another runtime or another
+processor ends it: then it is as if nothing had been kept.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_runtime.backends import BACKEND_NAMES, BACKENDS_BY_FORMAT, BackendName, installed
+from edge_runtime.bundle import MANIFEST_NAME, Bundle, sha256_of
+from edge_runtime.errors import BundleError
+from edge_runtime.jsonio import write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CHOICE_VERSION = 1
+DISTRIBUTIONS: Mapping[BackendName, str] = {
+    "litert": "ai-edge-litert",
+    "tflite-runtime": "tflite-runtime",
+    "onnx": "onnxruntime",
+}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A way to run a bundle.
+
+    Attributes:
+        artifact: its name in the bundle.
+        backend: what runs it.
+        threads: for the runtime's kernels.
+        runtime: the backend's version when it was measured.
+        processor: what it was measured on.
+
+    """
+
+    artifact: str
+    backend: BackendName
+    threads: int
+    runtime: str
+    processor: str
+
+
+def make_choice(artifact: str, backend: BackendName, threads: int) -> Choice:
+    """Make the choice of what was measured here and now."""
+    return Choice(artifact, backend, threads, runtime_version(backend), processor())
+
+
+def keep_choice(bundle: Bundle, choice: Choice) -> Path:
+    """Keep a choice for this user and device; give its file. Raises BundleError where it cannot be written."""
+    path = _path(bundle)
+    if path is None:
+        raise BundleError("the choice cannot be kept: neither XDG_CONFIG_HOME nor HOME is set")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, {"version": CHOICE_VERSION, **asdict(choice)})
+    except OSError as problem:
+        raise BundleError(f"{path}: the choice cannot be kept: {problem.strerror}") from None
+    return path
+
+
+def kept_choice(bundle: Bundle) -> Choice | None:
+    """Give the kept choice if there is one and all that it depends on is as it was; never raises."""
+    path = _path(bundle)
+    try:
+        data = json.loads(path.read_text(encoding="utf-8")) if path else None
+        if not isinstance(data, dict) or data.pop("version", None) != CHOICE_VERSION:
+            return None
+        choice = Choice(**data)
+        return choice if _fits(choice, bundle) else None
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def runtime_version(backend: BackendName) -> str:
+    """Give the installed version of a backend's library, empty if it cannot be told."""
+    from importlib.metadata import PackageNotFoundError, version  # 20 ms that only who kept a choice pays
+
+    try:
+        return version(DISTRIBUTIONS[backend])
+    except PackageNotFoundError:
+        return ""
+
+
+def processor() -> str:
+    """Name this device's processor and how many of its cores may be used."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        text = ""
+    found = re.search(r"^(?:Model|model name)\s*:\s*(.+)$", text, re.MULTILINE)
+    name = found[1].strip() if found else os.uname().machine
+    return f"{name}, {len(os.sched_getaffinity(0))} cores"
+
+
+def _fits(choice: Choice, bundle: Bundle) -> bool:
+    artifact = bundle.artifacts.get(choice.artifact)
+    return (
+        artifact is not None
+        and choice.backend in BACKEND_NAMES
+        and choice.backend in BACKENDS_BY_FORMAT[artifact.format]
+        and bool(installed((choice.backend,)))
+        and type(choice.threads) is int
+        and 1 <= choice.threads <= len(os.sched_getaffinity(0))
+        and choice.runtime == runtime_version(choice.backend)
+        and choice.processor == processor()
+    )
+
+
+def _path(bundle: Bundle) -> Path | None:
+    base = os.environ.get("XDG_CONFIG_HOME", "")
+    if not base.startswith("/"):  # the standard says that a relative one is to be ignored
+        home = os.environ.get("HOME", "")
+        if not home.startswith("/"):
+            return None
+        base = f"{home}/.config"
+    return Path(base, "edgewise", "choices", f"{sha256_of(bundle.folder / MANIFEST_NAME)}.json")

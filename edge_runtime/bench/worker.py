@@ -1,0 +1,112 @@
+"""Measure one artifact in one backend, in a process of its own, so that no other's memory or caches count.
+
+    python -m edge_runtime.bench.worker BUNDLE ARTIFACT BACKEND THREADS SECONDS STARTED_S
+
+It prints one JSON object. STARTED_S is when the parent started it, on the monotonic clock, which all processes share.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from edge_runtime.backends import BackendName
+from edge_runtime.classifier import Classifier
+from edge_runtime.command import FAILURE, SUCCESS, one_line
+from edge_runtime.errors import BundleError, EdgeError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edge_runtime.bundle import Bundle
+    from edge_runtime.classifier import Prediction
+
+WARM_UPS = 5
+LEAST_RUNS = 10
+PERCENTILES = (50, 90, 99)
+STAGES = ("decode", "preprocess", "inference")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measure what the arguments say and print it; an expected failure is printed too."""
+    bundle, artifact, backend, threads, seconds, started_s = argv
+    if backend not in get_args(BackendName):
+        raise ValueError(f"no backend {backend!r}")
+    try:
+        result = measure(bundle, artifact, backend, int(threads), float(seconds), float(started_s))  # type: ignore[arg-type]
+    except EdgeError as problem:
+        print(json.dumps({"error": one_line(problem)}))
+        return FAILURE
+    print(json.dumps(result))
+    return SUCCESS
+
+
+def measure(
+    folder: str, artifact: str, backend: BackendName, threads: int, seconds: float, started_s: float
+) -> dict[str, Any]:
+    """Classify one encoded photograph again and again for `seconds`; give times in ms, `images_per_s`, `peak_mb`."""
+    from edge_runtime.bundle import Bundle
+
+    bundle = Bundle.open(folder)
+    classifier = Classifier.open(bundle, artifact=artifact, backend=backend, threads=threads)
+    image = _photograph(bundle)
+    classifier.classify(image)
+    cold_start_ms = (time.monotonic() - started_s) * 1e3
+    for _ in range(WARM_UPS):
+        classifier.classify(image)
+    began_s = time.monotonic()
+    predictions: list[Prediction] = []
+    while len(predictions) < LEAST_RUNS or time.monotonic() - began_s < seconds:
+        predictions.append(classifier.classify(image))
+    took_s = time.monotonic() - began_s
+    stages = {f"{stage}_ms": [getattr(item, f"{stage}_ms") for item in predictions] for stage in STAGES}
+    total_ms = [sum(times) for times in zip(*stages.values(), strict=True)]
+    return {
+        "cold_start_ms": round(cold_start_ms, 1),
+        **{name: percentiles(times) for name, times in {**stages, "total_ms": total_ms}.items()},
+        "images_per_s": round(len(predictions) / took_s, 1),
+        "peak_mb": round(_peak_mb(), 1),
+        "runs": len(predictions),
+    }
+
+
+def percentiles(values: Sequence[float]) -> dict[str, float]:
+    """Give the nearest-rank percentiles of at least one value."""
+    ordered = sorted(values)
+    return {
+        f"p{percent}": round(ordered[min(len(ordered) - 1, len(ordered) * percent // 100)], 3)
+        for percent in PERCENTILES
+    }
+
+
+def _photograph(bundle: Bundle) -> bytes:
+    """Give an encoded image that the model knows: a golden one, or else noise of a camera's size."""
+    from edge_runtime.golden import read_golden
+
+    try:
+        path = read_golden(bundle)[0].path
+        return bundle.checked_path(bundle.files[path]).read_bytes()
+    except BundleError:
+        return _noise()
+
+
+def _noise() -> bytes:
+    import io
+
+    from PIL import Image
+
+    encoded = io.BytesIO()
+    Image.effect_noise((640, 480), 60).convert("RGB").save(encoded, "JPEG")
+    return encoded.getvalue()
+
+
+def _peak_mb() -> float:
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,128 @@
+"""Python and the libraries: each is tried in a process of its own, for one that is broken may crash."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, NamedTuple
+
+from edge_runtime.backends import EXTRAS, MODULES, BackendName
+from edge_runtime.doctor.finding import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+SUPPORTED = ((3, 10), (3, 13))
+IMPORT_S = 60.0  # on a slow card the first import takes long
+DISTRIBUTIONS: dict[BackendName, str] = {
+    "litert": "ai-edge-litert",
+    "tflite-runtime": "tflite-runtime",
+    "onnx": "onnxruntime",
+}
+IMPORTS: dict[BackendName, str] = {
+    "litert": "ai_edge_litert.interpreter",
+    "tflite-runtime": "tflite_runtime.interpreter",
+    "onnx": "onnxruntime",
+}
+
+
+class Optional(NamedTuple):
+    """A library for one purpose: its module, its distribution, the extra that brings it, and what for."""
+
+    module: str
+    distribution: str
+    extra: str
+    purpose: str
+
+
+OPTIONAL = (
+    Optional("av", "av", "camera", "USB cameras, videos and network streams"),
+    Optional("paho", "paho-mqtt", "mqtt", "MQTT and Home Assistant"),
+    Optional("uvicorn", "uvicorn", "serve", "the page"),
+)
+
+
+def check_libraries() -> Iterator[Finding]:
+    """Check all of it, in this environment."""
+    yield python(sys.version_info[:2])
+    yield needed("numpy", "numpy", "sudo apt install libopenblas0")
+    yield needed("PIL", "pillow", "sudo apt install libopenjp2-7 libtiff6")
+    numpy_version = installed_version("numpy")
+    present = [name for name in MODULES if find_spec(MODULES[name])]
+    for name in present:
+        yield runtime(name, numpy_version)
+    if not present:
+        yield Finding("runtimes", "broken", "none is installed", "pip install 'edgewise[pi]'")
+    for library in OPTIONAL:
+        yield optional(library)
+
+
+def python(release: tuple[int, int]) -> Finding:
+    """Check the interpreter."""
+    says = f"{'.'.join(map(str, release))} at {sys.executable}"
+    if SUPPORTED[0] <= release <= SUPPORTED[1]:
+        return Finding("Python", "ok", says)
+    return Finding("Python", "broken", f"{says}: edgewise runs on 3.10 to 3.13", "python3.11 -m venv .venv")
+
+
+def needed(module: str, distribution: str, system_mend: str) -> Finding:
+    """Check a library without which nothing runs."""
+    found = installed_version(distribution)
+    if found is None or find_spec(module) is None:
+        return Finding(distribution, "broken", "not installed", f"pip install {distribution}")
+    problem = import_problem(module)
+    if problem:
+        mend = system_mend if ".so" in problem else f"pip install --force-reinstall {distribution}"
+        return Finding(distribution, "broken", f"{found} does not import: {problem}", mend)
+    return Finding(distribution, "ok", found)
+
+
+def runtime(
+    name: BackendName, numpy_version: str | None, problem_of: Callable[[str], str | None] | None = None
+) -> Finding:
+    """Check one of the runtimes against the numpy beside it."""
+    found = installed_version(DISTRIBUTIONS[name]) or "of unknown version"
+    if name == "tflite-runtime" and numpy_version and not numpy_version.startswith("1."):
+        # It imports, and fails at the first model.
+        return Finding(name, "broken", f"{found} cannot use numpy {numpy_version}", "pip install 'numpy<2'")
+    problem = (problem_of or import_problem)(IMPORTS[name])
+    if problem:
+        mend = f"pip install --force-reinstall 'edgewise[{EXTRAS[name]}]'"
+        return Finding(name, "broken", f"{found} does not import: {problem}", mend)
+    return Finding(name, "ok", f"{found} with numpy {numpy_version}")
+
+
+def optional(library: Optional) -> Finding:
+    """Tell whether a library for one purpose is there."""
+    if find_spec(library.module) is None:
+        return Finding(
+            library.distribution,
+            "note",
+            f"not installed; it is for {library.purpose}",
+            f"pip install 'edgewise[{library.extra}]'",
+        )
+    return Finding(library.distribution, "ok", f"{installed_version(library.distribution)}, for {library.purpose}")
+
+
+def installed_version(distribution: str) -> str | None:
+    """Give a distribution's version without importing it, None where it is not installed."""
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
+
+
+def import_problem(module: str) -> str | None:
+    """Import a module in a fresh process and give what went wrong in one line, or None."""
+    command = [sys.executable, "-c", f"import {module}"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=IMPORT_S, check=False)
+    except subprocess.TimeoutExpired:
+        return f"no end after {IMPORT_S:g} s"
+    if done.returncode == 0:
+        return None
+    if done.returncode < 0:
+        return f"the process died of signal {-done.returncode}"
+    return (done.stderr.strip().splitlines() or ["no message"])[-1]

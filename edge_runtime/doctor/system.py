@@ -1,0 +1,148 @@
+"""The operating system, the processor and what they lack: bitness, C library, memory, space, heat, time."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import struct
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_runtime.device_state import Throttling, temperature_c, throttling
+from edge_runtime.doctor.finding import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MEGABYTE = 1_000_000
+LEAST_SPACE, LITTLE_SPACE = 200 * MEGABYTE, 1000 * MEGABYTE
+LITTLE_MEMORY = 150 * MEGABYTE
+HOT_C = 80.0  # where a Raspberry Pi begins to slow down
+OLDEST_GLIBC = (2, 27)  # of LiteRT's wheels
+SANE_YEAR = 2025  # a clock that is earlier was never set
+TIMEDATECTL_S = 5.0
+# What makes integer arithmetic fast, by what /proc/cpuinfo calls it.
+FAST_INTEGERS = {"asimddp": "dot product", "i8mm": "int8 matrix", "avx2": "AVX2", "avx512_vnni": "AVX-512 VNNI"}
+
+
+def check_system() -> Iterator[Finding]:
+    """Check all of it, on this device."""
+    yield bitness(os.uname().machine, struct.calcsize("P") * 8)
+    yield c_library(_glibc())
+    yield processor(_read("/proc/cpuinfo"), len(os.sched_getaffinity(0)))
+    yield memory(_read("/proc/meminfo"))
+    yield space(Path.cwd())
+    yield heat(temperature_c(), throttling())
+    yield clock(time.gmtime().tm_year, synchronized=_synchronized())
+
+
+def bitness(machine: str, bits: int) -> Finding:
+    """Tell a 32-bit system, for which the newer runtime does not exist."""
+    says = f"{machine}, {bits}-bit programs"
+    if bits == 64:
+        return Finding("system", "ok", says)
+    if machine in {"aarch64", "x86_64"}:
+        return Finding("system", "warning", f"{says} on a 64-bit processor", "install the 64-bit Raspberry Pi OS")
+    return Finding("system", "warning", f"{says}: LiteRT has no build for it", "pip install 'edgewise[tflite-runtime]'")
+
+
+def c_library(version: str | None) -> Finding:
+    """Check glibc, given as "glibc 2.36"; None is another C library."""
+    found = re.search(r"(\d+)\.(\d+)", version or "")
+    if found is None:
+        return Finding("C library", "broken", "not glibc: the runtimes have no builds for it", "use Debian or Ubuntu")
+    if (int(found[1]), int(found[2])) < OLDEST_GLIBC:
+        wanted = ".".join(map(str, OLDEST_GLIBC))
+        return Finding(
+            "C library", "broken", f"{version}, older than {wanted}", "sudo apt full-upgrade  # to Debian 12"
+        )
+    return Finding("C library", "ok", str(version))
+
+
+def processor(cpuinfo: str, cores: int) -> Finding:
+    """Tell the model, the cores that may be used, and what it has for int8."""
+    model = re.search(r"^(?:model name|Model)\s*:\s*(.+)$", cpuinfo, re.MULTILINE)
+    flags = re.search(r"^(?:flags|Features)\s*:\s*(.+)$", cpuinfo, re.MULTILINE)
+    has = set(flags[1].split()) if flags else set()
+    fast = [text for flag, text in FAST_INTEGERS.items() if flag in has]
+    name = model[1].strip() if model else "unknown model"
+    return Finding("processor", "ok", f"{name}, {cores} cores, int8 by {', '.join(fast) or 'plain arithmetic'}")
+
+
+def memory(meminfo: str) -> Finding:
+    """Check what is free, from /proc/meminfo."""
+    found = re.search(r"^MemAvailable:\s*(\d+) kB$", meminfo, re.MULTILINE)
+    if found is None:
+        return Finding("memory", "note", "how much is free cannot be told", "free -m")
+    free = int(found[1]) * 1024
+    says = f"{free // MEGABYTE} MB free"
+    if free < LITTLE_MEMORY:
+        return Finding("memory", "warning", says, "ps aux --sort -rss | head  # end what is not needed")
+    return Finding("memory", "ok", says)
+
+
+def space(folder: Path) -> Finding:
+    """Check the room on a folder's medium."""
+    free = shutil.disk_usage(folder).free
+    says = f"{free // MEGABYTE:,} MB free at {folder}"
+    if free < LITTLE_SPACE:
+        mend = "sudo apt clean && sudo journalctl --vacuum-size=50M"
+        return Finding("space", "broken" if free < LEAST_SPACE else "warning", says, mend)
+    return Finding("space", "ok", says)
+
+
+def heat(celsius: float | None, held_back: Throttling | None) -> Finding:
+    """Check temperature and what holds the processor back."""
+    says = "temperature unknown" if celsius is None else f"{celsius:.0f} °C"
+    if held_back and held_back.now:
+        mend = (
+            "use the official power supply and cable"
+            if "under-voltage" in held_back.now
+            else "add a heat sink or a fan"
+        )
+        return Finding("heat and power", "broken", f"{says}, now {', '.join(held_back.now)}", mend)
+    if held_back and held_back.since_boot:
+        past = f"{says}, since it started: {', '.join(held_back.since_boot)}"
+        return Finding("heat and power", "warning", past, "vcgencmd get_throttled  # again under load")
+    if celsius is not None and celsius >= HOT_C:
+        return Finding("heat and power", "warning", says, "add a heat sink or a fan")
+    return Finding("heat and power", "ok", says)
+
+
+def clock(year: int, *, synchronized: bool | None) -> Finding:
+    """Check that events will carry the right time."""
+    mend = "sudo timedatectl set-ntp true"
+    if year < SANE_YEAR:
+        return Finding("clock", "broken", f"it says {year}", mend)
+    if synchronized is False:
+        return Finding("clock", "warning", "not synchronized, so events may carry a wrong time", mend)
+    return Finding("clock", "ok", "synchronized" if synchronized else "set; whether it is synchronized cannot be told")
+
+
+def _glibc() -> str | None:
+    try:
+        return os.confstr("CS_GNU_LIBC_VERSION")
+    except (ValueError, OSError):
+        return None
+
+
+def _synchronized() -> bool | None:
+    program = shutil.which("timedatectl")
+    if program is None:
+        return None
+    command = [program, "show", "--property=NTPSynchronized", "--value"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=TIMEDATECTL_S, check=False).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return {"yes": True, "no": False}.get(answer.strip())
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

@@ -1,0 +1,56 @@
+"""Image files as a source of frames, and lists of them on standard input."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from edge_runtime.records import Frame
+from edge_runtime.sources.files import image_files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+STDIN = "-"
+
+
+class ImageFiles:
+    """The images that one argument names, each a frame; see `image_files`.
+
+    Attributes:
+        name: the argument.
+        live: False; no image is lost.
+
+    """
+
+    live = False
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing is held open."""
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Give a frame for each file, not yet read. Raises SourceError as `image_files` does."""
+        for number, path in enumerate(paths(self.name)):
+            yield Frame(self.name, number, path, time.time(), time.monotonic())
+
+
+def paths(given: str) -> Iterator[str]:
+    """Give the image files that one argument names: as `image_files`, or `-`, a path a line on standard input."""
+    if given != STDIN:
+        yield from image_files(given)
+        return
+    for line in sys.stdin:
+        if path := line.rstrip("\r\n"):
+            yield path

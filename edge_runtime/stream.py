@@ -1,0 +1,194 @@
+"""The live loop: source, frame, model input, inference, decision, sinks; capture and preparation run beside it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from edge_runtime.capture import Capture, Patience
+from edge_runtime.decision import decide
+from edge_runtime.handoff import Ended
+from edge_runtime.preparation import Preparation, Prepared, Selection, Unreadable
+from edge_runtime.records import Event, FramePrediction
+from edge_runtime.smoothing import Rules, State, advance, label_of
+from edge_runtime.temporal import EventTracker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from edge_runtime.classifier import Classifier
+    from edge_runtime.errors import SourceError
+    from edge_runtime.records import Frame, Sink, Source
+
+POLL_S = 0.2  # how long a wish to stop may go unseen
+
+
+@dataclass
+class Tally:
+    """What a run of the loop has done.
+
+    Attributes:
+        predictions: frames decided upon.
+        unchanged: frames passed over by the motion gate.
+        unreadable: frames that could not be decoded.
+        events: by kind.
+
+    """
+
+    predictions: int = 0
+    unchanged: int = 0
+    unreadable: int = 0
+    events: dict[str, int] = field(default_factory=dict)
+
+
+def _nothing(*_: object) -> None:
+    """Stand in for a hook that nobody gave."""
+
+
+class Stream:
+    """One run of the loop, in the thread that calls `run`; sinks and hooks are called in that thread alone.
+
+    Attributes:
+        tally: what it has done so far.
+
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        classifier: Classifier,
+        sinks: Iterable[Sink],
+        *,
+        selection: Selection | None = None,
+        rules: Rules | None = None,
+        patience: Patience | None = None,
+        top_k: int = 3,
+        frames: int | None = None,
+        stop: threading.Event | None = None,
+        heartbeat: Callable[[], None] = _nothing,
+        on_frame: Callable[[Frame, FramePrediction], None] = _nothing,
+        on_unreadable: Callable[[Frame, SourceError], None] = _nothing,
+    ) -> None:
+        """Set up a run; nothing is opened before `run`.
+
+        Args:
+            source: a camera or files.
+            classifier: runs each frame; its thresholds decide a frame's label.
+            sinks: take the predictions and events; the caller closes them.
+            selection: which frames are looked at.
+            rules: decide the label over frames; None takes the defaults, with the spec's thresholds.
+            patience: how long a camera is waited for.
+            top_k: how many classes to report.
+            frames: end after so many predictions.
+            stop: set from outside, such as a signal handler, to end.
+            heartbeat: called when a fresh frame was decided upon, or was seen by the motion gate to be unchanged; a
+                watchdog fed by it notices every way of standing still.
+            on_frame: called with each frame and its prediction, before the sinks.
+            on_unreadable: called with each frame that could not be decoded.
+
+        """
+        self.tally = Tally()
+        self._source = source
+        self._classifier = classifier
+        self._sinks = tuple(sinks)
+        self._selection = selection or Selection()
+        self._rules = rules or Rules(classifier.spec.thresholds)
+        self._patience = patience or Patience()
+        self._top_k = top_k
+        self._frames = frames
+        self._stop = stop or threading.Event()
+        self._heartbeat = heartbeat
+        self._on_frame = on_frame
+        self._on_unreadable = on_unreadable
+        self._state = State()
+        self._tracker = EventTracker()
+        self._last_number = -1
+
+    def run(self) -> Tally:
+        """Run until the source ends, `frames` are decided upon, or `stop` is set.
+
+        Raises:
+            SourceError: the source cannot be opened or read, or a camera was away for too long.
+            InferenceError: the runtime failed.
+
+        """
+        stop_reading = threading.Event()
+        capture = Capture(self._source, self._patience, stop_reading)
+        preparation = Preparation(capture, self._classifier.spec, self._selection, stop_reading)
+        try:
+            while not self._stop.is_set() and self.tally.predictions != self._frames:
+                try:
+                    self._take(preparation.ready.get(POLL_S), preparation)
+                except TimeoutError:
+                    continue
+                except Ended:
+                    break
+        finally:
+            preparation.close()
+            self._tell(self._tracker.end())
+        return self.tally
+
+    def _take(self, item: Prepared | Unreadable | Event, preparation: Preparation) -> None:
+        if isinstance(item, Prepared):
+            self._decide(item, preparation)
+        elif isinstance(item, Unreadable):
+            self.tally.unreadable += 1
+            self._on_unreadable(*item)
+        else:
+            if item.kind in {"stalled", "lost"}:  # what was seen before is no longer known to be there
+                self._tell(self._tracker.end())
+                self._state = State()
+            self._tell([item])
+
+    def _decide(self, item: Prepared, preparation: Preparation) -> None:
+        frame, at_s = item.frame, self._source_time(item.frame)
+        if self._source.live and time.monotonic() - frame.captured_s > self._patience.stall_timeout_s:
+            return  # this loop was held up, and the frame grew old meanwhile
+        if not item.changed:
+            self.tally.unchanged += 1
+            self._tracker.unchanged(frame, at_s)
+            self._heartbeat()
+            return
+        preparation.pace.inference_began()
+        began = time.perf_counter()
+        probabilities = self._classifier.backend.run(item.pixels[None])[0]
+        inference_ms = (time.perf_counter() - began) * 1e3
+        preparation.pace.inference_ended()
+        self._state = advance(self._state, probabilities, self._rules)
+        stable = label_of(self._state.stable, self._classifier.spec.labels)
+        decision = decide(probabilities, self._classifier.spec, top_k=self._top_k)
+        prediction = FramePrediction(
+            source=frame.source,
+            frame=frame.number,
+            captured_at=frame.captured_at,
+            age_ms=(time.monotonic() - frame.captured_s) * 1e3,
+            dropped=frame.number - self._last_number - 1,
+            label=decision.label,
+            score=decision.score,
+            top=decision.top,
+            stable=stable,
+            decode_ms=item.decode_ms,
+            preprocess_ms=item.preprocess_ms,
+            inference_ms=inference_ms,
+        )
+        self._last_number = frame.number
+        self.tally.predictions += 1
+        self._heartbeat()
+        self._on_frame(frame, prediction)
+        for sink in self._sinks:
+            sink.prediction(prediction)
+        smoothed = self._state.smoothed
+        score = 0.0 if smoothed is None or self._state.stable == -1 else float(smoothed[self._state.stable])
+        self._tell(self._tracker.update(stable, score, frame, item.image, at_s))
+
+    def _source_time(self, frame: Frame) -> float:
+        """Give a frame's moment on a clock that does not leap: a camera's monotonic one, a video's own."""
+        return frame.captured_s if self._source.live else frame.captured_at
+
+    def _tell(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self.tally.events[event.kind] = self.tally.events.get(event.kind, 0) + 1
+            for sink in self._sinks:
+                sink.event(event)

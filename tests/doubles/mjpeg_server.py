@@ -1,0 +1,66 @@
+"""A camera that serves MJPEG over HTTP on loopback, as `multipart/x-mixed-replace`."""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from PIL import Image
+
+
+def jpeg(color, number, size=(320, 240)):
+    """Give a plain JPEG that no other number gives."""
+    stream = io.BytesIO()
+    Image.new("RGB", size, color).save(stream, "JPEG", comment=str(number))
+    return stream.getvalue()
+
+
+class Handler(BaseHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+        self.end_headers()
+        try:
+            while not self.server.gone.is_set():
+                if self.server.silent.is_set():
+                    time.sleep(0.01)
+                    continue
+                data = jpeg(self.server.color, time.monotonic_ns())
+                head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
+                self.wfile.write(head.encode() + data + b"\r\n")
+                time.sleep(1 / self.server.fps)
+        except OSError:
+            pass
+        self.close_connection = True
+
+
+class MjpegServer:
+    """Serves `color` until stopped; start another with the same port to come back."""
+
+    def __init__(self, color, port=0, fps=30):
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self._server.daemon_threads = True
+        self._server.color, self._server.fps = color, fps
+        self._server.gone, self._server.silent = threading.Event(), threading.Event()
+        self.port = self._server.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}/"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread.start()
+
+    def show(self, color):
+        self._server.color = color
+
+    def fall_silent(self):
+        self._server.silent.set()
+
+    def stop(self):
+        """Break every connection and free the port."""
+        self._server.gone.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()

@@ -1,0 +1,133 @@
+"""A server on loopback with a live hub, as `edge-run serve` runs it."""
+
+from __future__ import annotations
+
+import io
+import socket
+import threading
+import time
+from types import SimpleNamespace
+
+import pytest
+from PIL import Image
+
+from edge_runtime import Classifier
+from edge_runtime.decision import Scored
+from edge_runtime.records import Event, Frame, FramePrediction
+
+pytest.importorskip("uvicorn", reason="needs the serve extra")
+pytest.importorskip("starlette", reason="needs the serve extra")
+
+COLORS = {"red": (220, 30, 20), "green": (25, 210, 30), "blue": (20, 40, 230)}
+
+
+def encoded(color, size=(64, 48), form="JPEG"):
+    stream = io.BytesIO()
+    Image.new("RGB", size, COLORS[color]).save(stream, form)
+    return stream.getvalue()
+
+
+@pytest.fixture
+def image_bytes():
+    return encoded
+
+
+@pytest.fixture
+def make_prediction():
+    def make(number=0, label="red", **changes):
+        top = (Scored(label, 0.9), *(Scored(other, 0.05) for other in COLORS if other != label))
+        values = {
+            "source": "cam",
+            "frame": number,
+            "captured_at": 1e9,
+            "age_ms": 40.0,
+            "dropped": 0,
+            "label": label,
+            "score": 0.9,
+            "top": top,
+            "stable": label,
+            "decode_ms": 1.0,
+            "preprocess_ms": 2.0,
+            "inference_ms": 3.0,
+        }
+        return FramePrediction(**{**values, **changes})
+
+    return make
+
+
+@pytest.fixture
+def make_frame():
+    def make(number=0, color="red"):
+        return Frame("cam", number, encoded(color), time.time(), time.monotonic())
+
+    return make
+
+
+@pytest.fixture
+def serving(bundle):
+    """Give a function that starts a server in a thread and gives its hub, port and address; stopped at the end."""
+    from edge_runtime.web.hub import Hub
+    from edge_runtime.web.server import run_server
+
+    stops = []
+
+    def start(**options):
+        hub, stop, ready, addresses = Hub(), threading.Event(), threading.Event(), []
+        classifier = Classifier.open(bundle, threads=1)
+
+        def serve():
+            run_server(
+                hub,
+                classifier,
+                port=0,
+                stop=stop,
+                on_ready=lambda address: (addresses.append(address), ready.set()),
+                **options,
+            )
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        stops.append((stop, thread))
+        assert ready.wait(20)
+        port = int(addresses[0].rsplit(":", 1)[1].rstrip("/"))
+        return SimpleNamespace(hub=hub, port=port, address=addresses[0], stop=stop, thread=thread)
+
+    yield start
+    for stop, _ in stops:
+        stop.set()
+    for _, thread in stops:
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+@pytest.fixture
+def live(make_prediction, make_frame):
+    """Give a function that keeps a hub supplied with frames and predictions, as the live loop does."""
+    ended = threading.Event()
+    threads = []
+
+    def feed(hub):
+        def run():
+            number = 0
+            while not ended.wait(0.05):
+                color = ("red", "green", "blue")[number // 20 % 3]
+                hub.frame(make_frame(number, color))
+                hub.prediction(make_prediction(number, color))
+                if number % 20 == 0:
+                    hub.event(Event("entered", "cam", time.time(), color, 0.9, thumbnail=encoded(color)))
+                number += 1
+
+        threads.append(threading.Thread(target=run))
+        threads[-1].start()
+
+    yield feed
+    ended.set()
+    for thread in threads:
+        thread.join()
+
+
+@pytest.fixture
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

@@ -1,0 +1,113 @@
+"""The page in a real headless Chromium."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from chromium import browsers
+from PIL import Image
+
+from edge_runtime.records import Event
+
+TOKEN = "correct-horse-battery-staple"
+
+
+@pytest.fixture
+def browser(free_port):
+    for program in ("chromium", "chromedriver"):
+        if shutil.which(program) is None:
+            pytest.skip(f"needs Debian's {program}")
+    with browsers(free_port) as open_browser:
+        yield open_browser
+
+
+@pytest.mark.parametrize("phone", [False, True], ids=["desktop", "phone"])
+def test_the_page_lives_classifies_and_fits(serving, live, browser, photo, tmp_path, phone):
+    server = serving(title="Porch")
+    live(server.hub)
+    page = browser(phone=phone)
+    page.open(server.address)
+    page.until("return !document.getElementById('picture').hidden")
+    assert page.text("status") == "Live"
+    assert page.text("title") == "Porch"
+
+    before = page.text("source")
+    page.until(f"return document.getElementById('source').textContent !== {before!r}")
+    label = page.text("label")
+    page.until(f"return document.getElementById('label').textContent !== {label!r}")
+    page.until("return document.querySelectorAll('#events li').length > 1")
+    page.until("return document.getElementById('picture').naturalWidth === 64")
+    assert len(page.run("return [...document.querySelectorAll('#bars li')].map((row) => row.textContent)")) == 3
+    assert float(page.text("fps")) > 1
+
+    page.type_into("#file", photo("green"))
+    page.until("return document.getElementById('answer-score').textContent")
+    assert page.text("answer-label") == "green"
+
+    page.picture(tmp_path / "page.png")
+    with Image.open(tmp_path / "page.png") as picture:
+        assert picture.width == (780 if phone else pytest.approx(1280, abs=20))
+    assert page.run("return document.documentElement.scrollWidth <= window.innerWidth")
+    assert page.console() == []
+
+
+def test_the_picture_is_dark_for_who_likes_it_dark(serving, browser):
+    page = browser()
+    page.open(serving().address)
+    color = "return getComputedStyle(document.body).backgroundColor"
+    light = page.run(color)
+    page.dark()
+    assert page.run(color) != light
+    assert page.text("status") == "Connecting" or page.until(
+        "return document.getElementById('status').textContent === 'Waiting for the camera'"
+    )
+
+
+def test_a_camera_that_stops_is_shown_and_a_label_is_never_markup(serving, browser, make_prediction, make_frame):
+    server = serving()
+    page = browser()
+    server.hub.frame(make_frame())
+    server.hub.prediction(make_prediction(stable="<img src=x onerror=alert(1)>"))
+    server.hub.event(Event("lost", "cam", 1e9, detail="<b>unplugged</b>"))
+    page.open(server.address)
+    page.until("return document.getElementById('status').textContent.startsWith('No fresh frame for')")
+    assert page.text("label") == "<img src=x onerror=alert(1)>"
+    assert "Camera lost<b>unplugged</b>" in page.text("events")
+    assert page.run("return document.body.classList.contains('old')")
+    assert page.console() == []
+
+
+def test_a_server_that_goes_is_noticed_and_one_that_comes_back_too(serving, live, browser):
+    server = serving()
+    live(server.hub)
+    page = browser()
+    page.open(server.address)
+    page.until("return document.getElementById('status').textContent === 'Live'")
+    server.stop.set()
+    page.until("return document.getElementById('status').textContent === 'Reconnecting'")
+
+
+def test_the_token_is_asked_for_and_opens_the_page(serving, live, browser):
+    server = serving(token=TOKEN)
+    live(server.hub)
+    page = browser()
+    page.open(server.address)
+    assert page.address() == f"{server.address}login"
+    page.type_into("#token", "wrong-but-long-enough\n")
+    page.until("return !document.getElementById('token').value")
+    assert page.address() == f"{server.address}login"
+    page.console()  # a refused login is told there
+    page.type_into("#token", f"{TOKEN}\n")
+    page.until("return document.getElementById('status') && document.getElementById('status').textContent === 'Live'")
+    assert page.address() == server.address
+    assert page.console() == []
+
+
+def test_a_link_with_the_token_opens_the_page_and_hides_the_token(serving, live, browser):
+    server = serving(token=TOKEN)
+    live(server.hub)
+    page = browser()
+    page.open(f"{server.address}?token={TOKEN}")
+    page.until("return document.getElementById('status') && document.getElementById('status').textContent === 'Live'")
+    assert page.address() == server.address

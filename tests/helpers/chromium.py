@@ -1,0 +1,128 @@
+"""A headless Chromium, driven through chromedriver's own interface (W3C WebDriver) with the standard library."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager, suppress
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+]
+ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the key that the standard gives to an element's id
+
+
+class Browser:
+    """One session of one browser."""
+
+    def __init__(self, url, profile, *, phone=False):
+        size = {"width": 390, "height": 844, "pixelRatio": 2} if phone else None
+        options = {
+            "binary": shutil.which("chromium"),
+            "args": [*FLAGS, "--window-size=1280,900", f"--user-data-dir={profile}"],
+        }
+        if phone:
+            options["mobileEmulation"] = {"deviceMetrics": size}
+        capabilities = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
+        self._url = url
+        answer = self._call("POST", "/session", {"capabilities": {"alwaysMatch": capabilities}})
+        self._url = f"{url}/session/{answer['sessionId']}"
+
+    def _call(self, method, path, body=None):
+        data = None if method in {"GET", "DELETE"} else json.dumps(body or {}).encode()
+        request = urllib.request.Request(self._url + path, data, {"Content-Type": "application/json"}, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return json.load(answer)["value"]
+        except urllib.error.HTTPError as problem:
+            raise RuntimeError(problem.read().decode()[:500]) from None
+
+    def open(self, address):
+        self._call("POST", "/url", {"url": address})
+
+    def address(self):
+        return self._call("GET", "/url")
+
+    def run(self, script, *arguments):
+        return self._call("POST", "/execute/sync", {"script": script, "args": list(arguments)})
+
+    def text(self, name):
+        return self.run("return document.getElementById(arguments[0]).textContent", name)
+
+    def type_into(self, selector, text):
+        found = self._call("POST", "/element", {"using": "css selector", "value": selector})
+        self._call("POST", f"/element/{found[ELEMENT]}/value", {"text": str(text)})
+
+    def until(self, script, within_s=20.0):
+        deadline = time.monotonic() + within_s
+        while not (value := self.run(script)):
+            assert time.monotonic() < deadline, f"never: {script}; console: {self.console()}"
+            time.sleep(0.05)
+        return value
+
+    def console(self):
+        """Give what the page wrote to the console, as (level, message), since it was last asked."""
+        return [(entry["level"], entry["message"]) for entry in self._call("POST", "/se/log", {"type": "browser"})]
+
+    def dark(self):
+        features = [{"name": "prefers-color-scheme", "value": "dark"}]
+        self._cdp("Emulation.setEmulatedMedia", {"features": features})
+
+    def picture(self, path):
+        """Write the whole page as a PNG."""
+        shot = self._cdp("Page.captureScreenshot", {"captureBeyondViewport": True, "format": "png"})
+        path.write_bytes(base64.b64decode(shot["data"]))
+
+    def _cdp(self, command, parameters):
+        return self._call("POST", "/goog/cdp/execute", {"cmd": command, "params": parameters})
+
+    def quit(self):
+        with suppress(OSError, RuntimeError):
+            self._call("DELETE", "")
+
+
+def _wait_for(port):
+    deadline = time.monotonic() + 20
+    with socket.socket() as probe:
+        while probe.connect_ex(("127.0.0.1", port)):
+            assert time.monotonic() < deadline, "chromedriver does not answer"
+            time.sleep(0.05)
+
+
+@contextmanager
+def browsers(port):
+    """Start chromedriver on a loopback port and yield a function that opens browsers, all closed at the end."""
+    opened = []
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        driver = subprocess.Popen(
+            [shutil.which("chromedriver"), f"--port={port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+
+        def open_browser(**options):
+            profile = tempfile.mkdtemp(dir=folder)
+            opened.append(Browser(f"http://127.0.0.1:{port}", profile, **options))
+            return opened[-1]
+
+        try:
+            _wait_for(port)
+            yield open_browser
+        finally:
+            for browser in opened:
+                browser.quit()
+            driver.terminate()
+            driver.wait()
