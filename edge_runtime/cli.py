@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from edge_runtime.classifier import Classifier, Prediction
+    from edge_runtime.many import Outcome
+    from edge_runtime.progress import Progress
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -54,12 +56,15 @@ def _add_classify(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its s
     )
     command.add_argument("bundle", metavar="BUNDLE", help="folder that edge-export wrote")
     command.add_argument(
-        "paths", metavar="PATH", nargs="+", help="image, folder (searched through) or 'quoted/**/*.jpg'"
+        "paths", metavar="PATH", nargs="+", help="image, folder (searched through), 'quoted/**/*.jpg', or - (stdin)"
     )
     command.add_argument("--json", action="store_true", help="one JSON object a line, timings in _ms included")
     command.add_argument("--artifact", metavar="NAME", help="such as int8.tflite (default: the bundle's)")
     command.add_argument("--backend", choices=BACKEND_NAMES, help="default: LiteRT before tflite-runtime for .tflite")
     command.add_argument("--threads", type=positive_int, metavar="N", help="default: one a core, four at most")
+    command.add_argument(
+        "--workers", type=positive_int, metavar="N", help="images at once (default: for many images, one a core)"
+    )
     command.add_argument("--min-score", type=fraction, metavar="X", help="below it: unknown (default: the spec's)")
     command.add_argument("--top-k", type=positive_int, metavar="K", default=3, help="classes to tell (default: 3)")
     command.set_defaults(run=_classify)
@@ -79,36 +84,48 @@ def _add_inspect(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its su
 
 
 def _classify(args: argparse.Namespace) -> int:
+    from edge_runtime.bundle import Bundle
     from edge_runtime.classifier import Classifier
+    from edge_runtime.many import classify_many, given_images
 
-    classifier = Classifier.open(args.bundle, artifact=args.artifact, backend=args.backend, threads=args.threads)
-    failures = sum(_classify_given(classifier, given, args) for given in args.paths)
+    bundle = Bundle.open(args.bundle)
+
+    def open_classifier(beside_others: bool) -> Classifier:
+        threads = args.threads or (1 if beside_others else None)
+        return Classifier.open(bundle, artifact=args.artifact, backend=args.backend, threads=threads)
+
+    def classify(classifier: Classifier, path: str) -> Prediction:
+        return classifier.classify(path, top_k=args.top_k, min_score=args.min_score)
+
+    failures = 0
+    progress = _progress(args)
+    for outcome in classify_many(given_images(args.paths), open_classifier, classify, args.workers):
+        failures += outcome.problem is not None
+        _tell(outcome, as_json=args.json)
+        if progress:
+            progress.step()
+    if progress:
+        progress.close()
     return FAILURE if failures else SUCCESS
 
 
-def _classify_given(classifier: Classifier, given: str, args: argparse.Namespace) -> int:
-    """Classify the images that one argument names; give the number that failed."""
-    from edge_runtime.sources import image_files
+def _progress(args: argparse.Namespace) -> Progress | None:
+    """Give a bar where somebody sees it and no result comes between; standard input cannot be counted beforehand."""
+    if not sys.stderr.isatty() or sys.stdout.isatty():
+        return None
+    from edge_runtime.many import given_images
+    from edge_runtime.progress import Progress
 
-    failures = 0
-    try:
-        for path in image_files(given):
-            failures += not _classify_one(classifier, path, args)
-    except SourceError as problem:  # the argument itself; the next may be good
-        _tell_failure(given, problem, as_json=args.json)
-        failures += 1
-    return failures
+    countable = [given for given in args.paths if given != "-"]
+    return Progress(sys.stderr, lambda: sum(1 for _ in given_images(countable)) if countable == args.paths else 0)
 
 
-def _classify_one(classifier: Classifier, path: str, args: argparse.Namespace) -> bool:
-    """Classify one image and print its line; False if it cannot be read."""
-    try:
-        prediction = classifier.classify(path, top_k=args.top_k, min_score=args.min_score)
-    except SourceError as problem:
-        _tell_failure(path, problem, as_json=args.json)
-        return False
-    print(json.dumps({"path": path, **prediction.to_json()}) if args.json else _line(path, prediction))
-    return True
+def _tell(outcome: Outcome, *, as_json: bool) -> None:
+    path, prediction, problem = outcome
+    if problem:
+        _tell_failure(path, problem, as_json=as_json)
+    elif prediction:
+        print(json.dumps({"path": path, **prediction.to_json()}) if as_json else _line(path, prediction))
 
 
 def _tell_failure(path: str, problem: SourceError, *, as_json: bool) -> None:
