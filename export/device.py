@@ -43,7 +43,9 @@ class DeviceRun:
     latency_ms: float
 
 
-def run_on_device(artifact: Path, spec: ModelSpec, pixels: Pixels, backend: BackendName) -> DeviceRun:
+def run_on_device(
+    artifact: Path, spec: ModelSpec, pixels: Pixels, backend: BackendName, kernels: str | None = None
+) -> DeviceRun:
     """Classify preprocessed images with an artifact, one at a time, on one thread.
 
     Args:
@@ -51,6 +53,7 @@ def run_on_device(artifact: Path, spec: ModelSpec, pixels: Pixels, backend: Back
         spec: its contract.
         pixels: uint8 (N, height, width, 3).
         backend: the runtime, which must be installed.
+        kernels: a name from `edge_runtime.backends.KERNELS`; None takes the runtime's best.
 
     Raises:
         ExportError: the runtime refuses the file, fails or crashes; the message is the runtime's.
@@ -60,7 +63,7 @@ def run_on_device(artifact: Path, spec: ModelSpec, pixels: Pixels, backend: Back
         folder = Path(scratch)
         spec.write(folder / "spec.json")
         np.save(folder / "pixels.npy", pixels)
-        command = [*WORKER, str(artifact), backend, str(folder)]
+        command = [*WORKER, str(artifact), backend, kernels or "", str(folder)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise ExportError(f"{artifact.name} in {backend}: {_reason(done)}")

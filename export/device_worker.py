@@ -1,4 +1,7 @@
-"""The process behind `export.device`: ARTIFACT BACKEND FOLDER; reads spec.json and pixels.npy, writes result.npz."""
+"""The process behind `export.device`: ARTIFACT BACKEND KERNELS FOLDER.
+
+It reads spec.json and pixels.npy from the folder and writes result.npz there.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +17,14 @@ from edge_runtime.errors import EdgeError
 from edge_runtime.spec import ModelSpec
 
 
-def main(artifact: str, backend: str, folder: str) -> int:
+def main(artifact: str, backend: str, kernels: str, folder: str) -> int:
     """Classify the images one at a time; 0, or 1 with the reason on stderr."""
     scratch = Path(folder)
     spec = ModelSpec.read(scratch / "spec.json")
     pixels = np.load(scratch / "pixels.npy")
     try:
-        opened = open_backend(Path(artifact), spec, backend=cast("BackendName", backend), threads=1)
+        name = cast("BackendName", backend)
+        opened = open_backend(Path(artifact), spec, backend=name, threads=1, kernels=kernels or None)
         opened.run(pixels[:1])  # warm-up
         outputs, times = [], []
         for image in pixels:

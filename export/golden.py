@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from export.measure import Candidate
+    from export.artifacts import Candidate
     from export.source_model import SourceModel
 
 

@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from edge_runtime.spec import ModelSpec
 
 INPUT_TYPES: dict[str, DTypeLike] = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8}
+OPTIMIZATION_LEVELS = {
+    "all": "ORT_ENABLE_ALL",
+    "extended": "ORT_ENABLE_EXTENDED",
+    "basic": "ORT_ENABLE_BASIC",
+    "disabled": "ORT_DISABLE_ALL",
+}
 ERRORS_ONLY = 3  # ONNX Runtime's log severity; it raises what matters
 
 
@@ -31,7 +37,7 @@ class OnnxBackend:
 
     name: BackendName = "onnx"
 
-    def __init__(self, path: Path, spec: ModelSpec, *, threads: int) -> None:
+    def __init__(self, path: Path, spec: ModelSpec, *, threads: int, kernels: str | None = None) -> None:
         try:
             import onnxruntime
         except ModuleNotFoundError:
@@ -40,6 +46,8 @@ class OnnxBackend:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = ERRORS_ONLY
+        level = OPTIMIZATION_LEVELS[kernels or "all"]
+        options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, level)
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as problem:  # noqa: BLE001 - its exceptions share no public base class
