@@ -94,7 +94,7 @@ class Classifier:
 
         """
         opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
-        chosen = opened.artifact(artifact) if artifact else _runnable(opened, backend)
+        chosen = opened.artifact(artifact) if artifact else runnable_artifact(opened, backend)
         path = opened.checked_path(chosen.file)
         return cls(opened.spec, chosen, open_backend(path, opened.spec, backend=backend, threads=threads))
 
@@ -127,8 +127,11 @@ class Classifier:
         )
 
 
-def _runnable(bundle: Bundle, backend: BackendName | None) -> Artifact:
-    """Give the default artifact if something installed (or the wanted backend) runs its format, else the first such."""
+def runnable_artifact(bundle: Bundle, backend: BackendName | None) -> Artifact:
+    """Give the default artifact if something installed (or the wanted backend) runs its format, else the first such.
+
+    Raises BackendUnavailable.
+    """
     candidates = [bundle.artifact(), *bundle.artifacts.values()]
     for artifact in candidates:
         able = BACKENDS_BY_FORMAT[artifact.format]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from edge_runtime.backends import BACKEND_NAMES
 from edge_runtime.command import FAILURE, SUCCESS, add_version, fraction, one_line, positive_int, run_command
 from edge_runtime.errors import BundleError, SourceError
+from edge_runtime.selftest_command import add_selftest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +31,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_classify(commands)
     _add_inspect(commands)
+    add_selftest(commands)
     return parser
 
 

@@ -36,11 +36,13 @@ class DeviceRun:
     Attributes:
         probabilities: float32 (n_images, n_classes).
         latency_ms: median time of one image in the backend, one thread, on this machine.
+        tensors: digest of the tensor that entered the graph, for each image.
 
     """
 
     probabilities: NDArray[np.float32]
     latency_ms: float
+    tensors: tuple[str, ...]
 
 
 def run_on_device(
@@ -68,7 +70,7 @@ def run_on_device(
         if done.returncode:
             raise ExportError(f"{artifact.name} in {backend}: {_reason(done)}")
         with np.load(folder / "result.npz") as result:
-            return DeviceRun(result["probabilities"], float(result["latency_ms"]))
+            return DeviceRun(result["probabilities"], float(result["latency_ms"]), tuple(result["tensors"].tolist()))
 
 
 def _reason(done: subprocess.CompletedProcess[str]) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 
 from edge_runtime.backends import BackendName, open_backend
 from edge_runtime.errors import EdgeError
+from edge_runtime.golden import input_digest
 from edge_runtime.spec import ModelSpec
 
 
@@ -26,15 +27,17 @@ def main(artifact: str, backend: str, kernels: str, folder: str) -> int:
         name = cast("BackendName", backend)
         opened = open_backend(Path(artifact), spec, backend=name, threads=1, kernels=kernels or None)
         opened.run(pixels[:1])  # warm-up
-        outputs, times = [], []
+        outputs, times, digests = [], [], []
         for image in pixels:
             started = time.perf_counter()
             outputs.append(opened.run(image[np.newaxis]))
             times.append(time.perf_counter() - started)
+            digests.append(input_digest(opened.model_input(image[np.newaxis])[0]))
     except EdgeError as problem:
         print(problem, file=sys.stderr)
         return 1
-    np.savez(scratch / "result.npz", probabilities=np.concatenate(outputs), latency_ms=np.median(times) * 1e3)
+    latency_ms = np.median(times) * 1e3
+    np.savez(scratch / "result.npz", probabilities=np.concatenate(outputs), latency_ms=latency_ms, tensors=digests)
     return 0
 
 

@@ -48,8 +48,8 @@ class SourceModel:
     holdout_labels: NDArray[np.int64]
     samples: tuple[Path, ...]
 
-    def probabilities(self, pixels: Pixels) -> NDArray[np.float32]:
-        """Classify preprocessed images with the trained model: float32 (N, classes)."""
+    def probabilities(self, pixels: NDArray[np.number[Any]]) -> NDArray[np.float32]:
+        """Classify pixels 0..255, (N, height, width, 3), with the trained model: float32 (N, classes)."""
         batches = [pixels[start : start + BATCH] for start in range(0, len(pixels), BATCH)]
         outputs = [np.asarray(self.model(batch.astype(np.float32), training=False)) for batch in batches]
         return class_probabilities(np.concatenate(outputs), self.spec)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 from edge_runtime.errors import BackendUnavailable, InferenceError
 
@@ -47,6 +47,10 @@ class Backend(Protocol):
     """
 
     name: BackendName
+
+    def model_input(self, pixels: Pixels) -> NDArray[Any]:
+        """Give the tensor that enters the graph, of the graph's own type, for uint8 pixels (N, height, width, 3)."""
+        ...
 
     def run(self, pixels: Pixels) -> NDArray[np.float32]:
         """Classify preprocessed images.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -64,10 +64,14 @@ class OnnxBackend:
         self._input_name = inputs[0].name
         self._input_type = INPUT_TYPES[inputs[0].type]
 
+    def model_input(self, pixels: Pixels) -> NDArray[Any]:
+        """Give the tensor that enters the graph; see `Backend.model_input`."""
+        return pixels.astype(self._input_type, copy=False)
+
     def run(self, pixels: Pixels) -> NDArray[np.float32]:
         """Classify uint8 pixels of shape (N, H, W, 3) as one batch; see `Backend.run`."""
         try:
-            (output,) = self._session.run(None, {self._input_name: pixels.astype(self._input_type, copy=False)})
+            (output,) = self._session.run(None, {self._input_name: self.model_input(pixels)})
         except Exception as problem:  # noqa: BLE001 - its exceptions share no public base class
             raise InferenceError(f"onnxruntime failed: {problem}") from None
         return class_probabilities(output, self._spec)

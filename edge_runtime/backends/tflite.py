@@ -55,9 +55,13 @@ class TfliteBackend:
         outputs = [self._run_one(image[np.newaxis]) for image in pixels]
         return class_probabilities(np.concatenate(outputs), self._spec)
 
+    def model_input(self, pixels: Pixels) -> NDArray[Any]:
+        """Give the tensor that enters the graph; see `Backend.model_input`."""
+        return _to_input(pixels, self._input)
+
     def _run_one(self, pixels: Pixels) -> NDArray[np.float32]:
         try:
-            self._interpreter.set_tensor(self._input["index"], _to_input(pixels, self._input))
+            self._interpreter.set_tensor(self._input["index"], self.model_input(pixels))
             self._interpreter.invoke()
             return _from_output(self._interpreter.get_tensor(self._output["index"]), self._output)
         except (ValueError, RuntimeError) as problem:
