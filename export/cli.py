@@ -18,7 +18,7 @@ from export.settings import CALIBRATION_METHODS, IO_TYPES, TARGETS, Settings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from export.pipeline import Plan
+    from export.prove import Plan
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -88,6 +88,12 @@ def _add_settings(export: argparse.ArgumentParser) -> None:
         help=f"oldest runtimes that must take the files (default {' '.join(DEFAULT_FLOORS)})",
     )
     export.add_argument(
+        "--no-ladder",
+        dest="ladder",
+        action="store_false",
+        help="publish nothing when int8.tflite fails, in place of looking for a gentler form that passes",
+    )
+    export.add_argument(
         "--jobs", type=_jobs, default=1, metavar="N", help="processes that convert at once; 0: this one (default 1)"
     )
 
@@ -113,7 +119,7 @@ def _export(args: argparse.Namespace) -> int:
 
 
 def _plan(args: argparse.Namespace) -> Plan:
-    from export.pipeline import Plan
+    from export.prove import Plan
 
     names = [name for group in args.formats for name in group] if args.formats else list(ARTIFACT_NAMES)
     return Plan(
@@ -124,6 +130,7 @@ def _plan(args: argparse.Namespace) -> Plan:
         ),
         floors=[parse_floor(text) for text in args.min_runtime],
         jobs=args.jobs,
+        ladder=args.ladder,
     )
 
 

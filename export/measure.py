@@ -47,6 +47,7 @@ class Measured:
         collapse: how its outputs collapsed, or None.
         requirements: the operator and format versions that the file demands.
         shortfalls: what it demands beyond a wanted oldest runtime.
+        size_bytes: the file's size.
 
     """
 
@@ -59,11 +60,7 @@ class Measured:
     collapse: str | None
     requirements: Requirements
     shortfalls: tuple[str, ...]
-
-    @property
-    def size_bytes(self) -> int:
-        """The file's size."""
-        return self.candidate.path.stat().st_size
+    size_bytes: int
 
 
 def measure(
@@ -104,6 +101,7 @@ def measure(
         collapse=collapse(reference[chosen], run.probabilities),
         requirements=demanded,
         shortfalls=tuple(missing),
+        size_bytes=candidate.path.stat().st_size,
     )
 
 

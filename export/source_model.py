@@ -37,6 +37,7 @@ class SourceModel:
         holdout: preprocessed test images, the same form; none of them is in `calibration`.
         holdout_labels: their class indices, int64 (N,).
         samples: encoded test images, for golden vectors.
+        unchecked: what could not be checked for want of labelled images; None when all was.
 
     """
 
@@ -47,6 +48,7 @@ class SourceModel:
     holdout: Pixels
     holdout_labels: NDArray[np.int64]
     samples: tuple[Path, ...]
+    unchecked: str | None = None
 
     def probabilities(self, pixels: NDArray[np.number[Any]]) -> NDArray[np.float32]:
         """Classify pixels 0..255, (N, height, width, 3), with the trained model: float32 (N, classes)."""
