@@ -97,7 +97,7 @@ class Classifier:
         opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
         if artifact is None and backend is None and (kept := kept_choice(opened)):
             artifact, backend, threads = kept.artifact, kept.backend, threads or kept.threads
-        chosen = opened.artifact(artifact) if artifact else _runnable(opened, backend)
+        chosen = opened.artifact(artifact) if artifact else runnable_artifact(opened, backend)
         path = opened.checked_path(chosen.file)
         return cls(opened.spec, chosen, open_backend(path, opened.spec, backend=backend, threads=threads))
 
@@ -130,8 +130,11 @@ class Classifier:
         )
 
 
-def _runnable(bundle: Bundle, backend: BackendName | None) -> Artifact:
-    """Give the default artifact if something installed (or the wanted backend) runs its format, else the first such."""
+def runnable_artifact(bundle: Bundle, backend: BackendName | None) -> Artifact:
+    """Give the default artifact if something installed (or the wanted backend) runs its format, else the first such.
+
+    Raises BackendUnavailable.
+    """
     candidates = [bundle.artifact(), *bundle.artifacts.values()]
     for artifact in candidates:
         able = BACKENDS_BY_FORMAT[artifact.format]

@@ -12,6 +12,7 @@ from edge_runtime.bench.command import add_bench
 from edge_runtime.command import FAILURE, SUCCESS, add_version, fraction, one_line, positive_int, run_command
 from edge_runtime.doctor.command import add_doctor
 from edge_runtime.errors import BundleError, SourceError
+from edge_runtime.selftest_command import add_selftest
 from edge_runtime.service import add_service
 from edge_runtime.tune_decision import add_tune_decision
 from edge_runtime.watch import add_watch
@@ -44,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     add_doctor(commands)
     add_bench(commands)
     add_tune_decision(commands)
+    add_selftest(commands)
     return parser
 
 

@@ -9,10 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_runtime.command import SUCCESS, run_command
+from export.artifacts import ALL_NAMES, ARTIFACT_NAMES
+from export.calibration import FEWEST, MOST
+from export.compat import DEFAULT_FLOORS, parse_floor
 from export.gate import Tolerances
+from export.settings import CALIBRATION_METHODS, IO_TYPES, TARGETS, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from export.prove import Plan
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,7 +45,7 @@ def _add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         nargs="+",
         metavar="NAME",
         type=_artifact_names,
-        help="artifacts such as int8.tflite, or all of a format: tflite, onnx (default: all)",
+        help="artifacts such as int8.tflite, the usual of a format (tflite, onnx), or all (default: the usual six)",
     )
     limits = Tolerances()
     for name, text in (
@@ -51,9 +57,45 @@ def _add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         option = "--" + name.replace("_", "-")
         default = getattr(limits, name)
         export.add_argument(option, type=_fraction, default=default, metavar="X", help=f"{text} (default {default:g})")
+    _add_settings(export)
     export.add_argument("--overwrite", action="store_true", help="replace an older bundle once the new one is whole")
     export.add_argument("--json", action="store_true", help="print the report as one JSON line")
     export.set_defaults(run=_export)
+
+
+def _add_settings(export: argparse.ArgumentParser) -> None:
+    usual = Settings()
+    for name, choices, text in (
+        ("int8_input", IO_TYPES, "type of int8.tflite's input; uint8 takes pixels as they are"),
+        ("int8_output", IO_TYPES, "type of int8.tflite's output"),
+        ("target", TARGETS, "whose kernels int8.onnx is made for"),
+        ("calibration_method", CALIBRATION_METHODS, "how int8.onnx's ranges are taken from activations"),
+    ):
+        option, default = "--" + name.replace("_", "-"), getattr(usual, name)
+        export.add_argument(option, choices=choices, default=default, help=f"{text} (default {default})")
+    export.add_argument(
+        "--calibration-images",
+        type=_calibration_count,
+        default=usual.calibration_images,
+        metavar="N",
+        help=f"at most so many, balanced over the classes, {FEWEST} to {MOST} (default {usual.calibration_images})",
+    )
+    export.add_argument(
+        "--min-runtime",
+        nargs="+",
+        metavar="NAME==VERSION",
+        default=list(DEFAULT_FLOORS),
+        help=f"oldest runtimes that must take the files (default {' '.join(DEFAULT_FLOORS)})",
+    )
+    export.add_argument(
+        "--no-ladder",
+        dest="ladder",
+        action="store_false",
+        help="publish nothing when int8.tflite fails, in place of looking for a gentler form that passes",
+    )
+    export.add_argument(
+        "--jobs", type=_jobs, default=1, metavar="N", help="processes that convert at once; 0: this one (default 1)"
+    )
 
 
 def _add_verify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -64,22 +106,39 @@ def _add_verify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _export(args: argparse.Namespace) -> int:
-    from export.measure import ARTIFACT_NAMES
     from export.pipeline import export_run
-    from export.report import summary_rows
 
-    names = [name for group in args.formats for name in group] if args.formats else list(ARTIFACT_NAMES)
-    limits = Tolerances(args.max_abs_diff, args.min_agreement, args.max_accuracy_loss, args.max_recall_loss)
     exported = export_run(
         args.run_folder,
         args.out,
-        list(dict.fromkeys(names)),
-        tolerances=limits,
+        _plan(args),
         overwrite=args.overwrite,
         tell=lambda line: print(line, file=sys.stderr),
     )
-    report = json.loads((exported.folder / "report.json").read_text(encoding="utf-8"))
-    if args.json:
+    return _show(exported.folder, as_json=args.json)
+
+
+def _plan(args: argparse.Namespace) -> Plan:
+    from export.prove import Plan
+
+    names = [name for group in args.formats for name in group] if args.formats else list(ARTIFACT_NAMES)
+    return Plan(
+        list(dict.fromkeys(names)),
+        tolerances=Tolerances(args.max_abs_diff, args.min_agreement, args.max_accuracy_loss, args.max_recall_loss),
+        settings=Settings(
+            args.int8_input, args.int8_output, args.target, args.calibration_method, args.calibration_images
+        ),
+        floors=[parse_floor(text) for text in args.min_runtime],
+        jobs=args.jobs,
+        ladder=args.ladder,
+    )
+
+
+def _show(bundle: Path, *, as_json: bool) -> int:
+    from export.report import summary_rows
+
+    report = json.loads((bundle / "report.json").read_text(encoding="utf-8"))
+    if as_json:
         print(json.dumps(report))
         return SUCCESS
     _print_table(summary_rows(report))
@@ -116,12 +175,27 @@ def _print_table(rows: Sequence[Sequence[str]]) -> None:
 
 
 def _artifact_names(text: str) -> list[str]:
-    from export.measure import ARTIFACT_NAMES
+    if text == "all":
+        return list(ALL_NAMES)
+    chosen: list[str] = [name for name in ARTIFACT_NAMES if text == name.split(".")[1]] or [text]
+    if not set(chosen) <= set(ALL_NAMES):
+        raise argparse.ArgumentTypeError(f"{text!r} is none of tflite, onnx, all, {', '.join(ALL_NAMES)}")
+    return chosen
 
-    chosen = [name for name in ARTIFACT_NAMES if text in (name, name.split(".")[1])]
-    if not chosen:
-        raise argparse.ArgumentTypeError(f"{text!r} is none of tflite, onnx, {', '.join(ARTIFACT_NAMES)}")
-    return list(chosen)
+
+def _calibration_count(text: str) -> int:
+    return _whole(text, FEWEST, MOST)
+
+
+def _jobs(text: str) -> int:
+    return _whole(text, 0, 64)
+
+
+def _whole(text: str, low: int, high: int) -> int:
+    value = int(text) if text.isascii() and text.isdigit() else -1
+    if not low <= value <= high:
+        raise argparse.ArgumentTypeError(f"must be a whole number from {low} to {high}, not {text!r}")
+    return value
 
 
 def _fraction(text: str) -> float:

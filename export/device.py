@@ -36,14 +36,18 @@ class DeviceRun:
     Attributes:
         probabilities: float32 (n_images, n_classes).
         latency_ms: median time of one image in the backend, one thread, on this machine.
+        tensors: digest of the tensor that entered the graph, for each image.
 
     """
 
     probabilities: NDArray[np.float32]
     latency_ms: float
+    tensors: tuple[str, ...]
 
 
-def run_on_device(artifact: Path, spec: ModelSpec, pixels: Pixels, backend: BackendName) -> DeviceRun:
+def run_on_device(
+    artifact: Path, spec: ModelSpec, pixels: Pixels, backend: BackendName, kernels: str | None = None
+) -> DeviceRun:
     """Classify preprocessed images with an artifact, one at a time, on one thread.
 
     Args:
@@ -51,6 +55,7 @@ def run_on_device(artifact: Path, spec: ModelSpec, pixels: Pixels, backend: Back
         spec: its contract.
         pixels: uint8 (N, height, width, 3).
         backend: the runtime, which must be installed.
+        kernels: a name from `edge_runtime.backends.KERNELS`; None takes the runtime's best.
 
     Raises:
         ExportError: the runtime refuses the file, fails or crashes; the message is the runtime's.
@@ -60,12 +65,12 @@ def run_on_device(artifact: Path, spec: ModelSpec, pixels: Pixels, backend: Back
         folder = Path(scratch)
         spec.write(folder / "spec.json")
         np.save(folder / "pixels.npy", pixels)
-        command = [*WORKER, str(artifact), backend, str(folder)]
+        command = [*WORKER, str(artifact), backend, kernels or "", str(folder)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise ExportError(f"{artifact.name} in {backend}: {_reason(done)}")
         with np.load(folder / "result.npz") as result:
-            return DeviceRun(result["probabilities"], float(result["latency_ms"]))
+            return DeviceRun(result["probabilities"], float(result["latency_ms"]), tuple(result["tensors"].tolist()))
 
 
 def _reason(done: subprocess.CompletedProcess[str]) -> str:

@@ -1,27 +1,31 @@
-"""Finish a TFLite file: the names of its ends, and an operation version that light runtimes accept."""
+"""Finish a TFLite file: its metadata, the names of its ends, and an operation version that light runtimes accept."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from export.metadata import METADATA_BUFFER, tflite_metadata, with_labels_file
 from export.names import INPUT_NAME, OUTPUT_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from edge_runtime.spec import ModelSpec
 
 # FULLY_CONNECTED with float activations and per-tensor int8 weights: version 9. Per channel it is version 12.
 # https://github.com/tensorflow/tensorflow/blob/master/tensorflow/compiler/mlir/lite/tools/versioning/op_version.cc
 PER_TENSOR_VERSION, PER_CHANNEL_VERSION = 9, 12
 
 
-def finish(converted: bytes) -> bytes:
-    """Name the input `image` and the output `probabilities`, and lower a needlessly high operation version.
+def finish(converted: bytes, spec: ModelSpec) -> bytes:
+    """Add metadata, name the ends `image` and `probabilities`, lower a needlessly high operation version.
 
     The converter takes a dense layer of one unit, which has one scale, for a per-channel one and gives it a version
     that tflite-runtime 2.14 does not have; with one scale both versions compute the same.
 
     Args:
         converted: a TFLite file of one subgraph with one input and one output.
+        spec: the model's contract, for the metadata.
 
     Returns:
         The file's new bytes.
@@ -38,7 +42,19 @@ def finish(converted: bytes) -> bytes:
             maps[0].name = name.encode()
     for code in _per_tensor_codes(model):
         code.version = PER_TENSOR_VERSION
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    _attach(model, METADATA_BUFFER, tflite_metadata(spec))
+    return with_labels_file(bytes(flatbuffer_utils.convert_object_to_bytearray(model)), spec)
+
+
+def _attach(model: Any, name: bytes, content: bytes) -> None:  # noqa: ANN401 - generated, untyped classes
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    buffer = schema.BufferT()
+    buffer.data = list(content)
+    entry = schema.MetadataT()
+    entry.name, entry.buffer = name, len(model.buffers)
+    model.buffers.append(buffer)
+    model.metadata = [*(model.metadata or []), entry]
 
 
 def _per_tensor_codes(model: Any) -> Iterator[Any]:  # noqa: ANN401 - generated, untyped classes

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from export.significance import at_least, mcnemar_p
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -30,6 +32,9 @@ class Tolerances:
     max_recall_loss: float = 0.05
 
 
+# A loss beyond its limit counts when it is no chance: McNemar's exact test, one-sided. 5 images lost and none gained
+# have 0.03. A class has few images, so a level as strict would hardly ever speak: 3 lost and none gained have 0.125.
+SIGNIFICANCE, RECALL_SIGNIFICANCE = 0.05, 0.125
 # Accuracies are ratios of small counts: a difference of exactly the limit must not fail by its last bit.
 SLACK = 1e-9
 
@@ -54,17 +59,34 @@ def failures(precision: str, parity: Parity, tolerances: Tolerances, labels: Seq
             f" under {agreement:g} ({mend})"
         )
     loss = parity.reference_accuracy - parity.accuracy
-    if loss > tolerances.max_accuracy_loss + SLACK:
+    chance = mcnemar_p(parity.lost, parity.gained)
+    if loss > tolerances.max_accuracy_loss + SLACK and chance < SIGNIFICANCE:
         found.append(
             f"accuracy falls from {parity.reference_accuracy:.3f} to {parity.accuracy:.3f}, more than"
             f" {tolerances.max_accuracy_loss:g} (--max-accuracy-loss {_ceil(loss, 3):g} would pass)"
         )
-    if parity.worst_recall_loss > tolerances.max_recall_loss + SLACK:
+    chance = mcnemar_p(parity.worst_recall_lost, parity.worst_recall_gained)
+    if parity.worst_recall_loss > tolerances.max_recall_loss + SLACK and chance <= RECALL_SIGNIFICANCE:
         found.append(
             f"class {labels[parity.worst_recall_class]} loses {parity.worst_recall_loss:.3f} of its recall, more than"
             f" {tolerances.max_recall_loss:g} (--max-recall-loss {_ceil(parity.worst_recall_loss, 3):g} would pass)"
         )
     return found
+
+
+def failures_elsewhere(parity: Parity, tolerances: Tolerances) -> list[str]:
+    """Say what an artifact fails in another runtime or with other kernels, on the few images that it ran there.
+
+    Kernels differ in the last bits, so even float32 answers to agreement here; it fails when its flips are more than
+    chance if the true agreement were the limit.
+    """
+    changed = round((1 - parity.top1_agreement) * parity.images)
+    short = parity.top1_agreement < tolerances.min_agreement - SLACK
+    if not short or at_least(changed, parity.images, 1 - tolerances.min_agreement) >= SIGNIFICANCE:
+        return []
+    would = math.floor(parity.top1_agreement * 1000) / 1000
+    limit = f"{tolerances.min_agreement:g} (--min-agreement {would:g} would pass)"
+    return [f"{changed} of {parity.images} images change class: agreement {parity.top1_agreement:.3f}, under {limit}"]
 
 
 def _ceil(value: float, digits: int) -> float:

@@ -1,4 +1,4 @@
-"""Write golden vectors into a bundle, and replay them from it."""
+"""Write golden vectors into a bundle."""
 
 from __future__ import annotations
 
@@ -7,23 +7,26 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge_runtime.golden import GOLDEN_INDEX, GoldenImage, input_digest
+from edge_runtime.decision import decide
+from edge_runtime.golden import GOLDEN_INDEX, GoldenImage, grid_means, input_digest
 from edge_runtime.jsonio import write_json
-from edge_runtime.preprocess import preprocess
-from export.device import run_on_device
+from edge_runtime.preprocess import load_image, to_input
+from export.device import DeviceRun, run_on_device
+from export.fragility import signatures
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from export.measure import Candidate
+    from edge_runtime.preprocess import Pixels
+    from export.artifacts import Candidate
     from export.source_model import SourceModel
 
 
 def write_golden(source: SourceModel, candidates: Sequence[Candidate], folder: Path) -> None:
-    """Copy the run's sample images into `folder`/golden with their digests and every artifact's probabilities.
+    """Copy the source's sample images into `folder`/golden with what every stage and artifact makes of them.
 
     Args:
         source: its samples, its reference model.
@@ -32,24 +35,41 @@ def write_golden(source: SourceModel, candidates: Sequence[Candidate], folder: P
 
     """
     (folder / "golden").mkdir()
-    pixels = np.stack([preprocess(path, source.spec) for path in source.samples])
+    decoded = [np.asarray(load_image(path, source.spec)) for path in source.samples]
+    pixels = np.stack([to_input(load_image(path, source.spec), source.spec) for path in source.samples])
     reference = source.probabilities(pixels)
-    outputs = {
-        candidate.name: run_on_device(candidate.path, source.spec, pixels, candidate.backend).probabilities
-        for candidate in candidates
+    runs: dict[str, DeviceRun] = {
+        item.name: run_on_device(item.path, source.spec, pixels, item.backend) for item in candidates
     }
-    images = []
-    for index, sample in enumerate(source.samples):
+    images = [
+        _golden_image(source, index, decoded[index], pixels[index], reference[index], runs)
+        for index in range(len(source.samples))
+    ]
+    for sample in source.samples:
         shutil.copyfile(sample, folder / "golden" / sample.name)
-        images.append(
-            GoldenImage(
-                path=f"golden/{sample.name}",
-                input_sha256=input_digest(pixels[index]),
-                reference=_numbers(reference[index]),
-                outputs={name: _numbers(rows[index]) for name, rows in outputs.items()},
-            )
-        )
-    write_json(folder / GOLDEN_INDEX, {"images": [image.to_json() for image in images]})
+    mistakes = {name: [_numbers(row) for row in rows] for name, rows in signatures(source).items()}
+    write_json(folder / GOLDEN_INDEX, {"images": [image.to_json() for image in images], "mistakes": mistakes})
+
+
+def _golden_image(
+    source: SourceModel,
+    index: int,
+    decoded: Pixels,
+    pixels: Pixels,
+    reference: NDArray[np.float32],
+    runs: Mapping[str, DeviceRun],
+) -> GoldenImage:
+    return GoldenImage(
+        path=f"golden/{source.samples[index].name}",
+        decoded_sha256=input_digest(decoded),
+        decoded_grid=grid_means(decoded),
+        input_sha256=input_digest(pixels),
+        input_grid=grid_means(pixels),
+        reference=_numbers(reference),
+        tensors={name: run.tensors[index] for name, run in runs.items()},
+        outputs={name: _numbers(run.probabilities[index]) for name, run in runs.items()},
+        decisions={name: decide(run.probabilities[index], source.spec).label for name, run in runs.items()},
+    )
 
 
 def _numbers(row: NDArray[np.float32]) -> tuple[float, ...]:

@@ -1,58 +1,35 @@
-"""Write each artifact and measure the written file, in the runtimes of devices, against the trained model."""
+"""Measure a written file, in the runtimes of devices, against the trained model."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, cast, get_args
+from typing import TYPE_CHECKING
 
-from edge_runtime.backends import BACKENDS_BY_FORMAT, installed, missing
-from edge_runtime.errors import BackendUnavailable
+from edge_runtime.backends import BACKENDS_BY_FORMAT, KERNELS, installed
+from export.calibration import balanced
+from export.compat import requirements, shortfalls
 from export.device import run_on_device
 from export.errors import ExportError, ParityError
 from export.parity import Parity, compare
-from export.to_onnx import quantize_onnx, to_onnx
-from export.to_tflite import TflitePrecision, freeze, to_tflite
+from export.significance import collapse
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from edge_runtime.backends import BackendName
+    from export.artifacts import Candidate
+    from export.compat import Floor, Requirements
     from export.source_model import SourceModel
 
-ArtifactName = Literal["float32.tflite", "float16.tflite", "dynamic.tflite", "int8.tflite", "float32.onnx", "int8.onnx"]
-ARTIFACT_NAMES: tuple[ArtifactName, ...] = get_args(ArtifactName)
-# Beside the preferred runtime, every file is run in the others on this many images; tflite-runtime's int8 kernels
-# take twenty times as long on x86-64.
+# Beside its preferred runtime, every file is run in the others and with other kernels on some images alone, balanced
+# over the classes: tflite-runtime's int8 kernels take twenty times as long on x86-64, the reference kernels a hundred.
 OTHER_RUNTIME_IMAGES = 64
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A written file that has yet to prove itself.
-
-    Attributes:
-        name: such as "int8.tflite".
-        path: the file.
-        backend: the runtime that measures it, the one that a device would choose.
-
-    """
-
-    name: ArtifactName
-    path: Path
-    backend: BackendName
-
-    @property
-    def precision(self) -> str:
-        """Its precision, such as "int8"."""
-        return self.name.split(".")[0]
-
-    @property
-    def format(self) -> str:
-        """Its format, "tflite" or "onnx"."""
-        return self.name.split(".")[1]
+REFERENCE_KERNEL_IMAGES = 16
+# The one precision without fast kernels: seconds an image on a MobileNet.
+SLOW_PRECISION, SLOW_IMAGES = "int16x8", 48
 
 
 @dataclass(frozen=True)
@@ -62,94 +39,96 @@ class Measured:
     Attributes:
         candidate: the file.
         parity: on all held-out images, in the candidate's own backend.
-        elsewhere: on the first of them, by the name of each other installed backend.
+        elsewhere: on some of them, in each other installed runtime and with each other set of kernels, by
+            names such as "tflite-runtime" and "litert:reference".
         latency_ms: median time of one image in the backend, one thread, on this machine.
+        images: indices of the held-out images that `parity` compared: all, but for the slowest precision.
+        probabilities: what they got, float32 (n_images, n_classes).
+        collapse: how its outputs collapsed, or None.
+        requirements: the operator and format versions that the file demands.
+        shortfalls: what it demands beyond a wanted oldest runtime.
+        size_bytes: the file's size.
 
     """
 
     candidate: Candidate
     parity: Parity
-    elsewhere: dict[BackendName, Parity]
+    elsewhere: dict[str, Parity]
     latency_ms: float
+    images: NDArray[np.int64]
+    probabilities: NDArray[np.float32]
+    collapse: str | None
+    requirements: Requirements
+    shortfalls: tuple[str, ...]
+    size_bytes: int
 
 
-class Converter:
-    """Writes artifacts of one model; what several of them need is made once.
-
-    Attributes:
-        source: the model and its images.
-        folder: where the files go.
-
-    """
-
-    def __init__(self, source: SourceModel, folder: Path) -> None:
-        self.source = source
-        self.folder = folder
-        self._frozen: object | None = None
-
-    def write(self, name: ArtifactName) -> Candidate:
-        """Convert the model and write `model.NAME`. Raises ExportError or BackendUnavailable."""
-        precision, file_format = name.split(".")
-        backends = installed(BACKENDS_BY_FORMAT[file_format])
-        if not backends:
-            raise BackendUnavailable(f"{name} cannot be proved: {missing(BACKENDS_BY_FORMAT[file_format][0])}")
-        path = self.folder / f"model.{name}"
-        if file_format == "tflite":
-            path.write_bytes(self._tflite(cast("TflitePrecision", precision)))
-        elif precision == "int8":
-            self._write_int8_onnx(path)
-        else:
-            self._write_float_onnx(path)
-        return Candidate(name, path, backends[0])
-
-    def _tflite(self, precision: TflitePrecision) -> bytes:
-        if self._frozen is None:
-            self._frozen = freeze(self.source.model, self.source.spec)
-        return to_tflite(self._frozen, precision, self.source.calibration)
-
-    def _write_float_onnx(self, path: Path) -> None:
-        path.write_bytes(to_onnx(self.source.model, self.source.spec).SerializeToString())
-
-    def _write_int8_onnx(self, path: Path) -> None:
-        float_path = self.folder / "model.float32.onnx"
-        made_for_this = not float_path.exists()
-        if made_for_this:
-            self._write_float_onnx(float_path)
-        quantize_onnx(float_path, path, self.source.calibration)
-        if made_for_this:
-            float_path.unlink()
-
-
-def measure(candidate: Candidate, source: SourceModel, reference: NDArray) -> Measured:  # type: ignore[type-arg]
+def measure(
+    candidate: Candidate, source: SourceModel, reference: NDArray[np.float32], floors: Sequence[Floor] = ()
+) -> Measured:
     """Run a written file on the held-out images and compare it with the trained model's probabilities.
 
     Args:
         candidate: the file.
         source: the held-out images and their labels.
-        reference: the trained model's probabilities on them, float32 (n_images, n_classes).
+        reference: the trained model's probabilities on them, (n_images, n_classes).
+        floors: the oldest runtimes that the file must run in.
 
     Raises:
         ExportError: a runtime does not load the file or fails on it.
         ParityError: its outputs cannot be compared.
 
     """
-    device = run_on_device(candidate.path, source.spec, source.holdout, candidate.backend)
-    elsewhere: dict[BackendName, Parity] = {}
-    for backend in _others(candidate):
-        part = slice(0, OTHER_RUNTIME_IMAGES)
-        run = run_on_device(candidate.path, source.spec, source.holdout[part], backend)
-        elsewhere[backend] = _compare(candidate, reference[part], run.probabilities, source, part)
-    parity = _compare(candidate, reference, device.probabilities, source, slice(None))
-    return Measured(candidate, parity, elsewhere, device.latency_ms)
+    demanded = requirements(candidate.path)
+    missing = [why for floor in floors if floor.format == candidate.format for why in shortfalls(demanded, floor)]
+    every = len(source.holdout)
+    chosen = _some(source, SLOW_IMAGES if candidate.precision == SLOW_PRECISION else every)
+    run = run_on_device(candidate.path, source.spec, source.holdout[chosen], candidate.backend)
+    elsewhere = {}
+    # A file that the oldest runtime lacks operators for would only tell so a second time, by failing to load.
+    for backend, kernels, count in () if missing else _others(candidate):
+        few = _some(source, count)
+        other = run_on_device(candidate.path, source.spec, source.holdout[few], backend, kernels)
+        name = f"{backend}:{kernels}" if kernels else backend
+        elsewhere[name] = _compare(candidate, reference[few], other.probabilities, source.holdout_labels[few])
+    return Measured(
+        candidate=candidate,
+        parity=_compare(candidate, reference[chosen], run.probabilities, source.holdout_labels[chosen]),
+        elsewhere=elsewhere,
+        latency_ms=run.latency_ms,
+        images=chosen,
+        probabilities=run.probabilities,
+        collapse=collapse(reference[chosen], run.probabilities),
+        requirements=demanded,
+        shortfalls=tuple(missing),
+        size_bytes=candidate.path.stat().st_size,
+    )
 
 
-def _others(candidate: Candidate) -> Sequence[BackendName]:
-    return [name for name in installed(BACKENDS_BY_FORMAT[candidate.format]) if name != candidate.backend]
+def _others(candidate: Candidate) -> Iterator[tuple[BackendName, str | None, int]]:
+    """Give the other runtimes and kernels with how many images each gets."""
+    for backend in installed(BACKENDS_BY_FORMAT[candidate.format]):
+        if backend != candidate.backend:
+            yield backend, None, _few(candidate, OTHER_RUNTIME_IMAGES)
+            continue
+        for kernels in KERNELS[backend][1:]:
+            count = REFERENCE_KERNEL_IMAGES if kernels == "reference" else OTHER_RUNTIME_IMAGES
+            yield backend, kernels, _few(candidate, count)
 
 
-def _compare(candidate: Candidate, reference: NDArray, found: NDArray, source: SourceModel, part: slice) -> Parity:  # type: ignore[type-arg]
+def _few(candidate: Candidate, count: int) -> int:
+    return REFERENCE_KERNEL_IMAGES if candidate.precision == SLOW_PRECISION else count
+
+
+def _some(source: SourceModel, count: int) -> NDArray[np.int64]:
+    return balanced(source.holdout_labels, count)
+
+
+def _compare(
+    candidate: Candidate, reference: NDArray[np.float32], found: NDArray[np.float32], labels: NDArray[np.int64]
+) -> Parity:
     try:
-        return compare(reference, found, source.holdout_labels[part])
+        return compare(reference, found, labels)
     except ParityError as problem:
         raise ParityError(f"{candidate.name}: {problem}") from None
     except ValueError as problem:

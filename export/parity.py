@@ -25,11 +25,16 @@ class Parity:
         max_abs_diff: largest difference of a probability.
         mean_abs_diff: mean difference of a probability.
         snr_db: signal-to-noise ratio of the probabilities; None when the outputs are equal.
+        cosine: cosine similarity of the probabilities, all images as one vector.
         top1_agreement: fraction of images with the same top class, 0..1.
         accuracy: the candidate's, 0..1.
         reference_accuracy: the reference's, 0..1.
+        lost: images that the reference has right and the candidate wrong.
+        gained: images that the candidate has right and the reference wrong.
         worst_recall_loss: the largest loss of recall that any class suffers, 0..1; 0 when none loses.
         worst_recall_class: index of that class.
+        worst_recall_lost: how many of that class's images were lost.
+        worst_recall_gained: how many of them were gained.
 
     """
 
@@ -37,11 +42,16 @@ class Parity:
     max_abs_diff: float
     mean_abs_diff: float
     snr_db: float | None
+    cosine: float
     top1_agreement: float
     accuracy: float
     reference_accuracy: float
+    lost: int
+    gained: int
     worst_recall_loss: float
     worst_recall_class: int
+    worst_recall_lost: int
+    worst_recall_gained: int
 
     def to_json(self) -> dict[str, Any]:
         """Give a JSON object."""
@@ -70,16 +80,22 @@ def compare(reference: NDArray[np.float32], candidate: NDArray[np.float32], labe
     expected, found = reference.argmax(axis=1), candidate.argmax(axis=1)
     loss = recalls(expected, labels, reference.shape[1]) - recalls(found, labels, reference.shape[1])
     worst = int(np.nanargmax(loss))
+    lost, gained = (expected == labels) & (found != labels), (expected != labels) & (found == labels)
     return Parity(
         images=len(labels),
         max_abs_diff=float(difference.max()),
         mean_abs_diff=float(difference.mean()),
         snr_db=snr_db(reference, candidate),
+        cosine=cosine(reference, candidate),
         top1_agreement=float(np.mean(expected == found)),
         accuracy=float(np.mean(found == labels)),
         reference_accuracy=float(np.mean(expected == labels)),
+        lost=int(lost.sum()),
+        gained=int(gained.sum()),
         worst_recall_loss=max(0.0, float(loss[worst])),
         worst_recall_class=worst,
+        worst_recall_lost=int(lost[labels == worst].sum()),
+        worst_recall_gained=int(gained[labels == worst].sum()),
     )
 
 
@@ -88,6 +104,59 @@ def snr_db(reference: NDArray[np.float32], candidate: NDArray[np.float32]) -> fl
     signal = float(np.sum(np.square(reference, dtype=np.float64)))
     noise = float(np.sum(np.square(reference.astype(np.float64) - candidate)))
     return None if noise == 0 else float(10 * np.log10(max(signal, SMALLEST) / noise))
+
+
+def cosine(reference: NDArray[np.float32], candidate: NDArray[np.float32]) -> float:
+    """Give the cosine of the angle between two outputs, each taken as one vector; 0 where one is all zeros."""
+    a, b = reference.astype(np.float64).ravel(), candidate.astype(np.float64).ravel()
+    return float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), SMALLEST))
+
+
+@dataclass(frozen=True)
+class Flip:
+    """An image whose top class changed.
+
+    Attributes:
+        image: its index.
+        label: its true class.
+        reference: the reference's class.
+        reference_score: how sure the reference was, 0..1.
+        candidate: the candidate's class.
+        candidate_score: how sure the candidate was, 0..1.
+
+    """
+
+    image: int
+    label: int
+    reference: int
+    reference_score: float
+    candidate: int
+    candidate_score: float
+
+
+def flips(
+    reference: NDArray[np.float32], candidate: NDArray[np.float32], labels: NDArray[np.int64]
+) -> tuple[Flip, ...]:
+    """Give the images whose top class changed, those first of which the reference was surest."""
+    expected, found = reference.argmax(axis=1), candidate.argmax(axis=1)
+    changed = [
+        Flip(
+            int(image),
+            int(labels[image]),
+            int(expected[image]),
+            float(reference[image].max()),
+            int(found[image]),
+            float(candidate[image].max()),
+        )
+        for image in np.flatnonzero(expected != found)
+    ]
+    return tuple(sorted(changed, key=lambda flip: -flip.reference_score))
+
+
+def confusion(predicted: NDArray[np.int64], labels: NDArray[np.int64], classes: int) -> NDArray[np.int64]:
+    """Count images by true class (rows) and predicted class (columns), (classes, classes)."""
+    cells = np.bincount(labels * classes + predicted, minlength=classes * classes)
+    return cells.reshape(classes, classes)
 
 
 def recalls(predicted: NDArray[np.int64], labels: NDArray[np.int64], classes: int) -> NDArray[np.float64]:

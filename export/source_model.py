@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edge_runtime.backends import class_probabilities
 from edge_runtime.spec import ModelSpec
+from export.calibration import choose
 from export.errors import ExportError
+from export.keras_model import ModelFile, check_ends, load_model, pixel_classifier
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,31 +29,40 @@ class SourceModel:
     """A trained classifier with its contract and its images.
 
     Attributes:
-        model: a Keras model from float32 RGB pixels in 0..255, shape (N, height, width, 3), to probabilities.
+        model: a Keras model from float32 RGB pixels in 0..255, shape (N, height, width, 3), to one probability for
+            each label.
+        origin: the file it comes from, for processes that must open it themselves.
         spec: its contract.
         calibration: preprocessed training images, uint8 (N, height, width, 3).
         holdout: preprocessed test images, the same form; none of them is in `calibration`.
         holdout_labels: their class indices, int64 (N,).
         samples: encoded test images, for golden vectors.
+        unchecked: what could not be checked for want of labelled images; None when all was.
 
     """
 
     model: Any
+    origin: ModelFile
     spec: ModelSpec
     calibration: Pixels
     holdout: Pixels
     holdout_labels: NDArray[np.int64]
     samples: tuple[Path, ...]
+    unchecked: str | None = None
 
-    def probabilities(self, pixels: Pixels) -> NDArray[np.float32]:
-        """Classify preprocessed images with the trained model: float32 (N, classes)."""
+    def probabilities(self, pixels: NDArray[np.number[Any]]) -> NDArray[np.float32]:
+        """Classify pixels 0..255, (N, height, width, 3), with the trained model: float32 (N, classes)."""
         batches = [pixels[start : start + BATCH] for start in range(0, len(pixels), BATCH)]
         outputs = [np.asarray(self.model(batch.astype(np.float32), training=False)) for batch in batches]
         return class_probabilities(np.concatenate(outputs), self.spec)
 
 
-def read_run(run: Path) -> SourceModel:
+def read_run(run: Path, *, calibration_images: int = 200) -> SourceModel:
     """Read the folder that `edge-train train` writes.
+
+    Args:
+        run: the folder.
+        calibration_images: how many of its calibration images to take at most.
 
     Raises:
         ExportError, SpecError: a file is missing, damaged or contradicts the spec; the message names it.
@@ -61,14 +72,16 @@ def read_run(run: Path) -> SourceModel:
         raise ExportError(f"{run}: no such run folder; edge-train train writes one")
     spec = ModelSpec.read(run / "spec.json")
     holdout = _arrays(run / "holdout.npz", spec, ("pixels", "labels"))
-    calibration = _arrays(run / "calibration.npz", spec, ("pixels",))["pixels"]
+    calibration = _calibration(run / "calibration.npz", spec, calibration_images)
     _check_disjoint(calibration, holdout["pixels"], run)
     samples = tuple(sorted(path for path in (run / "samples").glob("*") if path.is_file()))
     if not samples:
         raise ExportError(f"{run / 'samples'}: holds no images; train again")
     return SourceModel(
         model=_load_keras(run / "model.keras", spec),
-        spec=spec,
+        origin=ModelFile(run / "model.keras", head=spec.output),
+        # Every exported graph gives one probability for each label, a sigmoid's too.
+        spec=replace(spec, output="softmax"),
         calibration=calibration,
         holdout=holdout["pixels"],
         holdout_labels=_checked_labels(holdout, spec, run / "holdout.npz"),
@@ -93,10 +106,15 @@ def _arrays(path: Path, spec: ModelSpec, names: tuple[str, ...]) -> dict[str, ND
     return arrays
 
 
-def _checked_labels(holdout: dict[str, NDArray[Any]], spec: ModelSpec, path: Path) -> NDArray[np.int64]:
-    labels = holdout["labels"].astype(np.int64)
-    if labels.shape != (len(holdout["pixels"]),):
-        raise ExportError(f"{path}: {len(labels)} labels for {len(holdout['pixels'])} images; train again")
+def _calibration(path: Path, spec: ModelSpec, count: int) -> Pixels:
+    arrays = _arrays(path, spec, ("pixels", "labels"))
+    return choose(arrays["pixels"], _checked_labels(arrays, spec, path), count, str(path))
+
+
+def _checked_labels(arrays: dict[str, NDArray[Any]], spec: ModelSpec, path: Path) -> NDArray[np.int64]:
+    labels = arrays["labels"].astype(np.int64)
+    if labels.shape != (len(arrays["pixels"]),):
+        raise ExportError(f"{path}: {len(labels)} labels for {len(arrays['pixels'])} images; train again")
     if labels.min() < 0 or labels.max() >= len(spec.labels):
         raise ExportError(f"{path}: labels from {labels.min()} to {labels.max()} for {len(spec.labels)} classes")
     return labels
@@ -112,13 +130,9 @@ def _check_disjoint(calibration: Pixels, holdout: Pixels, run: Path) -> None:
 def _load_keras(path: Path, spec: ModelSpec) -> Any:  # noqa: ANN401 - Keras is not typed
     if not path.is_file():
         raise ExportError(f"{path}: no such file; edge-train train writes it")
-    from export.tensorflow_quietly import keras
-
-    try:
-        model = keras.models.load_model(path, compile=False)
-    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as problem:
-        raise ExportError(f"{path}: not a Keras model that this Keras reads: {problem}") from None
-    wanted = 1 if spec.output == "sigmoid" else len(spec.labels)
-    if tuple(model.input_shape[1:]) != (spec.height, spec.width, 3) or model.output_shape[-1] != wanted:
+    model = load_model(path)
+    side = check_ends(model, path, len(spec.labels))
+    units = 1 if spec.output == "sigmoid" else len(spec.labels)
+    if side != (spec.height, spec.width) or model.output_shape[-1] != units:
         raise ExportError(f"{path}: maps {model.input_shape} to {model.output_shape}, which is not what its spec says")
-    return model
+    return pixel_classifier(model, side=side, head=spec.output)

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from export.errors import ExportError
+from export.metadata import onnx_properties
 from export.names import INPUT_NAME, OUTPUT_NAME
+from export.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 # Old enough for onnxruntime 1.19, which a device on an older Python may have.
 OPSET = 17
 IR_VERSION = 8
+MOST_AT_ONCE = 10
 COUNTER = re.compile(r"__\d+(?=(:\d+)?$)")
 
 
@@ -52,6 +55,8 @@ def to_onnx(model: Any, spec: ModelSpec) -> Any:  # noqa: ANN401 - Keras and onn
     except Exception as problem:  # tf2onnx raises bare exceptions
         raise ExportError(f"ONNX float32: tf2onnx failed: {problem}") from problem
     proto.ir_version = IR_VERSION
+    for key, value in onnx_properties(spec).items():
+        proto.metadata_props.add(key=key, value=value)
     _renumber(proto.graph)
     for value in (*proto.graph.input, *proto.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
@@ -83,13 +88,24 @@ def _names_in_order(graph: Any) -> Iterator[str]:  # noqa: ANN401 - an onnx prot
         yield from (node.name, *node.input, *node.output)
 
 
-def quantize_onnx(float_file: Path, int8_file: Path, calibration: Pixels) -> None:
+def halve_onnx(float_file: Path, half_file: Path) -> None:
+    """Store a float32 ONNX file's weights and inner activations as float16; its ends stay float32."""
+    import onnx
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    model = convert_float_to_float16(onnx.load(float_file), keep_io_types=True)
+    model.ir_version = IR_VERSION
+    half_file.write_bytes(model.SerializeToString())
+
+
+def quantize_onnx(float_file: Path, int8_file: Path, calibration: Pixels, settings: Settings | None = None) -> None:
     """Quantize a float32 ONNX file statically to int8, QDQ form, weights per channel.
 
     Args:
         float_file: from `to_onnx`.
         int8_file: where to write.
         calibration: preprocessed training images, uint8 (N, height, width, 3).
+        settings: the calibration method and whose kernels the activation type is for.
 
     Raises:
         ExportError: the quantizer fails.
@@ -99,15 +115,20 @@ def quantize_onnx(float_file: Path, int8_file: Path, calibration: Pixels) -> Non
 
     try:
         with quiet_stderr(), tempfile.TemporaryDirectory(dir=int8_file.parent) as scratch:
-            _quantize(float_file, int8_file, calibration, Path(scratch) / "prepared.onnx")
+            _quantize(float_file, int8_file, calibration, Path(scratch) / "prepared.onnx", settings or Settings())
     except Exception as problem:  # the quantizer raises bare exceptions
         raise ExportError(f"ONNX int8: onnxruntime's quantizer failed: {problem}") from problem
 
 
-def _quantize(float_file: Path, int8_file: Path, calibration: Pixels, prepared: Path) -> None:
-    from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
+def _quantize(float_file: Path, int8_file: Path, calibration: Pixels, prepared: Path, settings: Settings) -> None:
+    from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
+    methods = {
+        "minmax": CalibrationMethod.MinMax,
+        "percentile": CalibrationMethod.Percentile,
+        "entropy": CalibrationMethod.Entropy,
+    }
     quant_pre_process(str(float_file), str(prepared))
     quantize_static(
         str(prepared),
@@ -115,10 +136,18 @@ def _quantize(float_file: Path, int8_file: Path, calibration: Pixels, prepared: 
         _reader(calibration),
         quant_format=QuantFormat.QDQ,
         per_channel=True,
-        # Signed on both sides is what Arm's kernels take fastest.
-        activation_type=QuantType.QInt8,
+        # Signed on both sides is what Arm's kernels take fastest; x86-64's want unsigned activations.
+        activation_type=QuantType.QInt8 if settings.target == "arm" else QuantType.QUInt8,
         weight_type=QuantType.QInt8,
+        calibrate_method=methods[settings.calibration_method],
+        # Else every image's activations are held at once: gigabytes for a MobileNet.
+        extra_options={"CalibStridedMinMax": _stride(len(calibration))},
     )
+
+
+def _stride(images: int) -> int:
+    """Give the largest number of images up to MOST_AT_ONCE that divides them all, as the quantizer demands."""
+    return next(stride for stride in range(MOST_AT_ONCE, 0, -1) if images % stride == 0)
 
 
 def _reader(calibration: Pixels) -> Any:  # noqa: ANN401 - onnxruntime is not typed
@@ -127,6 +156,12 @@ def _reader(calibration: Pixels) -> Any:  # noqa: ANN401 - onnxruntime is not ty
     class Reader(CalibrationDataReader):  # type: ignore[misc]  # an untyped base class
         def __init__(self) -> None:
             self._images = iter(calibration)
+
+        def __len__(self) -> int:
+            return len(calibration)
+
+        def set_range(self, start_index: int, end_index: int) -> None:
+            self._images = iter(calibration[start_index:end_index])
 
         def get_next(self) -> dict[str, np.ndarray[Any, Any]] | None:
             image = next(self._images, None)

@@ -9,14 +9,19 @@ import numpy as np
 from export.errors import ExportError
 from export.flatbuffer import finish
 from export.names import INPUT_NAME
+from export.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from edge_runtime.preprocess import Pixels
     from edge_runtime.spec import ModelSpec
 
-TflitePrecision = Literal["float32", "float16", "dynamic", "int8"]
+TflitePrecision = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
+INTEGER_OPERATIONS = {
+    "int8": "TFLITE_BUILTINS_INT8",
+    "int16x8": "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8",
+}
 
 
 def freeze(model: Any, spec: ModelSpec) -> Any:  # noqa: ANN401 - TensorFlow is not typed
@@ -38,14 +43,25 @@ def freeze(model: Any, spec: ModelSpec) -> Any:  # noqa: ANN401 - TensorFlow is 
     return convert_variables_to_constants_v2(serve.get_concrete_function())
 
 
-def to_tflite(frozen: Any, precision: TflitePrecision, calibration: Pixels) -> bytes:  # noqa: ANN401 - the same
+def to_tflite(
+    frozen: Any,  # noqa: ANN401 - the same
+    precision: TflitePrecision,
+    calibration: Pixels,
+    *,
+    spec: ModelSpec,
+    settings: Settings | None = None,
+    keep_float: Sequence[str] = (),
+) -> bytes:
     """Convert a frozen function to a TFLite file of the builtin operations alone.
 
     Args:
         frozen: from `freeze`.
-        precision: "float32"; "float16" (weights); "dynamic" (int8 weights, float activations); or "int8"
-            (weights and activations, uint8 pixels in, uint8 probabilities out).
+        precision: "float32"; "float16" (weights); "dynamic" (int8 weights, float activations); "int8" (weights and
+            activations); or "int16x8" (int8 weights, int16 activations, float input and output).
         calibration: preprocessed training images, uint8 (N, height, width, 3); they set int8's ranges.
+        spec: the model's contract, for the file's metadata.
+        settings: int8's input and output types.
+        keep_float: for int8, the output tensors of the layers that stay in float.
 
     Returns:
         The file's bytes.
@@ -54,7 +70,22 @@ def to_tflite(frozen: Any, precision: TflitePrecision, calibration: Pixels) -> b
         ExportError: the converter refuses an operation.
 
     """
-    from export.tensorflow_quietly import quiet_stderr, tf
+    from export.tensorflow_quietly import quiet_stderr
+
+    try:
+        with quiet_stderr():
+            converter = _converter(frozen, precision, calibration, settings or Settings())
+            if keep_float:
+                converted = keeping_float(converter, _representative(calibration[:1]), keep_float)
+            else:
+                converted = converter.convert()
+    except Exception as problem:  # its converter raises bare Exception too
+        raise ExportError(f"TFLite {precision}: the converter failed: {_cause(problem)}") from problem
+    return finish(converted, spec)
+
+
+def _converter(frozen: Any, precision: TflitePrecision, calibration: Pixels, settings: Settings) -> Any:  # noqa: ANN401 - the same
+    from export.tensorflow_quietly import tf
 
     # The second argument would track variables; a frozen function has none.
     converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen], tf.Module())
@@ -67,16 +98,29 @@ def to_tflite(frozen: Any, precision: TflitePrecision, calibration: Pixels) -> b
     if precision == "dynamic":
         # Per-channel dense layers are FULLY_CONNECTED version 12, which tflite-runtime 2.14 refuses; see also `finish`.
         converter._experimental_disable_per_channel_quantization_for_dense_layers = True  # noqa: SLF001 - no public name
-    if precision == "int8":
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    if precision in INTEGER_OPERATIONS:
+        converter.target_spec.supported_ops = [getattr(tf.lite.OpsSet, INTEGER_OPERATIONS[precision])]
         converter.representative_dataset = _representative(calibration)
-        converter.inference_input_type = converter.inference_output_type = tf.uint8
-    try:
-        with quiet_stderr():
-            converted: bytes = converter.convert()
-    except Exception as problem:  # its converter raises bare Exception too
-        raise ExportError(f"TFLite {precision}: the converter failed: {_cause(problem)}") from problem
-    return finish(converted)
+    if precision == "int8":
+        converter.inference_input_type = tf.dtypes.as_dtype(settings.int8_input)
+        converter.inference_output_type = tf.dtypes.as_dtype(settings.int8_output)
+    return converter
+
+
+def keeping_float(
+    converter: Any,  # noqa: ANN401 - the same
+    images: Callable[[], Iterator[list[np.ndarray[Any, Any]]]],
+    tensors: Sequence[str],
+) -> bytes:
+    """Quantize all but the layers that write the named tensors; the debugger is the converter's door to that."""
+    from export.tensorflow_quietly import tf
+
+    options = tf.lite.experimental.QuantizationDebugOptions(denylisted_nodes=list(tensors))
+    debugger = tf.lite.experimental.QuantizationDebugger(
+        converter=converter, debug_dataset=images, debug_options=options
+    )
+    converted: bytes = debugger.get_nondebug_quantized_model()
+    return converted
 
 
 def _representative(calibration: Pixels) -> Callable[[], Iterator[list[np.ndarray[Any, Any]]]]:

@@ -10,7 +10,7 @@ import numpy as np
 from edge_runtime.backends import BACKENDS_BY_FORMAT, BackendName, installed
 from edge_runtime.bundle import Bundle
 from edge_runtime.errors import BundleError
-from edge_runtime.golden import GoldenImage, input_digest, read_golden
+from edge_runtime.golden import GoldenImage, allowed_drift, input_digest, read_golden
 from edge_runtime.preprocess import preprocess
 from export.device import run_on_device
 from export.errors import ParityError
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
 
     from edge_runtime.bundle import Artifact
     from edge_runtime.preprocess import Pixels
-
-# What another machine's or another runtime's kernels may change. float32 sums in another order; a quantized
-# output moves by a few of its 256 steps.
-FLOAT_DRIFT, QUANTIZED_DRIFT = 1e-4, 8 / 256
 
 
 @dataclass(frozen=True)
@@ -86,7 +82,7 @@ def _replay(
     reference = np.array([image.reference for image in golden])
     outputs = run_on_device(bundle.folder / artifact.file.path, bundle.spec, pixels, backend).probabilities
     drift = float(np.abs(outputs - recorded).max())
-    allowed = FLOAT_DRIFT if artifact.precision == "float32" else QUANTIZED_DRIFT
+    allowed = allowed_drift(artifact.precision)
     if not drift <= allowed:  # NaN too
         raise ParityError(f"{where}: a probability differs by {drift:.3g} from the export's, over {allowed:g}")
     agreement = float(np.mean(outputs.argmax(axis=1) == reference.argmax(axis=1)))

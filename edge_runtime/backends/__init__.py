@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, get_args
 
 from edge_runtime.errors import BackendUnavailable, InferenceError
 
@@ -29,6 +29,12 @@ MODULES: dict[BackendName, str] = {
     "onnx": "onnxruntime",
 }
 EXTRAS: dict[BackendName, str] = {"litert": "pi", "tflite-runtime": "tflite-runtime", "onnx": "onnx"}
+# What can be asked of each backend beside its best kernels, which come first.
+KERNELS: dict[BackendName, tuple[str, ...]] = {
+    "litert": ("xnnpack", "plain", "reference"),
+    "tflite-runtime": ("xnnpack",),
+    "onnx": ("all", "extended", "basic", "disabled"),
+}
 MOST_THREADS = 4  # small networks gain nothing from more
 
 
@@ -41,6 +47,10 @@ class Backend(Protocol):
     """
 
     name: BackendName
+
+    def model_input(self, pixels: Pixels) -> NDArray[Any]:
+        """Give the tensor that enters the graph, of the graph's own type, for uint8 pixels (N, height, width, 3)."""
+        ...
 
     def run(self, pixels: Pixels) -> NDArray[np.float32]:
         """Classify preprocessed images.
@@ -59,7 +69,12 @@ class Backend(Protocol):
 
 
 def open_backend(
-    path: Path, spec: ModelSpec, *, backend: BackendName | None = None, threads: int | None = None
+    path: Path,
+    spec: ModelSpec,
+    *,
+    backend: BackendName | None = None,
+    threads: int | None = None,
+    kernels: str | None = None,
 ) -> Backend:
     """Open a model file with the wanted backend, or with the first of its format that is installed.
 
@@ -68,6 +83,7 @@ def open_backend(
         spec: the contract that the file must fit.
         backend: a name from BACKEND_NAMES; None takes LiteRT before tflite-runtime.
         threads: for the runtime's kernels; None takes one a core, four at most.
+        kernels: a name from the backend's row in KERNELS, to compare what they compute; None takes the runtime's best.
 
     Raises:
         BackendUnavailable: no backend for this file is installed, or the wanted one reads another format.
@@ -79,10 +95,10 @@ def open_backend(
     if name == "onnx":
         from edge_runtime.backends.onnx import OnnxBackend
 
-        return OnnxBackend(path, spec, threads=count)
+        return OnnxBackend(path, spec, threads=count, kernels=kernels)
     from edge_runtime.backends.tflite import TfliteBackend
 
-    return TfliteBackend(path, spec, runtime=name, threads=count)
+    return TfliteBackend(path, spec, runtime=name, threads=count, kernels=kernels)
 
 
 def installed(names: Sequence[BackendName] = BACKEND_NAMES) -> tuple[BackendName, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from edge_runtime.spec import ModelSpec
 
 INPUT_TYPES: dict[str, DTypeLike] = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8}
+OPTIMIZATION_LEVELS = {
+    "all": "ORT_ENABLE_ALL",
+    "extended": "ORT_ENABLE_EXTENDED",
+    "basic": "ORT_ENABLE_BASIC",
+    "disabled": "ORT_DISABLE_ALL",
+}
 ERRORS_ONLY = 3  # ONNX Runtime's log severity; it raises what matters
 
 
@@ -31,7 +37,7 @@ class OnnxBackend:
 
     name: BackendName = "onnx"
 
-    def __init__(self, path: Path, spec: ModelSpec, *, threads: int) -> None:
+    def __init__(self, path: Path, spec: ModelSpec, *, threads: int, kernels: str | None = None) -> None:
         try:
             import onnxruntime
         except ModuleNotFoundError:
@@ -40,6 +46,8 @@ class OnnxBackend:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = ERRORS_ONLY
+        level = OPTIMIZATION_LEVELS[kernels or "all"]
+        options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, level)
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as problem:  # noqa: BLE001 - its exceptions share no public base class
@@ -56,10 +64,14 @@ class OnnxBackend:
         self._input_name = inputs[0].name
         self._input_type = INPUT_TYPES[inputs[0].type]
 
+    def model_input(self, pixels: Pixels) -> NDArray[Any]:
+        """Give the tensor that enters the graph; see `Backend.model_input`."""
+        return pixels.astype(self._input_type, copy=False)
+
     def run(self, pixels: Pixels) -> NDArray[np.float32]:
         """Classify uint8 pixels of shape (N, H, W, 3) as one batch; see `Backend.run`."""
         try:
-            (output,) = self._session.run(None, {self._input_name: pixels.astype(self._input_type, copy=False)})
+            (output,) = self._session.run(None, {self._input_name: self.model_input(pixels)})
         except Exception as problem:  # noqa: BLE001 - its exceptions share no public base class
             raise InferenceError(f"onnxruntime failed: {problem}") from None
         return class_probabilities(output, self._spec)

@@ -32,13 +32,16 @@ class TfliteBackend:
 
     """
 
-    def __init__(self, path: Path, spec: ModelSpec, *, runtime: BackendName, threads: int) -> None:
+    def __init__(
+        self, path: Path, spec: ModelSpec, *, runtime: BackendName, threads: int, kernels: str | None = None
+    ) -> None:
         interpreter_class = _interpreter_class(runtime)
+        resolver = {} if kernels in {None, "xnnpack"} else _resolver(str(kernels))
         self.name = runtime
         self._spec = spec
         try:
             with without_info_lines():
-                self._interpreter = interpreter_class(model_path=str(path), num_threads=threads)
+                self._interpreter = interpreter_class(model_path=str(path), num_threads=threads, **resolver)
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as problem:
             raise InferenceError(f"{path}: {runtime} does not load it: {_first_line(problem)}") from None
@@ -52,9 +55,13 @@ class TfliteBackend:
         outputs = [self._run_one(image[np.newaxis]) for image in pixels]
         return class_probabilities(np.concatenate(outputs), self._spec)
 
+    def model_input(self, pixels: Pixels) -> NDArray[Any]:
+        """Give the tensor that enters the graph; see `Backend.model_input`."""
+        return _to_input(pixels, self._input)
+
     def _run_one(self, pixels: Pixels) -> NDArray[np.float32]:
         try:
-            self._interpreter.set_tensor(self._input["index"], _to_input(pixels, self._input))
+            self._interpreter.set_tensor(self._input["index"], self.model_input(pixels))
             self._interpreter.invoke()
             return _from_output(self._interpreter.get_tensor(self._output["index"]), self._output)
         except (ValueError, RuntimeError) as problem:
@@ -88,6 +95,14 @@ def _interpreter_class(runtime: BackendName) -> Any:  # noqa: ANN401 - neither l
     except ImportError as problem:
         raise BackendUnavailable(f"backend {runtime} is installed but does not import: {problem}") from None
     return Interpreter
+
+
+def _resolver(kernels: str) -> dict[str, Any]:
+    """Give LiteRT's argument for kernels other than its best: its own without XNNPACK, or the plain-loop reference."""
+    from ai_edge_litert.interpreter import OpResolverType
+
+    name = {"plain": "BUILTIN_WITHOUT_DEFAULT_DELEGATES", "reference": "BUILTIN_REF"}[kernels]
+    return {"experimental_op_resolver_type": getattr(OpResolverType, name)}
 
 
 def _refuse_numpy_2() -> None:

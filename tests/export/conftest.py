@@ -92,12 +92,12 @@ def copied_run(tmp_path, tiny_run) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_bundle(tmp_path_factory, tiny_run) -> Path:
-    from export.gate import Tolerances
-    from export.measure import ARTIFACT_NAMES
+    from export.artifacts import ARTIFACT_NAMES
     from export.pipeline import export_run
+    from export.prove import Plan
 
     out = tmp_path_factory.mktemp("bundles") / "bundle"
-    export_run(tiny_run.folder, out, ARTIFACT_NAMES, tolerances=Tolerances())
+    export_run(tiny_run.folder, out, Plan(ARTIFACT_NAMES, jobs=0))
     return out
 
 

@@ -17,7 +17,14 @@ def test_a_missing_bundle_is_one_clear_line(tmp_path, error_line):
 
 @pytest.mark.parametrize(
     "wrong",
-    [["--formats", "int4.tflite"], ["--min-agreement", "1.5"], ["--min-agreement", "much"], ["--nonsense"]],
+    [
+        ["--formats", "int4.tflite"],
+        ["--min-agreement", "1.5"],
+        ["--min-agreement", "much"],
+        ["--nonsense"],
+        ["--calibration-images", "99"],
+        ["--target", "mips"],
+    ],
 )
 def test_wrong_usage_is_exit_code_2(tmp_path, capsys, wrong):
     assert main(["export", str(tmp_path), "--out", str(tmp_path / "out"), *wrong]) == 2
@@ -26,14 +33,17 @@ def test_wrong_usage_is_exit_code_2(tmp_path, capsys, wrong):
 
 def test_formats_may_name_a_whole_format_and_single_artifacts(tiny_run, tmp_path, capsys):
     out = tmp_path / "bundle"
-    arguments = ["export", str(tiny_run.folder), "--out", str(out), "--json"]
+    arguments = ["export", str(tiny_run.folder), "--out", str(out), "--json", "--jobs", "0"]
     assert main([*arguments, "--formats", "onnx", "float32.tflite", "float32.onnx"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert [item["name"] for item in report["artifacts"]] == ["float32.onnx", "int8.onnx", "float32.tflite"]
 
 
 def test_export_prints_one_row_an_artifact(tiny_run, tmp_path, capsys):
-    assert main(["export", str(tiny_run.folder), "--out", str(tmp_path / "b"), "--formats", "int8.tflite"]) == 0
+    assert (
+        main(["export", str(tiny_run.folder), "--out", str(tmp_path / "b"), "--formats", "int8.tflite", "--jobs", "0"])
+        == 0
+    )
     header, row = capsys.readouterr().out.splitlines()
     assert header.split() == ["artifact", "size", "kB", "accuracy", "agreement", "ms"]
     assert row.startswith("int8.tflite")

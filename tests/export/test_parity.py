@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from export.errors import ParityError
-from export.parity import compare, recalls, snr_db
+from export.parity import compare, confusion, cosine, flips, recalls, snr_db
 
 REFERENCE = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.3, 0.7]], np.float32)
 LABELS = np.array([0, 1, 0, 0])
@@ -62,3 +62,28 @@ def test_nan_is_a_failure():
     candidate[0, 0] = np.nan
     with pytest.raises(ParityError, match="NaN"):
         compare(REFERENCE, candidate, LABELS)
+
+
+def test_flips_are_told_with_how_sure_each_was_the_surest_first():
+    candidate = REFERENCE.copy()
+    candidate[2], candidate[0] = [0.4, 0.6], [0.3, 0.7]
+    first, second = flips(REFERENCE, candidate, LABELS)
+    assert (first.image, first.reference, first.candidate, first.label) == (0, 0, 1, 0)
+    assert (first.reference_score, first.candidate_score) == pytest.approx((0.9, 0.7))
+    assert second.image == 2
+
+
+def test_lost_and_gained_images_are_counted():
+    candidate = REFERENCE.copy()
+    candidate[2], candidate[3] = [0.4, 0.6], [0.7, 0.3]
+    parity = compare(REFERENCE, candidate, LABELS)
+    assert (parity.lost, parity.gained) == (1, 1)
+
+
+def test_cosine_is_one_for_equal_directions_and_defined_for_zeros():
+    assert cosine(REFERENCE, 2 * REFERENCE) == pytest.approx(1)
+    assert cosine(REFERENCE, np.zeros_like(REFERENCE)) == 0
+
+
+def test_confusion_counts_by_true_and_predicted_class():
+    assert confusion(np.array([0, 1, 1]), np.array([0, 0, 1]), 2).tolist() == [[1, 1], [0, 1]]

@@ -1,15 +1,17 @@
+import sys
+
 import numpy as np
 import pytest
 
 from edge_runtime.bundle import Bundle
 from edge_runtime.jsonio import read_json
+from export.artifacts import ARTIFACT_NAMES
 from export.cli import main
+from export.convert import Converter
 from export.errors import ExportError
-from export.gate import Tolerances
-from export.measure import ARTIFACT_NAMES, Candidate, Converter
 from export.pipeline import export_run
+from export.prove import Plan
 from export.tensorflow_quietly import keras
-from export.to_tflite import freeze, to_tflite
 
 
 def test_a_bundle_holds_every_artifact_with_its_parity(tiny_bundle):
@@ -33,17 +35,20 @@ def test_a_bundle_holds_labels_golden_images_and_a_report(tiny_bundle):
     assert "int8.tflite" in (tiny_bundle / "report.html").read_text()
 
 
-def test_every_tflite_file_was_also_run_in_the_other_runtime(tiny_bundle):
+def test_every_file_was_also_run_in_other_runtimes_and_with_other_kernels(tiny_bundle):
     pytest.importorskip("tflite_runtime", reason="has wheels up to CPython 3.11 only")
     report = read_json(tiny_bundle / "report.json", ExportError)
+    expected = {
+        "tflite": {"tflite-runtime", "litert:plain", "litert:reference"},
+        "onnx": {"onnx:disabled", "onnx:basic", "onnx:extended"},
+    }
     for item in report["artifacts"]:
-        expected = {"tflite-runtime"} if item["name"].endswith(".tflite") else set()
-        assert set(item["elsewhere"]) == expected
+        assert set(item["elsewhere"]) == expected[item["name"].split(".")[1]]
 
 
 def test_two_exports_of_one_run_are_byte_equal_but_for_times(tiny_run, tiny_bundle, tmp_path):
     again = tmp_path / "again"
-    export_run(tiny_run.folder, again, ARTIFACT_NAMES, tolerances=Tolerances())
+    export_run(tiny_run.folder, again, Plan(ARTIFACT_NAMES, jobs=2))
     names = sorted(path.relative_to(again) for path in again.rglob("*") if path.is_file())
     assert names == sorted(path.relative_to(tiny_bundle) for path in tiny_bundle.rglob("*") if path.is_file())
     differing = [str(name) for name in names if (again / name).read_bytes() != (tiny_bundle / name).read_bytes()]
@@ -54,12 +59,8 @@ def broken_converter(change):
     """Give a converter whose files come from a model that `change` has made wrong."""
 
     class Broken(Converter):
-        def write(self, name):
-            wrong = change(keras.models.clone_model(self.source.model), self.source.model)
-            frozen = freeze(wrong, self.source.spec)
-            path = self.folder / f"model.{name}"
-            path.write_bytes(to_tflite(frozen, name.split(".")[0], self.source.calibration))
-            return Candidate(name, path, "litert")
+        def __init__(self, model, *rest):
+            super().__init__(change(keras.models.clone_model(model), model), *rest)
 
     return Broken
 
@@ -79,12 +80,15 @@ def channels_swapped(copy, original):
 @pytest.mark.parametrize("change", [perturbed, channels_swapped])
 @pytest.mark.parametrize("name", ["float32.tflite", "int8.tflite"])
 def test_a_broken_artifact_is_refused_with_the_reason(tiny_run, tmp_path, monkeypatch, error_line, change, name):
-    monkeypatch.setattr("export.pipeline.Converter", broken_converter(change))
+    monkeypatch.setattr("export.conversion.Converter", broken_converter(change))
     out = tmp_path / "bundle"
-    line = error_line(main(["export", str(tiny_run.folder), "--out", str(out), "--formats", name]))
+    line = error_line(
+        main(["export", str(tiny_run.folder), "--out", str(out), "--jobs", "0", "--no-ladder", "--formats", name])
+    )
     assert "nothing is published" in line
     assert f"{name}: " in line
     assert "accuracy falls from" in line
+    assert ("collapsed" in line) == (change is perturbed)
     assert "--max-accuracy-loss 0." in line
     assert "images change class" in line
     assert list(tmp_path.iterdir()) == []
@@ -92,18 +96,20 @@ def test_a_broken_artifact_is_refused_with_the_reason(tiny_run, tmp_path, monkey
 
 def test_a_failed_export_leaves_the_old_bundle_whole(tiny_run, copied_bundle, monkeypatch, error_line):
     before = {path: path.read_bytes() for path in copied_bundle.rglob("*") if path.is_file()}
-    monkeypatch.setattr("export.pipeline.Converter", broken_converter(perturbed))
-    arguments = ["--out", str(copied_bundle), "--formats", "float32.tflite", "--overwrite"]
+    monkeypatch.setattr("export.conversion.Converter", broken_converter(perturbed))
+    arguments = ["--out", str(copied_bundle), "--jobs", "0", "--formats", "float32.tflite", "--overwrite"]
     error_line(main(["export", str(tiny_run.folder), *arguments]))
     assert {path: path.read_bytes() for path in copied_bundle.rglob("*") if path.is_file()} == before
     assert list(copied_bundle.parent.iterdir()) == [copied_bundle]
 
 
 def test_a_tolerance_that_is_widened_lets_the_artifact_pass(tiny_run, tmp_path, monkeypatch):
-    monkeypatch.setattr("export.pipeline.Converter", broken_converter(perturbed))
+    monkeypatch.setattr("export.conversion.Converter", broken_converter(channels_swapped))
     wide = ["--min-agreement", "0", "--max-accuracy-loss", "1", "--max-recall-loss", "1"]
     out = tmp_path / "bundle"
-    assert main(["export", str(tiny_run.folder), "--out", str(out), "--formats", "int8.tflite", *wide]) == 0
+    assert (
+        main(["export", str(tiny_run.folder), "--out", str(out), "--jobs", "0", "--formats", "int8.tflite", *wide]) == 0
+    )
     assert Bundle.open(out).default == "int8.tflite"
 
 
@@ -115,5 +121,14 @@ def test_an_existing_bundle_is_not_overwritten_unless_asked(tiny_run, copied_bun
 
 def test_int8_onnx_alone_leaves_no_float_file_behind(tiny_run, tmp_path):
     out = tmp_path / "bundle"
-    assert main(["export", str(tiny_run.folder), "--out", str(out), "--formats", "int8.onnx"]) == 0
+    assert main(["export", str(tiny_run.folder), "--out", str(out), "--jobs", "0", "--formats", "int8.onnx"]) == 0
     assert {path.name for path in out.glob("model.*")} == {"model.int8.onnx"}
+
+
+def test_a_converter_that_crashes_is_an_error_that_names_the_signal(tiny_run, tmp_path, monkeypatch, error_line):
+    program = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
+    monkeypatch.setattr("export.conversion.WORKER", [sys.executable, "-c", program])
+    out = tmp_path / "bundle"
+    line = error_line(main(["export", str(tiny_run.folder), "--out", str(out), "--formats", "int8.tflite"]))
+    assert "converting int8.tflite: the converter crashed (SIGSEGV)" in line
+    assert list(tmp_path.iterdir()) == []

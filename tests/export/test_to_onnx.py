@@ -1,9 +1,12 @@
+import json
+
 import numpy as np
 import onnx
 import pytest
 
+from export.settings import Settings
 from export.source_model import read_run
-from export.to_onnx import IR_VERSION, OPSET, quantize_onnx, to_onnx
+from export.to_onnx import IR_VERSION, OPSET, halve_onnx, quantize_onnx, to_onnx
 
 
 @pytest.fixture(scope="module")
@@ -47,3 +50,40 @@ def test_int8_weights_are_signed_bytes(float_file, source, tmp_path):
     quantize_onnx(float_file, path, source.calibration[:20])
     weights = [onnx.numpy_helper.to_array(item) for item in onnx.load(path).graph.initializer]
     assert any(item.dtype == np.int8 and item.ndim == 4 for item in weights)
+
+
+def activation_types(path):
+    """Give the types of the zero points of what is quantized at run time."""
+    graph = onnx.load(path).graph
+    points = {item.name: onnx.numpy_helper.to_array(item).dtype for item in graph.initializer}
+    return {points[node.input[2]] for node in graph.node if node.op_type == "QuantizeLinear"}
+
+
+@pytest.mark.parametrize(("target", "dtype"), [("arm", np.int8), ("x86", np.uint8)])
+def test_the_target_sets_the_type_of_activations(float_file, source, tmp_path, target, dtype):
+    path = tmp_path / "int8.onnx"
+    quantize_onnx(float_file, path, source.calibration[:20], Settings(target=target))
+    assert activation_types(path) == {np.dtype(dtype)}
+
+
+@pytest.mark.parametrize("method", ["percentile", "entropy"])
+def test_other_calibration_methods_give_other_ranges(float_file, source, tmp_path, method):
+    paths = tmp_path / "minmax.onnx", tmp_path / "other.onnx"
+    quantize_onnx(float_file, paths[0], source.calibration[:21])
+    quantize_onnx(float_file, paths[1], source.calibration[:21], Settings(calibration_method=method))
+    assert paths[0].read_bytes() != paths[1].read_bytes()
+
+
+def test_float16_halves_the_file_and_keeps_float32_ends(float_file, tmp_path):
+    path = tmp_path / "half.onnx"
+    halve_onnx(float_file, path)
+    graph = onnx.load(path).graph
+    float32 = onnx.TensorProto.FLOAT
+    assert [value.type.tensor_type.elem_type for value in (*graph.input, *graph.output)] == [float32, float32]
+    assert path.stat().st_size < 0.6 * float_file.stat().st_size
+
+
+def test_the_file_tells_its_labels_and_preprocessing(float_file, source):
+    told = {item.key: item.value for item in onnx.load(float_file).metadata_props}
+    assert json.loads(told["labels"]) == list(source.spec.labels)
+    assert json.loads(told["input"])["range"] == [0, 255]

@@ -4,6 +4,7 @@ import pytest
 from edge_runtime.spec import ModelSpec
 from export.errors import ExportError
 from export.flatbuffer import PER_TENSOR_VERSION
+from export.settings import Settings
 from export.source_model import read_run
 from export.tensorflow_quietly import keras
 from export.to_tflite import freeze, to_tflite
@@ -35,21 +36,42 @@ def frozen(source):
     return freeze(source.model, source.spec)
 
 
-@pytest.mark.parametrize("precision", ["float32", "float16", "dynamic", "int8"])
+@pytest.mark.parametrize("precision", ["float32", "float16", "dynamic", "int8", "int16x8"])
 def test_every_file_names_its_ends_image_and_probabilities(frozen, source, precision):
-    taken, given = interpreter_details(to_tflite(frozen, precision, source.calibration))
+    taken, given = interpreter_details(to_tflite(frozen, precision, source.calibration, spec=source.spec))
     assert (taken["name"], given["name"]) == ("image", "probabilities")
     assert taken["shape"].tolist() == [1, 24, 24, 3]
 
 
 def test_int8_takes_pixels_as_they_are(frozen, source):
-    taken, given = interpreter_details(to_tflite(frozen, "int8", source.calibration))
+    taken, given = interpreter_details(to_tflite(frozen, "int8", source.calibration, spec=source.spec))
     assert taken["dtype"] == given["dtype"] == np.uint8
     assert taken["quantization"] == (1.0, 0)
 
 
+@pytest.mark.parametrize("taken", ["uint8", "int8", "float32"])
+@pytest.mark.parametrize("given", ["uint8", "float32"])
+def test_int8_has_the_input_and_output_types_asked_for(frozen, source, taken, given):
+    settings = Settings(int8_input=taken, int8_output=given)
+    details = interpreter_details(to_tflite(frozen, "int8", source.calibration, spec=source.spec, settings=settings))
+    assert [detail["dtype"] for detail in details] == [np.dtype(taken), np.dtype(given)]
+
+
+def test_a_file_carries_metadata_with_its_labels(frozen, source):
+    import io
+    import zipfile
+
+    content = to_tflite(frozen, "float32", source.calibration, spec=source.spec)
+    assert b"TFLITE_METADATA" in content
+    assert b"M001" in content
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.read("labels.txt").decode().split() == list(source.spec.labels)
+
+
 def test_converting_twice_gives_equal_bytes(frozen, source):
-    assert to_tflite(frozen, "int8", source.calibration) == to_tflite(frozen, "int8", source.calibration)
+    assert to_tflite(frozen, "int8", source.calibration, spec=source.spec) == to_tflite(
+        frozen, "int8", source.calibration, spec=source.spec
+    )
 
 
 def test_a_wide_one_unit_dense_layer_stays_per_tensor_for_old_runtimes():
@@ -57,7 +79,7 @@ def test_a_wide_one_unit_dense_layer_stays_per_tensor_for_old_runtimes():
     image = keras.Input((16, 16, 3))
     x = keras.layers.Flatten()(keras.layers.Conv2D(16, 3)(image))  # 3136 inputs: large enough to be quantized
     model = keras.Model(image, keras.layers.Dense(1, activation="sigmoid")(x))
-    converted = to_tflite(freeze(model, spec), "dynamic", np.zeros((1, 16, 16, 3), np.uint8))
+    converted = to_tflite(freeze(model, spec), "dynamic", np.zeros((1, 16, 16, 3), np.uint8), spec=spec)
     assert fully_connected_versions(converted) == {PER_TENSOR_VERSION}
 
 
@@ -69,4 +91,4 @@ def test_an_operation_without_a_builtin_kernel_fails_at_conversion_and_is_named(
     model = keras.Model(image, keras.layers.Dense(2, activation="softmax")(keras.layers.Flatten()(x)))
     spec = ModelSpec(8, 8, ("a", "b"), "softmax")
     with pytest.raises(ExportError, match=r"TFLite float32: .*Igamma"):
-        to_tflite(freeze(model, spec), "float32", np.zeros((1, 8, 8, 3), np.uint8))
+        to_tflite(freeze(model, spec), "float32", np.zeros((1, 8, 8, 3), np.uint8), spec=spec)

@@ -1,0 +1,43 @@
+"""The artifacts that an export can write, by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from edge_runtime.backends import BackendName
+
+StandardName = Literal["float32.tflite", "float16.tflite", "dynamic.tflite", "int8.tflite", "float32.onnx", "int8.onnx"]
+# Made when asked for: int16x8 has no fast kernels on CPUs, and ONNX Runtime's CPU kernels widen float16 to float32.
+ArtifactName = Literal[StandardName, "int16x8.tflite", "float16.onnx"]
+ARTIFACT_NAMES: tuple[StandardName, ...] = get_args(StandardName)
+ALL_NAMES: tuple[ArtifactName, ...] = get_args(ArtifactName)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A written file that has yet to prove itself.
+
+    Attributes:
+        name: such as "int8.tflite".
+        path: the file.
+        backend: the runtime that measures it, the one that a device would choose.
+
+    """
+
+    name: ArtifactName
+    path: Path
+    backend: BackendName
+
+    @property
+    def precision(self) -> str:
+        """Its precision, such as "int8"."""
+        return self.name.split(".")[0]
+
+    @property
+    def format(self) -> str:
+        """Its format, "tflite" or "onnx"."""
+        return self.name.split(".")[1]

@@ -1,0 +1,36 @@
+"""The process behind `export.conversion`: FOLDER; reads work.json, writes the files there, or error.txt."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from edge_runtime.errors import EdgeError
+from edge_runtime.spec import ModelSpec
+from export.convert import Converter
+from export.keras_model import ModelFile, open_classifier
+from export.settings import Settings
+
+
+def main(folder: Path) -> int:
+    """Convert; 0, or 1 with the reason in error.txt."""
+    work = json.loads((folder / "work.json").read_text(encoding="utf-8"))
+    spec = ModelSpec.from_json(work["spec"])
+    calibration = np.load(work["calibration"])
+    origin = ModelFile(**{**work["model"], "path": Path(work["model"]["path"])})
+    try:
+        model = open_classifier(origin, len(spec.labels))
+        converter = Converter(model, spec, calibration, folder, Settings(**work["settings"]))
+        for name in work["names"]:
+            converter.write(name, keep_float=work["keep_float"])
+    except EdgeError as problem:
+        (folder / "error.txt").write_text(str(problem), encoding="utf-8")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

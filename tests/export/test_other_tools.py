@@ -1,0 +1,65 @@
+"""Our files in the tools of others: MediaPipe Tasks and Netron, each as PyPI has it, in an environment of their own."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge_runtime.bundle import Bundle
+from export.device import run_on_device
+
+HERE = Path(__file__).resolve().parent
+
+
+@pytest.fixture(scope="session")
+def other_tools(request):
+    """Make the environment once, in pytest's cache; give its python."""
+    folder = request.config.cache.mkdir("other-tools")
+    python = folder / "bin" / "python"
+    if not (folder / "ready").exists():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+        install = [python, "-m", "pip", "install", "--quiet", "mediapipe>=0.10", "netron>=8"]
+        done = subprocess.run(install, capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip(f"needs mediapipe and netron from PyPI: {done.stderr.strip().splitlines()[-1]}")
+        (folder / "ready").touch()
+    return python
+
+
+@pytest.fixture(scope="module")
+def pixels(tiny_run):
+    with np.load(tiny_run.folder / "holdout.npz") as file:
+        return file["pixels"]
+
+
+@pytest.mark.parametrize("name", ["float32.tflite", "int8.tflite"])
+def test_mediapipe_classifies_with_our_files_as_we_do(other_tools, tiny_bundle, tmp_path, pixels, name):
+    path = tiny_bundle / f"model.{name}"
+    np.save(tmp_path / "pixels.npy", pixels)
+    command = [other_tools, HERE / "classify_in_mediapipe.py", path, tmp_path / "pixels.npy", tmp_path / "found.json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    theirs = json.loads((tmp_path / "found.json").read_text())
+    spec = Bundle.open(tiny_bundle).spec
+    ours = run_on_device(path, spec, pixels, "litert").probabilities
+    assert [label for label, _ in theirs] == [spec.labels[index] for index in ours.argmax(axis=1)]
+    assert [score for _, score in theirs] == pytest.approx(ours.max(axis=1), abs=2 / 256)
+
+
+def test_netrons_parser_opens_every_file(other_tools, tiny_bundle):
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("needs node, which runs Netron's parser")
+    (netron,) = other_tools.parents[1].glob("lib/python*/site-packages/netron")
+    files = sorted(tiny_bundle.glob("model.*"))
+    command = [node, HERE / "open_in_netron.mjs", netron, *files]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    opened = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(opened) == len(files) == 6
+    assert all((item["inputs"], item["outputs"]) == (["image"], ["probabilities"]) for item in opened)
+    assert all("labels" in item["metadata"] for item in opened if item["format"].startswith("ONNX"))

@@ -1,0 +1,145 @@
+"""The runtime's self-test on a real bundle, with one stage at a time made wrong."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image, ImageChops
+
+from edge_runtime.backends import installed
+from edge_runtime.bundle import sha256_of
+from edge_runtime.cli import main
+from edge_runtime.jsonio import read_json, write_json
+from edge_runtime.preprocess import load_image
+from edge_runtime.selftest import selftest
+from export.errors import ExportError
+from export.fragility import costs
+from export.source_model import read_run
+
+
+def edit_manifest(bundle, change):
+    manifest = read_json(bundle / "manifest.json", ExportError)
+    change(manifest)
+    write_json(bundle / "manifest.json", manifest)
+
+
+def vouch_for(bundle, name):
+    """Make the manifest vouch for an artifact's file as it now is."""
+    path = bundle / f"model.{name}"
+
+    def change(manifest):
+        (artifact,) = (item for item in manifest["artifacts"] if item["name"] == name)
+        artifact["file"].update(size_bytes=path.stat().st_size, sha256=sha256_of(path))
+
+    edit_manifest(bundle, change)
+
+
+@pytest.mark.parametrize("name", ["float32.tflite", "dynamic.tflite", "int8.tflite", "float32.onnx", "int8.onnx"])
+def test_a_sound_machine_passes_with_every_artifact(tiny_bundle, name):
+    found = selftest(tiny_bundle, artifact=name)
+    assert (found.artifact, found.images, found.difference, found.explanation) == (name, 6, None, None)
+
+
+def test_the_command_tells_success_in_a_line_and_in_json(tiny_bundle, capsys):
+    assert main(["selftest", str(tiny_bundle)]) == 0
+    assert "6 golden images through int8.tflite in litert: as at export" in capsys.readouterr().out
+    assert main(["selftest", str(tiny_bundle), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["passed"] is True
+
+
+def test_a_changed_decoder_is_named_with_its_size(tiny_bundle, monkeypatch):
+    def brighter(path, spec):
+        image = load_image(path, spec)
+        return ImageChops.add(image, Image.new("RGB", image.size, (2, 2, 2)))
+
+    monkeypatch.setattr("edge_runtime.selftest.load_image", brighter)
+    difference = selftest(tiny_bundle).difference
+    assert difference.stage == "decode"
+    assert difference.amount == pytest.approx(2, abs=0.3)
+    assert "golden/00-blue.png: decoded to other pixels than at export" in difference.message
+
+
+def swapped(path, spec):
+    return Image.fromarray(np.asarray(load_image(path, spec))[..., ::-1].copy())
+
+
+def test_swapped_channels_are_named_colour_and_explained(tiny_bundle, monkeypatch, capsys):
+    monkeypatch.setattr("edge_runtime.selftest.load_image", swapped)
+    assert main(["selftest", str(tiny_bundle), "--explain"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "colour: golden/00-blue.png: red and blue are swapped (BGR)" in line
+    assert "your outputs match this mistake: red and blue swapped (BGR)" in line
+
+
+def test_another_resize_is_named(tiny_bundle, monkeypatch):
+    def coarse(image, spec):
+        half = image.resize((spec.width // 2, spec.height // 2), Image.Resampling.NEAREST)
+        return np.asarray(half.resize((spec.width, spec.height), Image.Resampling.NEAREST))
+
+    monkeypatch.setattr("edge_runtime.selftest.to_input", coarse)
+    difference = selftest(tiny_bundle).difference
+    assert difference.stage == "resize"
+    assert difference.amount > 1
+
+
+def test_a_wrong_zero_point_is_named_quantize(copied_bundle):
+    from tensorflow.lite.tools import flatbuffer_utils
+
+    path = copied_bundle / "model.int8.tflite"
+    model = flatbuffer_utils.convert_bytearray_to_object(bytearray(path.read_bytes()))
+    graph = model.subgraphs[0]
+    graph.tensors[graph.inputs[0]].quantization.zeroPoint = [7]
+    path.write_bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    vouch_for(copied_bundle, "int8.tflite")
+    assert selftest(copied_bundle).difference.stage == "quantize"
+
+
+def test_changed_weights_are_named_infer_with_the_difference(copied_bundle):
+    path = copied_bundle / "model.float32.tflite"
+    content = bytearray(path.read_bytes())
+    weights = np.frombuffer(content, np.float32, count=len(content) // 4)
+    middle = slice(len(weights) // 2, len(weights) // 2 + 2000)
+    weights[middle] = weights[middle][::-1].copy()
+    path.write_bytes(content)
+    vouch_for(copied_bundle, "float32.tflite")
+    difference = selftest(copied_bundle, artifact="float32.tflite").difference
+    assert difference.stage == "infer"
+    assert difference.amount > 1e-4
+
+
+@pytest.mark.parametrize("vouched", [False, True])
+def test_a_truncated_weight_file_is_named_files(copied_bundle, vouched):
+    path = copied_bundle / "model.int8.tflite"
+    path.write_bytes(path.read_bytes()[:4000])
+    if vouched:
+        vouch_for(copied_bundle, "int8.tflite")
+    difference = selftest(copied_bundle).difference
+    assert (difference.stage, difference.image) == ("files", "model.int8.tflite")
+
+
+def test_labels_in_another_order_are_named_decide(copied_bundle):
+    edit_manifest(copied_bundle, lambda manifest: manifest["spec"].update(labels=["green", "blue", "red"]))
+    difference = selftest(copied_bundle).difference
+    assert difference.stage == "decide"
+    assert "decided as green, at export as blue; are the labels in their order?" in difference.message
+
+
+def test_another_runtime_may_differ_in_the_last_bits(tiny_bundle):
+    if "tflite-runtime" not in installed():
+        pytest.skip("tflite-runtime has wheels up to CPython 3.11 only")
+    import subprocess
+    import sys
+
+    command = [sys.executable, "-m", "edge_runtime.cli", "selftest", str(tiny_bundle), "--backend", "tflite-runtime"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_mistake_that_the_model_minds_costs_it_accuracy(tiny_run):
+    source = read_run(tiny_run.folder)
+    found = {cost.mistake: cost for cost in costs(source, source.probabilities(source.holdout))}
+    swap = found["red and blue swapped (BGR)"]
+    assert swap.right_accuracy > 0.95
+    assert swap.accuracy < 0.5
+    assert found["mirrored"].accuracy > 0.9
+    assert len(found) == 7
