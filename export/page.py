@@ -207,8 +207,8 @@ def _small_print(report: dict[str, Any]) -> str:
     return (
         "<h2>How it was checked</h2><p>"
         f"float32 within {limits['max_abs_diff']:g} and in full agreement; the others"
-        f" agree on at least {limits['min_agreement']:.1%}, lose at most {limits['max_accuracy_loss']:.1%} of accuracy and"
-        f" {limits['max_recall_loss']:.1%} of any class's recall, beyond chance; outputs that collapsed fail. Oldest"
+        f" agree on at least {limits['min_agreement']:.1%}, lose at most {limits['max_accuracy_loss']:.1%} of accuracy"
+        f" and {limits['max_recall_loss']:.1%} of any class's recall, beyond chance; outputs that collapsed fail. Oldest"
         f" runtimes: {floors}. Calibrated on {report['calibration_images']} training images, none of them held out;"
         f" ONNX by {settings['calibration_method']}, for {settings['target']}.</p><p class='note'>Made by"
         f" {escape(versions)}.</p>"

@@ -19,14 +19,6 @@ def whole(text: str) -> int:
     return number
 
 
-def positive_int(text: str) -> int:
-    """Parse a whole number of at least 1. Raises ArgumentTypeError."""
-    number = whole(text)
-    if number == 0:
-        raise ArgumentTypeError("must be at least 1")
-    return number
-
-
 def positive_float(text: str) -> float:
     """Parse a finite number above 0. Raises ArgumentTypeError."""
     number = _number(text)
@@ -35,7 +27,7 @@ def positive_float(text: str) -> float:
     return number
 
 
-def fraction(text: str) -> float:
+def inner_fraction(text: str) -> float:
     """Parse a number above 0 and below 1. Raises ArgumentTypeError."""
     number = _number(text)
     if not 0 < number < 1:
@@ -48,6 +40,14 @@ def below_one(text: str) -> float:
     number = _number(text)
     if not 0 <= number < 1:
         raise ArgumentTypeError(f"{text!r} is no number from 0 to below 1")
+    return number
+
+
+def not_negative(text: str) -> float:
+    """Parse a finite number of at least 0. Raises ArgumentTypeError."""
+    number = _number(text)
+    if not 0 <= number < math.inf:
+        raise ArgumentTypeError(f"{text!r} is no number of at least 0")
     return number
 
 

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import math
+import mmap
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import tensorflow as tf
 
 from trainer.augment import augment
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 # TensorFlow ships no types; these are tf.Tensor and tf.data.Dataset.
 Tensor = Any
 Batches = Any
 
+RESIDENT_BYTES = 128 * 2**20  # about so much of a memory map stays in this process
 ENDLESS = 1 << 30
 BATCHES_AN_EPOCH = 1 << 32  # room for the batch's number beside the epoch in one int64
+MIXING = 1  # sets the seed of mixup apart from that of the transforms
 
 
 def steps(count: int, batch_size: int) -> int:
@@ -30,45 +33,62 @@ def steps(count: int, batch_size: int) -> int:
 def training_batches(
     array: NDArray[Any],
     rows: NDArray[np.int64],
-    targets: NDArray[np.int64],
+    targets: NDArray[Any],
     *,
     batch_size: int,
     seed: int,
     augmented: bool = False,
+    mixup: float = 0.0,
     first_epoch: int = 0,
 ) -> Batches:
     """Give shuffled batches without end, `steps` of them an epoch; their order follows from seed and epoch alone.
 
     Args:
-        array: uint8 pixels of shape (photos, H, W, 3), or float32 features of shape (photos, D).
+        array: uint8 pixels of shape (photos, H, W, 3), or floating features of shape (photos, ...).
         rows: the array's rows to train on, shape (N,).
-        targets: class indices of these rows, shape (N,).
+        targets: class indices of these rows, shape (N,), or wanted probabilities, float32 of shape (N, D).
         batch_size: rows a batch.
         seed: of the order and of the augmentation.
         augmented: transform each batch of pixels at random.
+        mixup: alpha of the beta distribution that two photographs are mixed by; 0 mixes none, and mixing needs
+            probabilities as targets.
         first_epoch: where to start.
 
     Returns:
-        A tf.data.Dataset of (float32 inputs of shape (n, ...), int64 targets of shape (n,)).
+        A tf.data.Dataset of (float32 inputs of shape (n, ...), targets of shape (n, ...)).
 
     """
     order = tf.data.Dataset.range(first_epoch, ENDLESS).flat_map(
         partial(_epoch_order, count=len(rows), batch_size=batch_size, seed=seed)
     )
 
+    def read(stamp: NDArray[np.int64], positions: NDArray[np.int64]) -> NDArray[Any]:
+        values = array[rows[positions]]
+        _let_go(array, int(stamp) % BATCHES_AN_EPOCH, values.nbytes)
+        return augment(values, (seed, int(stamp))) if augmented else values
+
     def fetch(stamp: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
-        inputs, chosen = _fetch(array, rows, targets, positions)
-        return (augment(inputs, tf.stack([seed, stamp])) if augmented else inputs), chosen
+        pair = _read_in_python(read, (stamp, positions), array), tf.gather(tf.constant(targets), positions)
+        return _mixed(*pair, stamp, seed=seed, alpha=mixup) if mixup else pair
 
     return order.map(fetch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(2)
 
 
-def plain_batches(
-    array: NDArray[Any], rows: NDArray[np.int64], targets: NDArray[np.int64], *, batch_size: int
-) -> Batches:
+def plain_batches(array: NDArray[Any], rows: NDArray[np.int64], targets: NDArray[Any], *, batch_size: int) -> Batches:
     """Give each row once, in order; arguments and result as for `training_batches`."""
+
+    def fetch(positions: Tensor) -> tuple[Tensor, Tensor]:
+        inputs = _read_in_python(lambda at: array[rows[at]], (positions,), array)
+        return inputs, tf.gather(tf.constant(targets), positions)
+
     order = tf.data.Dataset.range(len(rows)).batch(batch_size)
-    return order.map(partial(_fetch, array, rows, targets), num_parallel_calls=2, deterministic=True).prefetch(2)
+    return order.map(fetch, num_parallel_calls=2, deterministic=True).prefetch(2)
+
+
+def _let_go(array: NDArray[Any], number: int, nbytes: int) -> None:
+    """Now and then take a memory map's pages off this process's account; the system keeps them while it has room."""
+    if isinstance(array, np.memmap) and number % max(1, RESIDENT_BYTES // nbytes) == 0:
+        array._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined] # noqa: SLF001 - numpy gives no other way
 
 
 def _epoch_order(epoch: Tensor, *, count: int, batch_size: int, seed: int) -> Batches:
@@ -78,10 +98,19 @@ def _epoch_order(epoch: Tensor, *, count: int, batch_size: int, seed: int) -> Ba
     return batches.map(lambda number, chosen: (epoch * BATCHES_AN_EPOCH + number, chosen))
 
 
-def _fetch(
-    array: NDArray[Any], rows: NDArray[np.int64], targets: NDArray[np.int64], positions: Tensor
-) -> tuple[Tensor, Tensor]:
+def _read_in_python(read: Any, arguments: tuple[Tensor, ...], array: NDArray[Any]) -> Tensor:  # noqa: ANN401 - as tf.numpy_function takes it
     # stateless, so that determinism does not cost its parallelism: the array never changes
-    fetched = tf.numpy_function(lambda at: array[rows[at]], [positions], tf.as_dtype(array.dtype), stateful=False)
+    fetched = tf.numpy_function(read, arguments, tf.as_dtype(array.dtype), stateful=False)
     fetched.set_shape((None, *array.shape[1:]))
-    return tf.cast(fetched, tf.float32), tf.gather(tf.constant(targets), positions)
+    return tf.cast(fetched, tf.float32)
+
+
+def _mixed(inputs: Tensor, targets: Tensor, stamp: Tensor, *, seed: int, alpha: float) -> tuple[Tensor, Tensor]:
+    """Blend each row with its mirror in the batch: mixup (Zhang et al. 2018, arXiv:1710.09412), one share a batch."""
+
+    def draw(number: NDArray[np.int64]) -> np.float32:
+        return np.float32(np.random.default_rng((seed, int(number), MIXING)).beta(alpha, alpha))
+
+    share = tf.numpy_function(draw, (stamp,), tf.float32, stateful=False)
+    share.set_shape(())
+    return share * inputs + (1 - share) * inputs[::-1], share * targets + (1 - share) * targets[::-1]

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from edge_runtime.command import SUCCESS, run_command
+from edge_runtime.command import SUCCESS, USAGE, add_version, fraction, positive_int, run_command
 from edge_runtime.spec import ResizeMode
-from trainer.arguments import below_one, fraction, positive_float, positive_int, whole
-from trainer.options import RECIPES, Options
+from trainer.arguments import below_one, inner_fraction, not_negative, positive_float, whole
+from trainer.options import RECIPES, ClassWeights, Options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from trainer.evaluate import Evaluation
+
+PLACES = ("background", "tensorboard", "weights")  # kept as absolute paths, so that a run may go on from another folder
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def build_parser() -> argparse.ArgumentParser:
     """Build the parser; each subcommand sets `run`, a function of the parsed arguments."""
     parser = argparse.ArgumentParser(prog="edge-train", description=__doc__)
+    add_version(parser)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_train(commands.add_parser("train", help="train a classifier on a folder of photographs"))
     _add_evaluate(commands.add_parser("evaluate", help="measure a RUN on its test photographs"))
@@ -35,25 +39,35 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.description = "Train a classifier on a folder of photographs and write a RUN folder."
-    parser.add_argument("data", type=Path, metavar="DATA", help="a folder per class, or train/ and test/ of these")
+    parser.add_argument(
+        "data", type=Path, nargs="?", metavar="DATA", help="a folder per class, or train/ and test/ of these"
+    )
     parser.add_argument("--model", choices=RECIPES, default="mobilenet_v2", help="default: %(default)s")
-    parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="the folder to write")
+    parser.add_argument("--out", type=Path, metavar="RUN", help="the folder to write")
+    parser.add_argument(
+        "--resume", type=Path, metavar="RUN", help="go on with a run that was stopped, as it was asked for; no DATA"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace an older RUN")
     parser.add_argument("--h5", action="store_true", help="also write model.h5")
     parser.add_argument("--json", action="store_true", help="print the result as one JSON line")
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="where preprocessed pixels are kept for the next run")
+    parser.add_argument("--no-cache", action="store_true", help="keep none")
     _add_data_options(parser.add_argument_group("data"))
     _add_learning_options(parser.add_argument_group("learning"))
     _add_backbone_options(parser.add_argument_group("mobilenet_*"))
     parser.add_argument_group("cnn").add_argument("--pooling", choices=("max", "none"), default="max")
-    parser.set_defaults(run=_train)
+    parser.set_defaults(run=_train, misused=parser.error)
 
 
 def _add_data_options(group: argparse._ArgumentGroup) -> None:
     sizes = ", ".join(f"{name} {recipe.image_size}" for name, recipe in RECIPES.items())
     group.add_argument("--image-size", type=positive_int, metavar="PIXELS", help=f"default: {sizes}")
     group.add_argument("--resize", choices=get_args(ResizeMode), default="stretch", help="default: %(default)s")
-    group.add_argument("--validation-fraction", type=fraction, default=0.1, metavar="F", help="default: %(default)s")
-    group.add_argument("--test-fraction", type=fraction, default=0.2, metavar="F", help="default: %(default)s")
+    group.add_argument("--background", default="", metavar="DIR", help="images of none of the classes: one class more")
+    group.add_argument(
+        "--validation-fraction", type=inner_fraction, default=0.1, metavar="F", help="default: %(default)s"
+    )
+    group.add_argument("--test-fraction", type=inner_fraction, default=0.2, metavar="F", help="default: %(default)s")
     group.add_argument(
         "--no-augment",
         dest="augment",
@@ -67,16 +81,32 @@ def _add_learning_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--patience", type=positive_int, help="epochs without progress before training stops")
     group.add_argument("--batch-size", type=positive_int, default=32, help="default: %(default)s")
     group.add_argument("--learning-rate", type=positive_float, help="default: 0.001")
+    group.add_argument(
+        "--weight-decay", type=not_negative, metavar="F", help="default: cnn 0, cnn_bn 0.05, others 0.01"
+    )
+    group.add_argument("--label-smoothing", type=below_one, metavar="F", help="default: cnn 0, others 0.05")
+    group.add_argument("--mixup", type=not_negative, default=0.0, metavar="ALPHA", help="blend photographs, as 0.2")
+    group.add_argument("--dropout", type=below_one, default=0.2, help="before the last layer, default: %(default)s")
+    group.add_argument(
+        "--class-weights",
+        choices=get_args(ClassWeights),
+        default="auto",
+        help="rare classes weigh more; auto: where the largest has over 1.5 times the smallest's photographs",
+    )
+    group.add_argument(
+        "--precision", type=fraction, default=0.0, metavar="P", help="decide a class only from the score that reaches P"
+    )
+    group.add_argument("--tensorboard", default="", metavar="DIR", help="write TensorBoard's logs there")
     group.add_argument("--seed", type=whole, default=0, help="default: %(default)s")
 
 
 def _add_backbone_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--weights", default="imagenet", help="imagenet (downloads), none, or a FILE.weights.h5")
     group.add_argument("--alpha", type=positive_float, default=1.0, help="width of the backbone, default: %(default)s")
-    group.add_argument("--dropout", type=below_one, default=0.2, help="before the last layer, default: %(default)s")
-    group.add_argument("--fine-tune-layers", type=whole, default=0, metavar="N", help="default: %(default)s, none")
-    group.add_argument("--fine-tune-epochs", type=positive_int, default=10, help="default: %(default)s")
-    group.add_argument("--fine-tune-rate", type=positive_float, default=1e-5, help="default: %(default)s")
+    group.add_argument("--views", type=whole, default=2, metavar="N", help="augmented views of each photograph")
+    group.add_argument("--fine-tune-layers", type=whole, metavar="N", help="0 leaves it out, default: 40")
+    group.add_argument("--fine-tune-epochs", type=positive_int, default=6, help="default: %(default)s")
+    group.add_argument("--fine-tune-rate", type=positive_float, default=1e-4, help="default: %(default)s")
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
@@ -97,11 +127,26 @@ def _add_shapes(parser: argparse.ArgumentParser) -> None:
 
 
 def _train(args: argparse.Namespace) -> int:
-    from trainer.train import train
+    from trainer.cache import default_cache
+    from trainer.train import resume, train
 
-    evaluation = train(args.data, args.out, options_of(args), legacy_h5=args.h5, overwrite=args.overwrite)
+    if args.resume and (args.data or args.out):
+        return _usage(args, "--resume takes neither DATA nor --out: the run knows them")
+    if not args.resume and not (args.data and args.out):
+        return _usage(args, "DATA and --out RUN are needed, or --resume RUN")
+    cache = None if args.no_cache else args.cache or default_cache()
+    if args.resume:
+        _print(resume(args.resume, cache), as_json=args.json)
+        return SUCCESS
+    evaluation = train(args.data, args.out, options_of(args), legacy_h5=args.h5, overwrite=args.overwrite, cache=cache)
     _print(evaluation, as_json=args.json)
     return SUCCESS
+
+
+def _usage(args: argparse.Namespace, what: str) -> int:
+    with contextlib.suppress(SystemExit):  # argparse's way of saying that it has printed why
+        args.misused(what)
+    return USAGE
 
 
 def _evaluate(args: argparse.Namespace) -> int:
@@ -122,8 +167,13 @@ def _shapes(args: argparse.Namespace) -> int:
 def options_of(args: argparse.Namespace) -> Options:
     """Give the training options; what was not passed is the model's default."""
     values = {name: getattr(args, name) for name in Options.__dataclass_fields__}
+    values |= {name: _absolute(values[name]) for name in PLACES}
     recipe = RECIPES[args.model]._asdict()
     return Options(**{name: recipe[name] if value is None else value for name, value in values.items()})
+
+
+def _absolute(place: str) -> str:
+    return place if place in {"", "imagenet", "none"} else str(Path(place).absolute())
 
 
 def _print(evaluation: Evaluation, *, as_json: bool) -> None:

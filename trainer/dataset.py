@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trainer.cache import cached_decode
 from trainer.errors import DataError
 from trainer.layout import Found, Layout, Problem
 from trainer.pixels import decode
@@ -77,7 +78,7 @@ class Dataset:
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def load(layout: Layout, spec: ModelSpec, fractions: Fractions, seed: int) -> Dataset:
+def load(layout: Layout, spec: ModelSpec, fractions: Fractions, seed: int, cache: Path | None = None) -> Dataset:
     """Read, check and divide the photographs of a data folder.
 
     Args:
@@ -85,12 +86,13 @@ def load(layout: Layout, spec: ModelSpec, fractions: Fractions, seed: int) -> Da
         spec: input size, resize mode, and the layout's labels.
         fractions: the shares held out.
         seed: of the split.
+        cache: a folder where preprocessed pixels are kept for the next time; None keeps none.
 
     Raises:
-        DataError: a class has too few usable photographs.
+        DataError: the cache cannot be written, or a class has too few usable photographs.
 
     """
-    decoded = decode(layout.files, spec)
+    decoded = cached_decode(layout.folder, layout.files, spec, cache) if cache else decode(layout.files, spec)
     digests = {file.name: digest for file, digest in zip(layout.files, decoded.digests, strict=True)}
     bad = [Problem(file.name, why) for file, why in zip(layout.files, decoded.reasons, strict=True) if why]
     unusable = {problem.path for problem in bad}

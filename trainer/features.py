@@ -1,4 +1,4 @@
-"""What a frozen backbone sees in each photograph, computed once instead of once an epoch."""
+"""What the frozen part of a backbone sees in each photograph, computed once a view instead of once an epoch."""
 
 from __future__ import annotations
 
@@ -11,37 +11,60 @@ from trainer.augment import augment
 from trainer.progress import tracked
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     from edge_runtime.preprocess import Pixels
     from trainer.models import Model
 
-    Features = NDArray[np.float32]
+    Features = NDArray[np.float16]
 
 BATCH_SIZE = 32
+IN_MEMORY_BYTES = 256 * 2**20  # more than this goes to a file that the system may page out
 
 
 def extract(
-    trunk: Model, pixels: Pixels, rows: NDArray[np.int64], *, what: str, augment_seed: int | None = None
+    trunk: Model,
+    pixels: Pixels,
+    rows: NDArray[np.int64],
+    *,
+    views: int = 0,
+    seed: int = 0,
+    what: str,
+    file: Path | None = None,
 ) -> Features:
-    """Compute the features of photographs.
+    """Compute the features of photographs, and of transformed views of them.
 
     Args:
-        trunk: gives features, float32 of shape (N, D), for float32 pixels 0..255.
+        trunk: gives features, float32 of shape (N, ...), for float32 pixels 0..255.
         pixels: uint8 of shape (photos, H, W, 3).
         rows: which of them, shape (N,).
+        views: how many times each is transformed at random, beside itself.
+        seed: of the transforms.
         what: a name for the progress on stderr.
-        augment_seed: transform each photograph at random first; None leaves it as it is.
+        file: where more than IN_MEMORY_BYTES of features go.
 
     Returns:
-        float32 of shape (N, D).
+        float16 of shape ((1 + views) * N, ...): all photographs, then all first views, and so on. Half precision
+        keeps 11 bits of each feature at half the memory.
 
     """
-    starts = range(0, len(rows), BATCH_SIZE)
-    results = []
-    for start in tracked(starts, len(starts), what):
-        batch: Any = tf.cast(pixels[rows[start : start + BATCH_SIZE]], tf.float32)
-        if augment_seed is not None:
-            batch = augment(batch, tf.constant([augment_seed, start], tf.int64))
-        results.append(trunk.predict_on_batch(batch))
-    return np.concatenate(results)
+    shape = ((1 + views) * len(rows), *trunk.output_shape[1:])
+    results = _room(shape, file)
+    starts = [(view, start) for view in range(1 + views) for start in range(0, len(rows), BATCH_SIZE)]
+    for view, start in tracked(starts, len(starts), what):
+        batch = pixels[rows[start : start + BATCH_SIZE]]
+        if view:
+            batch = augment(batch, (seed, view, start))
+        seen: Any = trunk.predict_on_batch(tf.cast(batch, tf.float32))
+        at = view * len(rows) + start
+        results[at : at + len(batch)] = np.clip(seen, -65504, 65504)  # float16's largest
+    return results
+
+
+def _room(shape: tuple[int, ...], file: Path | None) -> Features:
+    if file is None or 2 * np.prod(shape, dtype=np.int64) <= IN_MEMORY_BYTES:
+        return np.empty(shape, np.float16)
+    room: Features = np.lib.format.open_memmap(file, "w+", np.float16, shape)  # type: ignore[no-untyped-call] # numpy gives it no types
+    return room

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,8 +12,10 @@ from tqdm import tqdm
 
 from trainer.errors import InterruptedEarlyError, TrainingError
 from trainer.progress import on_terminal, say
+from trainer.state import capture, read_state, restore, write_state
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from trainer.batches import Batches
@@ -44,6 +47,28 @@ class Epoch(NamedTuple):
     seconds: float
 
 
+class Plan(NamedTuple):
+    """How long a fit may last.
+
+    Attributes:
+        epochs: at most so many.
+        patience: stop when the validation loss has not fallen for so many epochs.
+        images: rows an epoch.
+        batch_size: rows a step.
+
+    """
+
+    epochs: int
+    patience: int
+    images: int
+    batch_size: int
+
+    @property
+    def steps(self) -> int:
+        """Batches an epoch; the last may be smaller."""
+        return math.ceil(self.images / self.batch_size)
+
+
 class Phase(NamedTuple):
     """How one fit went.
 
@@ -60,39 +85,52 @@ class Phase(NamedTuple):
 
 
 class Recorder(keras.callbacks.Callback):  # type: ignore[misc] # Keras ships no types
-    """Keep every epoch's numbers and show progress on stderr.
+    """Keep every epoch's numbers and the best weights, save where the fit stands, and show progress on stderr.
 
     Attributes:
         epochs: the completed epochs.
+        best_weights: of the epoch with the lowest validation loss; empty before the first.
 
     """
 
-    def __init__(self, phase: str, epochs: int, steps: int) -> None:
+    def __init__(self, phase: str, plan: Plan, path: Path) -> None:
         super().__init__()
         self.epochs: list[Epoch] = []
-        self._phase, self._total, self._steps = phase, epochs, steps
+        self.best_weights: list[Any] = []
+        self._phase, self._plan, self._path = phase, plan, path
         self._started = 0.0
         self._bar: Any = None
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002, D102 - Keras' form
         self._started = time.perf_counter()
         if on_terminal():
-            self._bar = tqdm(total=self._steps, desc=f"{self._phase} {epoch + 1}/{self._total}", leave=False)
+            title = f"{self._phase} {epoch + 1}/{self._plan.epochs}"
+            self._bar = tqdm(total=self._plan.images, desc=title, unit=" images", file=sys.stderr, leave=False)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float]) -> None:  # noqa: ARG002, D102 - Keras' form
         if self._bar is not None:
-            self._bar.set_postfix(loss=f"{logs['loss']:.3f}", accuracy=f"{logs['accuracy']:.3f}", refresh=False)
-            self._bar.update()
+            self._bar.set_postfix(loss=f"{logs['loss']:.3f}", accuracy=f"{logs['accuracy']:.1%}", refresh=False)
+            self._bar.update(min(self._plan.batch_size, self._plan.images - self._bar.n))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:  # noqa: D102 - Keras' form
         numbers = {key: float(logs[key]) for key in ("loss", "accuracy", "val_loss", "val_accuracy")}
         row = Epoch(self._phase, epoch + 1, **numbers, seconds=time.perf_counter() - self._started)
         self.epochs.append(row)
+        if best_of(self.epochs) == epoch:
+            self.best_weights = self.model.get_weights()
         self.close()
-        if on_terminal() or epoch % math.ceil(self._total / PLAIN_LINES) == 0 or epoch + 1 == self._total:
+        self._tell(row)
+        write_state(self._path, capture(self.model, [row._asdict() for row in self.epochs], self.best_weights))
+        self.model.stop_training = finished(self.epochs, self._plan)
+
+    def _tell(self, row: Epoch) -> None:
+        total = self._plan.epochs
+        if on_terminal() or (row.epoch - 1) % math.ceil(total / PLAIN_LINES) == 0 or row.epoch == total:
+            left = (total - row.epoch) * row.seconds
             say(
-                f"{row.phase} {row.epoch}/{self._total}  loss {row.loss:.3f}  accuracy {row.accuracy:.1%}  "
-                f"validation loss {row.val_loss:.3f}  accuracy {row.val_accuracy:.1%}  {row.seconds:.1f} s"
+                f"{row.phase} {row.epoch}/{total}  loss {row.loss:.3f}  accuracy {row.accuracy:.1%}  "
+                f"validation loss {row.val_loss:.3f}  accuracy {row.val_accuracy:.1%}  "
+                f"{self._plan.images / row.seconds:.0f} images/s  {left:.0f} s left at most"
             )
 
     def close(self) -> None:
@@ -102,65 +140,90 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc] # Keras ships no
             self._bar = None
 
 
+def best_of(epochs: list[Epoch]) -> int:
+    """Give the position of the lowest validation loss, the first of equals; a loss that is no number never wins."""
+    losses = [row.val_loss if math.isfinite(row.val_loss) else math.inf for row in epochs]
+    return losses.index(min(losses))
+
+
+def finished(epochs: list[Epoch], plan: Plan) -> bool:
+    """Tell whether all epochs are done, patience is spent, or the loss is no number."""
+    if not epochs:
+        return False
+    waited = len(epochs) - 1 - best_of(epochs)
+    return len(epochs) >= plan.epochs or waited >= plan.patience or not math.isfinite(epochs[-1].loss)
+
+
 def fit(
     model: Model,
-    train: Batches,
+    train: Callable[[int], Batches],
     validation: Batches,
     *,
     phase: str,
-    epochs: int,
-    steps: int,
-    patience: int,
-    checkpoint: Path,
+    plan: Plan,
+    state: Path,
+    class_weight: dict[int, float] | None = None,
+    callbacks: Sequence[Any] = (),
 ) -> Phase:
     """Fit a compiled model, and leave it with the weights of its best epoch.
 
+    Where the state file tells of earlier epochs of this fit, it goes on after them, to the same result.
+
     Args:
         model: compiled with the metric "accuracy".
-        train: batches without end.
+        train: gives batches without end, from the epoch that is passed.
         validation: batches, each row once.
         phase: its name in the history.
-        epochs: at most so many.
-        steps: batches an epoch.
-        patience: stop when the validation loss has not fallen for so many epochs.
-        checkpoint: a .weights.h5 file that always holds the best weights so far.
+        plan: how long.
+        state: a file that always holds where the last whole epoch left off.
+        class_weight: of each class index, in the training loss.
+        callbacks: further ones for Keras.
 
     Raises:
         InterruptedEarlyError: it was interrupted before its first epoch ended.
-        TrainingError: the loss is not a number.
+        TrainingError: the loss is not a number, or the state file cannot be read or written.
 
     """
-    recorder = Recorder(phase, epochs, steps)
-    stopper = keras.callbacks.EarlyStopping("val_loss", patience=patience, restore_best_weights=True)
-    keeper = keras.callbacks.ModelCheckpoint(checkpoint, "val_loss", save_best_only=True, save_weights_only=True)
-    # A smaller step before giving up: twice within the patience.
-    slower = keras.callbacks.ReduceLROnPlateau("val_loss", factor=0.3, patience=max(1, patience // 3))
-    callbacks = [recorder, stopper, keeper, slower]
+    recorder = Recorder(phase, plan, state)
+    _go_on(model, recorder, state)
     interrupted = False
     try:
-        model.fit(
-            train,
-            validation_data=validation,
-            epochs=epochs,
-            steps_per_epoch=steps,
-            callbacks=callbacks,
-            shuffle=False,  # the batches come shuffled
-            verbose=0,  # Keras' own progress goes to stdout
-        )
+        if not finished(recorder.epochs, plan):
+            model.fit(
+                train(len(recorder.epochs)),
+                validation_data=validation,
+                initial_epoch=len(recorder.epochs),
+                epochs=plan.epochs,
+                steps_per_epoch=plan.steps,
+                callbacks=[recorder, *callbacks],
+                class_weight=class_weight,
+                shuffle=False,  # the batches come shuffled
+                verbose=0,  # Keras' own progress goes to stdout
+            )
     except KeyboardInterrupt:
         interrupted = True
     recorder.close()
-    return Phase(recorder.epochs, _settle(model, recorder.epochs, stopper, phase, interrupted=interrupted), interrupted)
+    return _settled(model, recorder, phase, interrupted=interrupted)
 
 
-def _settle(model: Model, epochs: list[Epoch], stopper: Any, phase: str, *, interrupted: bool) -> int:  # noqa: ANN401 - Keras ships no types
-    """Give the model its best weights; give the best epoch's position."""
-    if not epochs or stopper.best_weights is None:
+def _go_on(model: Model, recorder: Recorder, path: Path) -> None:
+    earlier = read_state(path)
+    if earlier is not None:
+        restore(model, earlier, path)
+        recorder.epochs = [Epoch(**row) for row in earlier.rows]
+        recorder.best_weights = earlier.best
+        say(f"{recorder.epochs[-1].phase}: going on after epoch {len(earlier.rows)}")
+
+
+def _settled(model: Model, recorder: Recorder, phase: str, *, interrupted: bool) -> Phase:
+    """Give the model its best weights."""
+    epochs = recorder.epochs
+    if not epochs:
         raise InterruptedEarlyError("interrupted before the first epoch ended; nothing was written")
-    best = int(stopper.best_epoch)
+    best = best_of(epochs)
     if not math.isfinite(epochs[best].val_loss):
         raise TrainingError(f"the validation loss of {phase} is not a number; lower --learning-rate")
-    model.set_weights(stopper.best_weights)
+    model.set_weights(recorder.best_weights)
     how = "interrupted: keeping" if interrupted else "kept"
     say(f"{phase}: {how} epoch {epochs[best].epoch} of {len(epochs)}, validation loss {epochs[best].val_loss:.3f}")
-    return best
+    return Phase(epochs, best, interrupted)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from trainer.errors import DataError
@@ -14,6 +14,7 @@ Part = Literal["all", "train", "test"]
 
 # The names under which a set comes already divided; the second is Kaggle's.
 DIVIDED = (("train", "test"), ("training_set", "test_set"))
+BACKGROUND = "background"
 EXPECTED = "expected a folder per class, or train/ and test/ with a folder per class"
 
 
@@ -90,6 +91,25 @@ def scan(folder: Path) -> Layout:
             else:
                 problems.append(Problem(_name(folder, entry), "lies beside the class folders, in none of them"))
     return Layout(folder, tuple(sorted({file.label for file in found})), tuple(found), tuple(problems))
+
+
+def with_background(layout: Layout, folder: Path) -> Layout:
+    """Add the class BACKGROUND: the files of a folder and of those within it, images of none of the classes.
+
+    Raises:
+        DataError: the folder is missing or empty, or the data has a class of that name already.
+
+    """
+    if BACKGROUND in layout.labels:
+        raise DataError(f"{layout.folder}: has a class {BACKGROUND!r} already; leave --background out or rename it")
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; --background takes a folder of images of none of the classes")
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    if not paths:
+        raise DataError(f"{folder}: holds no files; --background takes a folder of images of none of the classes")
+    part: Part = "all" if all(file.part == "all" for file in layout.files) else "train"
+    found = [Found(path, f"{BACKGROUND}/{path.relative_to(folder).as_posix()}", BACKGROUND, part) for path in paths]
+    return replace(layout, labels=tuple(sorted((*layout.labels, BACKGROUND))), files=(*layout.files, *found))
 
 
 def _check_folder(folder: Path) -> None:

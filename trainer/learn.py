@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from trainer.batches import plain_batches, steps, training_batches
+from trainer.backbone import unfreeze_last
+from trainer.batches import plain_batches, training_batches
 from trainer.errors import InterruptedEarlyError
 from trainer.features import extract
-from trainer.fit import Phase, fit
-from trainer.models import build_cnn, build_transfer, loss_of, unfreeze_last
+from trainer.fit import Phase, Plan, fit
+from trainer.models import build_cnn, build_cnn_bn, build_transfer, loss_of
+from trainer.optimizers import adam, rmsprop
 from trainer.progress import say
 
 if TYPE_CHECKING:
@@ -25,7 +29,7 @@ if TYPE_CHECKING:
     from trainer.options import Options
     from trainer.split import Split
 
-AUGMENTED_VIEWS = 1  # of each photograph, for a head on frozen features, beside the photograph itself
+IMBALANCE = 1.5  # of the largest class to the smallest; above it, classes are weighted unless told otherwise
 
 
 class Learned(NamedTuple):
@@ -36,30 +40,49 @@ class Learned(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Rows of an array with their class indices, each int64 of shape (N,)."""
+    """An array's rows to learn from: their numbers, int64 (N,), and wanted probabilities, float32 (N, outputs)."""
 
+    array: NDArray[Any]
     rows: NDArray[np.int64]
-    targets: NDArray[np.int64]
+    targets: NDArray[np.float32]
 
 
-def learn(dataset: Dataset, options: Options, checkpoint: Path) -> Learned:
-    """Train the wanted network on a dataset.
+class Job(NamedTuple):
+    """What every phase needs.
+
+    Attributes:
+        dataset: photographs with their splits; "train" and "validation" are used.
+        options: everything else that decides the result.
+        work: a folder for what an interrupted run goes on from.
+        callbacks: further ones for Keras.
+
+    """
+
+    dataset: Dataset
+    options: Options
+    work: Path
+    callbacks: tuple[Any, ...] = ()
+
+
+def learn(dataset: Dataset, options: Options, work: Path) -> Learned:
+    """Train the wanted network on a dataset, or go on where an earlier call with the same arguments was stopped.
 
     Args:
         dataset: photographs with their splits; "train" and "validation" are used.
         options: everything else that decides the result.
-        checkpoint: a .weights.h5 file that always holds the best weights so far of the phase in progress.
+        work: an existing folder that always holds the last whole epoch of each phase.
 
     Raises:
         TrainingError: the weights cannot be had, the loss diverged, or it was interrupted too early.
 
     """
     make_repeatable(options.seed)
+    job = Job(dataset, options, work, _callbacks(options))
     if options.model == "cnn":
-        model = build_cnn(dataset.spec, pooling=options.pooling)
-        optimizer = keras.optimizers.RMSprop(options.learning_rate)
-        return Learned(model, [_fit_pixels(model, dataset, options, optimizer, "all", options.epochs, checkpoint)])
-    return _learn_transfer(dataset, options, checkpoint)
+        return _learn_scratch(build_cnn(dataset.spec, pooling=options.pooling), job)
+    if options.model == "cnn_bn":
+        return _learn_scratch(build_cnn_bn(dataset.spec, dropout=options.dropout), job)
+    return _learn_transfer(job)
 
 
 def make_repeatable(seed: int) -> None:
@@ -68,112 +91,132 @@ def make_repeatable(seed: int) -> None:
     tf.config.experimental.enable_op_determinism()
 
 
-def _learn_transfer(dataset: Dataset, options: Options, checkpoint: Path) -> Learned:
-    transfer = build_transfer(
-        options.model, dataset.spec, weights=options.weights, alpha=options.alpha, dropout=options.dropout
+def class_weights(targets: NDArray[np.int64], wanted: str) -> dict[int, float] | None:
+    """Give each class the weight that makes up for its share; None where none is to be weighted.
+
+    Args:
+        targets: class indices of the training photographs, shape (N,).
+        wanted: "on", "off", or "auto": where the largest class has over IMBALANCE times the smallest's photographs.
+
+    """
+    counts = Counter(targets.tolist())
+    if wanted == "off" or (wanted == "auto" and max(counts.values()) <= IMBALANCE * min(counts.values())):
+        return None
+    return {number: len(targets) / (len(counts) * count) for number, count in sorted(counts.items())}
+
+
+def _learn_scratch(model: Model, job: Job) -> Learned:
+    options, dataset = job.options, job.dataset
+    make = rmsprop if options.model == "cnn" else adam
+    return Learned(
+        model,
+        [
+            _fit(
+                model,
+                (_rows(dataset, "train"), _rows(dataset, "validation")),
+                job,
+                phase="all",
+                epochs=options.epochs,
+                optimizer=partial(make, options.learning_rate),
+                augmented=options.augment,
+            )
+        ],
     )
-    phases = [_fit_head(transfer, dataset, options, checkpoint)]
-    if options.fine_tune_layers and not phases[0].interrupted:
-        phases += _fine_tune(transfer, dataset, options, checkpoint)
+
+
+def _learn_transfer(job: Job) -> Learned:
+    options, spec = job.options, job.dataset.spec
+    tuned = options.fine_tune_layers
+    transfer = build_transfer(
+        options.model, spec, weights=options.weights, alpha=options.alpha, dropout=options.dropout, learning=tuned
+    )
+    seen = _seen(transfer.lower if tuned else transfer.trunk, job)
+    pooled = (_pooled(transfer.neck, seen[0]), _pooled(transfer.neck, seen[1])) if tuned else seen
+    head = partial(adam, options.learning_rate)
+    phases = [_fit(transfer.head, pooled, job, phase="head", epochs=options.epochs, optimizer=head)]
+    if tuned and not phases[0].interrupted:
+        phases += _fine_tune(transfer, seen, job)
     return Learned(transfer.whole, phases)
 
 
-def _fit_head(transfer: Transfer, dataset: Dataset, options: Options, checkpoint: Path) -> Phase:
+def _seen(trunk: Model, job: Job) -> tuple[Rows, Rows]:
+    """Compute what the frozen layers see in each training view and each validation photograph."""
+    dataset, options = job.dataset, job.options
+    views = options.views if options.augment else 0
     train, validation = _rows(dataset, "train"), _rows(dataset, "validation")
-    views = [
-        extract(transfer.trunk, dataset.pixels, train.rows, what=f"features of {len(train.rows)} training photographs")
-    ]
-    for view in range(AUGMENTED_VIEWS if options.augment else 0):
-        seed = options.seed + view
-        views.append(
-            extract(
-                transfer.trunk, dataset.pixels, train.rows, what="features of their augmented views", augment_seed=seed
-            )
-        )
-    held_out = extract(
-        transfer.trunk,
-        dataset.pixels,
-        validation.rows,
-        what=f"features of {len(validation.rows)} validation photographs",
-    )
-    seen = np.concatenate(views)  # (views * N, D)
-    _compile(transfer.head, dataset, keras.optimizers.Adam(options.learning_rate))
-    return _fit_array(
-        transfer.head,
-        (seen, Rows(np.arange(len(seen)), np.tile(train.targets, len(views)))),
-        (held_out, Rows(np.arange(len(held_out)), validation.targets)),
-        options,
-        phase="head",
-        epochs=options.epochs,
-        checkpoint=checkpoint,
+    see = partial(extract, trunk, dataset.pixels)
+    told = f"features of {len(train.rows)} training photographs" + (f" and {views} views of each" if views else "")
+    seen = see(train.rows, views=views, seed=options.seed, what=told, file=job.work / "features.npy")
+    held_out = see(validation.rows, what=f"features of {len(validation.rows)} validation photographs")
+    return (
+        Rows(seen, np.arange(len(seen)), np.tile(train.targets, (1 + views, 1))),
+        Rows(held_out, np.arange(len(held_out)), validation.targets),
     )
 
 
-def _fine_tune(transfer: Transfer, dataset: Dataset, options: Options, checkpoint: Path) -> list[Phase]:
+def _pooled(neck: Model, part: Rows) -> Rows:
+    return part._replace(array=extract(neck, part.array, part.rows, what="the same, through the layers that learn"))
+
+
+def _fine_tune(transfer: Transfer, seen: tuple[Rows, Rows], job: Job) -> list[Phase]:
     """Let the backbone's last layers learn too; none where it was interrupted before it began to pay."""
+    options = job.options
     before = transfer.whole.get_weights()
     unfreeze_last(transfer.backbone, options.fine_tune_layers)
-    optimizer = keras.optimizers.Adam(options.fine_tune_rate)
+    optimizer = partial(adam, options.fine_tune_rate)
     try:
-        return [
-            _fit_pixels(transfer.whole, dataset, options, optimizer, "fine-tune", options.fine_tune_epochs, checkpoint)
-        ]
+        return [_fit(transfer.tail, seen, job, phase="fine-tune", epochs=options.fine_tune_epochs, optimizer=optimizer)]
     except InterruptedEarlyError:
         transfer.whole.set_weights(before)
         say("fine-tune: interrupted in its first epoch: keeping the head's best model")
         return []
 
 
-def _fit_pixels(
+def _fit(
     model: Model,
-    dataset: Dataset,
-    options: Options,
-    optimizer: Any,  # noqa: ANN401 - Keras ships no types
-    phase: str,
-    epochs: int,
-    checkpoint: Path,
-) -> Phase:
-    _compile(model, dataset, optimizer)
-    return _fit_array(
-        model,
-        (dataset.pixels, _rows(dataset, "train")),
-        (dataset.pixels, _rows(dataset, "validation")),
-        options,
-        phase=phase,
-        epochs=epochs,
-        checkpoint=checkpoint,
-        augmented=options.augment,
-    )
-
-
-def _compile(model: Model, dataset: Dataset, optimizer: Any) -> None:  # noqa: ANN401 - Keras ships no types
-    model.compile(optimizer=optimizer, loss=loss_of(dataset.spec), metrics=["accuracy"])
-
-
-def _fit_array(
-    model: Model,
-    train: tuple[NDArray[Any], Rows],
-    validation: tuple[NDArray[Any], Rows],
-    options: Options,
+    rows: tuple[Rows, Rows],
+    job: Job,
     *,
     phase: str,
     epochs: int,
-    checkpoint: Path,
+    optimizer: Any,  # noqa: ANN401 - makes a Keras optimizer, which has no type
     augmented: bool = False,
 ) -> Phase:
-    size = options.batch_size
+    train, validation = rows
+    options, spec = job.options, job.dataset.spec
+    plan = Plan(epochs, options.patience, len(train.rows), options.batch_size)
+    model.compile(
+        optimizer=optimizer(steps=epochs * plan.steps, weight_decay=options.weight_decay),
+        loss=loss_of(spec, options.label_smoothing),
+        metrics=["accuracy"],
+    )
+    batches = partial(
+        training_batches,
+        *train,
+        batch_size=options.batch_size,
+        seed=options.seed,
+        augmented=augmented,
+        mixup=options.mixup,
+    )
     return fit(
         model,
-        training_batches(train[0], *train[1], batch_size=size, seed=options.seed, augmented=augmented),
-        plain_batches(validation[0], *validation[1], batch_size=size),
+        lambda first: batches(first_epoch=first),
+        plain_batches(*validation, batch_size=options.batch_size),
         phase=phase,
-        epochs=epochs,
-        steps=steps(len(train[1].rows), size),
-        patience=options.patience,
-        checkpoint=checkpoint,
+        plan=plan,
+        state=job.work / f"{phase}.npz",
+        class_weight=class_weights(job.dataset.targets(job.dataset.of("train")), options.class_weights),
+        callbacks=job.callbacks,
     )
+
+
+def _callbacks(options: Options) -> tuple[Any, ...]:
+    return (keras.callbacks.TensorBoard(options.tensorboard),) if options.tensorboard else ()
 
 
 def _rows(dataset: Dataset, split: Split) -> Rows:
     photos = dataset.of(split)
-    return Rows(np.array([photo.row for photo in photos], np.int64), dataset.targets(photos))
+    numbers = dataset.targets(photos)
+    sigmoid = dataset.spec.output == "sigmoid"
+    targets = numbers[:, None] if sigmoid else np.eye(len(dataset.spec.labels))[numbers]
+    return Rows(dataset.pixels, np.array([photo.row for photo in photos], np.int64), targets.astype(np.float32))

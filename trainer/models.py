@@ -6,12 +6,12 @@ Each takes float32 RGB pixels 0..255 of shape (N, H, W, 3), named "image", holds
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import keras
 from keras import layers
 
+from trainer.backbone import cut, load_backbone
 from trainer.errors import TrainingError
 
 if TYPE_CHECKING:
@@ -23,21 +23,18 @@ if TYPE_CHECKING:
 Model = Any
 Tensor = Any
 
-BACKBONES = {
-    "mobilenet_v2": keras.applications.MobileNetV2,
-    "mobilenet_v3_small": keras.applications.MobileNetV3Small,
-    "mobilenet_v3_large": keras.applications.MobileNetV3Large,
-}
-
 
 class Transfer(NamedTuple):
-    """A classifier on a pretrained backbone, and its two halves, which share its layers.
+    """A classifier on a pretrained backbone, and its parts, which share its layers.
 
     Attributes:
         whole: from pixels to probabilities.
         trunk: from pixels to features, float32 of shape (N, D).
         head: from features to probabilities.
         backbone: the pretrained network within the trunk.
+        lower: from pixels to the values below the layers that will learn, float32 of shape (N, h, w, C).
+        neck: from these values to features.
+        tail: from these values to probabilities: neck and head.
 
     """
 
@@ -45,6 +42,9 @@ class Transfer(NamedTuple):
     trunk: Model
     head: Model
     backbone: Model
+    lower: Model
+    neck: Model
+    tail: Model
 
 
 def build_cnn(spec: ModelSpec, *, pooling: str = "max") -> Model:
@@ -78,7 +78,38 @@ def build_cnn(spec: ModelSpec, *, pooling: str = "max") -> Model:
     return keras.Model(image, _output(spec)(x), name="cnn")
 
 
-def build_transfer(name: str, spec: ModelSpec, *, weights: str | Path, alpha: float, dropout: float) -> Transfer:
+def build_cnn_bn(spec: ModelSpec, *, dropout: float = 0.2) -> Model:
+    """Build the stronger small network: batch-normalised, residual, global average pooling, 0.4 M parameters.
+
+    Plain convolutions, with a shortcut wherever the shape stays (He et al. 2016, arXiv:1512.03385). Every batch-norm
+    follows a convolution, so an export folds it away.
+
+    Args:
+        spec: input size and labels.
+        dropout: share of features dropped before the last layer.
+
+    """
+    image = keras.Input((spec.height, spec.width, 3), name="image")
+    x = _normalised(image)
+    for filters, stride in (
+        (16, 2),
+        (32, 2),
+        (64, 2),
+        (64, 1),
+        (112, 2),
+        (112, 1),
+        (160, 2),
+    ):  # at last (N, H/32, W/32, 160)
+        y = layers.Conv2D(filters, 3, stride, "same", use_bias=False)(x)
+        y = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(y))
+        x = layers.Add()([x, y]) if x.shape == y.shape else y
+    features = layers.GlobalAveragePooling2D(name="features")(x)  # (N, 160)
+    return keras.Model(image, _output(spec)(layers.Dropout(dropout)(features)), name="cnn_bn")
+
+
+def build_transfer(
+    name: str, spec: ModelSpec, *, weights: str | Path, alpha: float, dropout: float, learning: int = 0
+) -> Transfer:
     """Build a classifier on a Keras-applications backbone, which starts out frozen.
 
     Args:
@@ -87,38 +118,41 @@ def build_transfer(name: str, spec: ModelSpec, *, weights: str | Path, alpha: fl
         weights: "imagenet", "none" or a weights file of the backbone without its top.
         alpha: the backbone's width.
         dropout: share of features dropped while the head is trained.
+        learning: how many of the backbone's last layers will learn later.
 
     Raises:
         TrainingError: the weights cannot be had or fit no such backbone.
 
     """
-    backbone = _backbone(name, spec, weights, alpha)
+    backbone = load_backbone(name, spec, weights, alpha)
     backbone.trainable = False
+    halves = cut(backbone, learning)
     image = keras.Input((spec.height, spec.width, 3), name="image")
-    x = _normalised(image)
+    between = keras.Input(halves.upper.input.shape[1:])
+    pool, drop, output = layers.GlobalAveragePooling2D(name="features"), layers.Dropout(dropout), _output(spec)
     # training=False keeps the batch-norm statistics frozen, also while the last layers are fine-tuned
-    x = backbone(x, training=False)  # (N, H/32, W/32, D)
-    features = layers.GlobalAveragePooling2D(name="features")(x)  # (N, D)
-    drop, output = layers.Dropout(dropout), _output(spec)
+    features = pool(backbone(_normalised(image), training=False))  # (N, H/32, W/32, D) to (N, D)
+    upper = pool(halves.upper(between, training=False))
     given = keras.Input(features.shape[1:])
     return Transfer(
         whole=keras.Model(image, output(drop(features)), name=name),
         trunk=keras.Model(image, features),
         head=keras.Model(given, output(drop(given))),
         backbone=backbone,
+        lower=keras.Model(image, halves.lower(_normalised(image), training=False)),
+        neck=keras.Model(between, upper),
+        tail=keras.Model(between, output(drop(upper))),
     )
 
 
-def unfreeze_last(backbone: Model, count: int) -> None:
-    """Let the last `count` layers of a backbone learn, its batch-norm layers excepted."""
-    backbone.trainable = True
-    for position, layer in enumerate(reversed(backbone.layers)):
-        layer.trainable = position < count and not isinstance(layer, layers.BatchNormalization)
+def loss_of(spec: ModelSpec, smoothing: float = 0.0) -> Any:  # noqa: ANN401 - a keras.Loss, untyped
+    """Give the cross-entropy that suits the output; Keras computes it from the logits before the activation.
 
-
-def loss_of(spec: ModelSpec) -> str:
-    """Name the cross-entropy that suits the output; Keras computes it from the logits before the activation."""
-    return "binary_crossentropy" if spec.output == "sigmoid" else "sparse_categorical_crossentropy"
+    Targets are probabilities, float32 of shape (N, 1) for a sigmoid, (N, classes) for a softmax. `smoothing` moves
+    that share of each target to all classes alike (Szegedy et al. 2016, arXiv:1512.00567).
+    """
+    kind = keras.losses.BinaryCrossentropy if spec.output == "sigmoid" else keras.losses.CategoricalCrossentropy
+    return kind(label_smoothing=smoothing)
 
 
 def _normalised(image: Tensor) -> Tensor:
@@ -128,47 +162,3 @@ def _normalised(image: Tensor) -> Tensor:
 def _output(spec: ModelSpec) -> Any:  # noqa: ANN401 - keras.Layer, untyped
     units = 1 if spec.output == "sigmoid" else len(spec.labels)
     return layers.Dense(units, activation=spec.output, name="probabilities")
-
-
-def _backbone(name: str, spec: ModelSpec, weights: str | Path, alpha: float) -> Model:
-    options: dict[str, Any] = {"input_shape": (spec.height, spec.width, 3), "alpha": alpha, "include_top": False}
-    if name != "mobilenet_v2":
-        options["include_preprocessing"] = False  # the one normalisation is ours
-    if weights == "imagenet":
-        return _downloaded(name, options)
-    try:
-        backbone = BACKBONES[name](weights=None, **options)
-    except ValueError as problem:  # an input or an alpha that is too small
-        raise TrainingError(f"{name}: {_first_line(problem)}") from None
-    if weights != "none":
-        _load_weights(backbone, weights, f"{name} with --alpha {alpha:g}")
-    return backbone
-
-
-def _downloaded(name: str, options: dict[str, Any]) -> Model:
-    try:
-        return BACKBONES[name](weights="imagenet", **options)
-    except ValueError as problem:  # an alpha for which there are none
-        raise TrainingError(f"--weights imagenet: {_first_line(problem)}") from None
-    except Exception as problem:  # noqa: BLE001 - Keras raises a bare Exception when a download fails
-        raise TrainingError(
-            f"--weights imagenet: the download failed ({_first_line(problem)}); "
-            "go online, or pass a file of weights: --weights FILE.weights.h5"
-        ) from None
-
-
-def _load_weights(backbone: Model, path: str | Path, wanted: str) -> None:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # Keras only warns of layers that the file does not fill
-            backbone.load_weights(str(path))
-    except FileNotFoundError:
-        raise TrainingError(f"{path}: no such file; pass --weights FILE, imagenet or none") from None
-    except (OSError, ValueError, KeyError, UserWarning) as problem:
-        raise TrainingError(
-            f"{path}: holds no weights of {wanted} without its top ({_first_line(problem)}); pass its own file"
-        ) from None
-
-
-def _first_line(problem: Exception) -> str:
-    return str(problem).strip().partition("\n")[0].rstrip(".")

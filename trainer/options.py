@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 if TYPE_CHECKING:
     from edge_runtime.spec import ResizeMode
 
-ModelName = Literal["cnn", "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large"]
+ModelName = Literal["cnn", "cnn_bn", "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large"]
+ClassWeights = Literal["auto", "on", "off"]
 
 
 class Recipe(NamedTuple):
@@ -17,8 +18,11 @@ class Recipe(NamedTuple):
     Attributes:
         image_size: sides of the square input in pixels.
         epochs: at most so many (of the head, for a model with a backbone).
-        patience: epochs without a lower validation loss before training stops.
-        learning_rate: of RMSprop for cnn, of Adam for a head.
+        patience: epochs without a lower validation loss before a phase stops.
+        learning_rate: of RMSprop for cnn, of AdamW for the others; the highest of its schedule.
+        weight_decay: share of each weight, times the learning rate, that every step takes off.
+        label_smoothing: share of each target that goes to all classes alike.
+        fine_tune_layers: how many of a backbone's last layers learn in the second phase.
 
     """
 
@@ -26,11 +30,15 @@ class Recipe(NamedTuple):
     epochs: int
     patience: int
     learning_rate: float
+    weight_decay: float = 0.0
+    label_smoothing: float = 0.0
+    fine_tune_layers: int = 0
 
 
-TRANSFER_RECIPE = Recipe(image_size=160, epochs=60, patience=8, learning_rate=1e-3)
+TRANSFER_RECIPE = Recipe(160, 40, 8, 1e-3, weight_decay=0.01, label_smoothing=0.05, fine_tune_layers=40)
 RECIPES: dict[ModelName, Recipe] = {
-    "cnn": Recipe(image_size=96, epochs=60, patience=12, learning_rate=1e-3),
+    "cnn": Recipe(96, 80, 25, 1e-3),
+    "cnn_bn": Recipe(96, 100, 40, 3e-3, weight_decay=0.05, label_smoothing=0.05),
     "mobilenet_v2": TRANSFER_RECIPE,
     "mobilenet_v3_small": TRANSFER_RECIPE,
     "mobilenet_v3_large": TRANSFER_RECIPE,
@@ -49,11 +57,19 @@ class Options:
         batch_size: photographs a step.
         learning_rate: of the first phase.
         patience: epochs without a lower validation loss before a phase stops.
+        weight_decay: share of each weight, times the learning rate, that every step takes off.
+        label_smoothing: share of each target that goes to all classes alike.
+        mixup: alpha of the beta distribution that photographs are mixed by; 0 mixes none.
+        class_weights: whether rare classes weigh more: "on", "off", or "auto" from an imbalance of 1.5:1.
+        precision: what the decisions for each class shall reach by its threshold, 0..1; 0 sets no thresholds.
+        background: a folder of images of none of the classes, which become one more; empty for none.
+        views: augmented views of each photograph that a backbone's frozen layers see, beside itself.
+        tensorboard: a folder for TensorBoard's logs; empty for none.
         augment: whether training sees transformed photographs.
         pooling: of cnn: "max" or "none".
         weights: of a backbone: "imagenet", "none" or a file.
         alpha: of a backbone: its width.
-        dropout: of a head.
+        dropout: of a head and of cnn_bn.
         fine_tune_layers: how many of the backbone's last layers learn in the second phase; 0 leaves it out.
         fine_tune_epochs: at most so many.
         fine_tune_rate: learning rate of the second phase.
@@ -70,14 +86,22 @@ class Options:
     learning_rate: float
     resize: ResizeMode = "stretch"
     batch_size: int = 32
+    weight_decay: float = 0.0
+    label_smoothing: float = 0.0
+    mixup: float = 0.0
+    class_weights: ClassWeights = "auto"
+    precision: float = 0.0
+    background: str = ""
+    views: int = 2
+    tensorboard: str = ""
     augment: bool = True
     pooling: str = "max"
     weights: str = "imagenet"
     alpha: float = 1.0
     dropout: float = 0.2
     fine_tune_layers: int = 0
-    fine_tune_epochs: int = 10
-    fine_tune_rate: float = 1e-5
+    fine_tune_epochs: int = 6
+    fine_tune_rate: float = 1e-4
     validation_fraction: float = 0.1
     test_fraction: float = 0.2
     seed: int = 0

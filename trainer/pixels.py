@@ -17,7 +17,7 @@ from edge_runtime.preprocess import FORMATS, preprocess
 from trainer.progress import tracked
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from edge_runtime.preprocess import Pixels
     from edge_runtime.spec import ModelSpec
@@ -62,25 +62,39 @@ def decode(files: Sequence[Found], spec: ModelSpec) -> Decoded:
     """
     pixels = np.empty((len(files), spec.height, spec.width, 3), np.uint8)
 
-    def decode_row(row: int) -> tuple[str, str]:
-        return _decode_into(pixels[row], files[row], spec)
+    def decode_row(at: int) -> tuple[str, str]:
+        return decode_into(pixels[at], row_reader(files[at]), files[at], spec)
 
-    with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
-        warnings.filterwarnings("ignore", module="PIL")  # a damaged EXIF block or an odd palette harms no pixel
-        results = list(tracked(pool.map(decode_row, range(len(files))), len(files), f"reading {len(files)} files"))
+    results = run_rows(decode_row, len(files), f"reading {len(files)} files")
     return Decoded(pixels, [digest for digest, _ in results], [reason for _, reason in results])
 
 
-def _decode_into(row: Pixels, file: Found, spec: ModelSpec) -> tuple[str, str]:
-    """Fill one row of shape (height, width, 3); give the file's digest and why it is unusable, or ""."""
-    extension = file.path.suffix.lower()
-    if extension not in CONTENT_OF:
-        return "", f"no photograph by its name ({extension or 'no extension'}); JPEG, PNG, BMP, GIF and WebP are read"
+def run_rows(work: Callable[[int], tuple[str, str]], count: int, what: str) -> list[tuple[str, str]]:
+    """Call `work` for each row, on all cores, telling of `what` on stderr; give its results in order."""
+    with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        warnings.filterwarnings("ignore", module="PIL")  # a damaged EXIF block or an odd palette harms no pixel
+        return list(tracked(pool.map(work, range(count)), count, what))
+
+
+def row_reader(file: Found) -> bytes | OSError | None:
+    """Read a file's bytes; None where its name is no photograph's, the error where it cannot be read."""
+    if file.path.suffix.lower() not in CONTENT_OF:
+        return None
     try:
-        content = file.path.read_bytes()
-        row[:] = preprocess(content, spec)
+        return file.path.read_bytes()
     except OSError as problem:
-        return "", f"cannot be read: {problem.strerror}"
+        return problem
+
+
+def decode_into(row: Pixels, content: bytes | OSError | None, file: Found, spec: ModelSpec) -> tuple[str, str]:
+    """Fill one row of shape (height, width, 3) from what `row_reader` gave; give its digest and reason, or ""."""
+    extension = file.path.suffix.lower()
+    if content is None:
+        return "", f"no photograph by its name ({extension or 'no extension'}); JPEG, PNG, BMP, GIF and WebP are read"
+    if isinstance(content, OSError):
+        return "", f"cannot be read: {content.strerror}"
+    try:
+        row[:] = preprocess(content, spec)
     except SourceError as problem:
         return "", str(problem).removeprefix("image bytes: ")
     return hashlib.sha256(content).hexdigest(), _misnamed(content, extension)

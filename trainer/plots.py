@@ -10,12 +10,15 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from trainer.calibrate import calibration_error
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from matplotlib.axes import Axes
 
+    from trainer.calibrate import Calibration
     from trainer.evaluate import Evaluation
     from trainer.fit import Phase
 
@@ -23,12 +26,34 @@ TRAINING, VALIDATION, MARK = "#1f77b4", "#d95f02", "#444444"
 DOTS_PER_INCH = 120
 
 
-def write_plots(folder: Path, phases: Sequence[Phase], evaluation: Evaluation) -> None:
-    """Write accuracy.png, loss.png, confusion_matrix.png and per_class.png into an existing folder."""
+def write_plots(folder: Path, phases: Sequence[Phase], evaluation: Evaluation, calibration: Calibration) -> None:
+    """Write accuracy, loss, confusion_matrix, per_class and reliability.png into an existing folder."""
     _curves(phases, "accuracy").savefig(folder / "accuracy.png")
     _curves(phases, "loss").savefig(folder / "loss.png")
     _confusion(evaluation).savefig(folder / "confusion_matrix.png")
     _per_class(evaluation).savefig(folder / "per_class.png")
+    reliability_diagram(calibration).savefig(folder / "reliability.png")
+
+
+def reliability_diagram(calibration: Calibration) -> Figure:
+    """Draw accuracy over confidence, before and after the temperature; a calibrated model follows the diagonal."""
+    figure, axes = _figure(5.2, 4.8)
+    axes.plot([0, 1], [0, 1], color=MARK, linestyle=":", linewidth=1)
+    parts = (("before", calibration.before, VALIDATION), ("after", calibration.after, TRAINING))
+    for name, bins, color in parts:
+        held = [one for one in bins if one.images]
+        error = calibration_error(bins)
+        label = f"{name}, error {error:.3f}"
+        axes.plot([one.confidence for one in held], [one.accuracy for one in held], "o-", color=color, label=label)
+        for one in held if name == "after" else ():
+            axes.annotate(
+                str(one.images), (one.confidence, one.accuracy), fontsize=7, xytext=(3, -9), textcoords="offset points"
+            )
+    axes.set(xlabel="probability of the decided class", ylabel="share decided rightly", ylim=(0, 1.03))
+    axes.set_title(f"Reliability on test images, temperature {calibration.temperature:.2f}")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    return figure
 
 
 def _figure(width: float, height: float) -> tuple[Figure, Axes]:

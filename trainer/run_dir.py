@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import csv
 import logging
-import platform
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,9 +13,11 @@ from edge_runtime.jsonio import write_json
 from edge_runtime.spec import ModelSpec
 from trainer.errors import TrainingError
 from trainer.fit import Epoch
+from trainer.journal import FOLDER
 from trainer.plots import write_plots
 from trainer.samples import balanced, write_samples
 from trainer.split import SPLITS
+from trainer.versions import versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_runtime.preprocess import Pixels
+    from trainer.calibrate import Calibration
     from trainer.dataset import Dataset, Photo
     from trainer.evaluate import Evaluation
     from trainer.fit import Phase
+    from trainer.journal import Journal
     from trainer.learn import Learned
     from trainer.models import Model
-    from trainer.options import Options
     from trainer.split import Split
 
 CALIBRATION_IMAGES = 200
 HOLDOUT_IMAGES = 2000  # of a larger test split so many are kept, balanced over the classes
-TOOLS = ("edgewise", "tensorflow", "keras", "numpy", "pillow", "scikit-learn")
 
 
 @dataclass(frozen=True)
@@ -56,27 +56,27 @@ class Holdout:
 def write_run(
     folder: Path,
     dataset: Dataset,
-    options: Options,
+    journal: Journal,
     learned: Learned,
     evaluation: Evaluation,
+    calibration: Calibration,
     *,
     wall_s: float,
-    legacy_h5: bool = False,
 ) -> None:
     """Fill an existing, empty folder with everything that a RUN holds.
 
     Args:
         folder: where to.
         dataset: what was trained on.
-        options: how.
+        journal: what was asked for.
         learned: the model and its phases.
         evaluation: the model's result on all test photographs.
-        wall_s: seconds since the command began.
-        legacy_h5: also write model.h5.
+        calibration: what its temperature did to them.
+        wall_s: seconds that it took.
 
     """
     learned.model.save(folder / "model.keras")
-    if legacy_h5:
+    if journal.legacy_h5:
         _save_h5(learned.model, folder / "model.h5")
     dataset.spec.write(folder / "spec.json")
     write_arrays(folder / "calibration.npz", dataset, balanced(dataset.of("train"), CALIBRATION_IMAGES))
@@ -84,10 +84,10 @@ def write_run(
     (folder / "samples").mkdir()
     write_samples(folder / "samples", dataset.of("test"), dataset.spec)
     (folder / "plots").mkdir()
-    write_plots(folder / "plots", learned.phases, evaluation)
+    write_plots(folder / "plots", learned.phases, evaluation, calibration)
     write_history(folder / "history.csv", learned.phases)
     write_split(folder / "split.csv", dataset)
-    write_json(folder / "metrics.json", metrics(dataset, options, learned.phases, evaluation, wall_s))
+    write_json(folder / "metrics.json", metrics(dataset, journal, learned.phases, evaluation, calibration, wall_s))
 
 
 def write_arrays(path: Path, dataset: Dataset, photos: Sequence[Photo]) -> None:
@@ -111,16 +111,22 @@ def write_split(path: Path, dataset: Dataset) -> None:
 
 
 def metrics(
-    dataset: Dataset, options: Options, phases: Sequence[Phase], evaluation: Evaluation, wall_s: float
+    dataset: Dataset,
+    journal: Journal,
+    phases: Sequence[Phase],
+    evaluation: Evaluation,
+    calibration: Calibration,
+    wall_s: float,
 ) -> dict[str, Any]:
     """Give everything that decided the result, and the result, as a JSON object."""
     return {
-        "arguments": asdict(options),
-        "seed": options.seed,
+        "arguments": asdict(journal.options),
+        "seed": journal.options.seed,
         "versions": versions(),
         "wall_s": round(wall_s, 2),
         "interrupted": any(phase.interrupted for phase in phases),
         "data": {
+            "folder": journal.data,
             "fingerprint": dataset.fingerprint(),
             "photographs": len(dataset.photos),
             "left_out": len(dataset.problems),
@@ -128,18 +134,16 @@ def metrics(
         },
         "phases": [{"epochs": len(phase.epochs), "best": phase.epochs[phase.best]._asdict()} for phase in phases],
         "test": evaluation.to_json(),
+        "calibration": calibration.to_json(),
     }
-
-
-def versions() -> dict[str, str]:
-    """Give the versions of Python and of the libraries that decide the result."""
-    return {"python": platform.python_version(), **{tool: _version(tool) for tool in TOOLS}}
 
 
 def read_spec(folder: Path) -> ModelSpec:
     """Read a RUN's spec. Raises TrainingError where the folder is no RUN, SpecError where the spec is bad."""
     if not folder.is_dir():
         raise TrainingError(f"{folder}: no such RUN folder; edge-train train writes one")
+    if (folder / FOLDER).is_dir() and not (folder / "model.keras").is_file():
+        raise TrainingError(f"{folder}: is unfinished; edge-train train --resume {folder} goes on")
     for name in ("model.keras", "spec.json", "holdout.npz"):
         if not (folder / name).is_file():
             raise TrainingError(f"{folder}: holds no {name}, so it is no RUN; edge-train train writes one")
@@ -168,13 +172,6 @@ def _save_h5(model: Model, path: Path) -> None:
         model.save(path)
     finally:
         log.setLevel(level)
-
-
-def _version(tool: str) -> str:
-    try:
-        return version(tool)
-    except PackageNotFoundError:  # run from a source tree that is not installed
-        return "unknown"
 
 
 def _counts(dataset: Dataset, split: Split) -> dict[str, int]:

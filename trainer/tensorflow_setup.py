@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import tempfile
@@ -28,6 +29,7 @@ def require_tensorflow() -> None:
     if "tensorflow" not in sys.modules:
         with _native_stderr_held_back():
             import_module("tensorflow")
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its hints on retracing are for its programmers
 
 
 @contextmanager

@@ -2,39 +2,70 @@
 
 from __future__ import annotations
 
+import shutil
 import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from edge_runtime.command import published_folder, refuse_existing
-from edge_runtime.spec import ModelSpec
-from trainer.dataset import Dataset, load
 from trainer.errors import DataError, TrainingError
-from trainer.layout import scan
+from trainer.journal import FOLDER, Journal, begin, changed_versions, clear_if_barren, read_journal, spent_s
 from trainer.progress import say
-from trainer.split import SPLITS, Fractions
+from trainer.read_data import read_data
+from trainer.stopping import stop_on_sigterm
 from trainer.tensorflow_setup import require_tensorflow
+from trainer.versions import versions
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
+    from trainer.dataset import Dataset
     from trainer.evaluate import Evaluation
-    from trainer.learn import Learned
     from trainer.options import Options
 
-PROBLEMS_TOLD = 10
+ROOM_BYTES = 300 * 2**20  # what a RUN with its checkpoints may take
 
 
-def train(data: Path, out: Path, options: Options, *, legacy_h5: bool = False, overwrite: bool = False) -> Evaluation:
+@dataclass(frozen=True)
+class Ready:
+    """A run that can start or go on.
+
+    Attributes:
+        out: the RUN.
+        journal: what was asked for.
+        dataset: the photographs.
+        started: on the performance counter, when the command began.
+
+    """
+
+    out: Path
+    journal: Journal
+    dataset: Dataset
+    started: float
+
+
+def train(
+    data: Path,
+    out: Path,
+    options: Options,
+    *,
+    legacy_h5: bool = False,
+    overwrite: bool = False,
+    cache: Path | None = None,
+) -> Evaluation:
     """Train on a data folder and write a RUN.
+
+    While it trains, RUN/training holds what `resume` needs; an older RUN around it stays whole until the end.
 
     Args:
         data: photographs in a folder per class, or divided into train/ and test/.
-        out: the RUN; appears whole or not at all.
+        out: the RUN.
         options: how.
         legacy_h5: also write model.h5.
         overwrite: replace an older RUN.
+        cache: where preprocessed pixels are kept for the next time; None keeps none.
 
     Returns:
         The result on the test photographs.
@@ -46,67 +77,93 @@ def train(data: Path, out: Path, options: Options, *, legacy_h5: bool = False, o
     """
     started = time.perf_counter()
     check_place(data, out, overwrite=overwrite)
-    dataset = read_data(data, options)
-    require_tensorflow()
-    with published_folder(out, overwrite=overwrite, error=TrainingError) as staging:
-        from trainer.learn import learn
-        from trainer.run_dir import write_run
+    check_room(out)
+    dataset = read_data(data, options, cache)
+    journal = Journal(str(data.absolute()), options, legacy_h5, dataset.fingerprint(), versions())
+    begin(out, journal)
+    return _complete(Ready(out, journal, dataset, started))
 
-        checkpoint = staging / "best.weights.h5"
-        learned = learn(dataset, options, checkpoint)
-        evaluation = _evaluate(learned, dataset)
-        checkpoint.unlink(missing_ok=True)
-        wall_s = time.perf_counter() - started
-        try:
-            write_run(staging, dataset, options, learned, evaluation, wall_s=wall_s, legacy_h5=legacy_h5)
-        except OSError as problem:
-            raise TrainingError(f"{out}: cannot be written: {problem.strerror or problem}") from None
+
+def resume(out: Path, cache: Path | None = None) -> Evaluation:
+    """Go on with a run that was stopped, from its last whole epoch, to the result that it would have had.
+
+    Raises:
+        DataError: the data cannot be read, or has changed since.
+        TrainingError: there is nothing to resume, or training failed.
+
+    """
+    started = time.perf_counter()
+    journal = read_journal(out)
+    dataset = read_data(Path(journal.data), journal.options, cache)
+    if dataset.fingerprint() != journal.fingerprint:
+        raise DataError(
+            f"{journal.data}: has changed since {out} began, so its epochs no longer fit; train again with --overwrite"
+        )
+    changed = changed_versions(journal)
+    if changed:
+        say(f"since the run began, versions changed, so the result may differ in its last bits: {changed}")
+    return _complete(Ready(out, journal, dataset, started))
+
+
+def _complete(ready: Ready) -> Evaluation:
+    """Train to the end and put the RUN in its place."""
+    with _stoppable(ready.out):
+        require_tensorflow()
+        from trainer.finish import finish
+        from trainer.learn import learn
+
+        earlier_s = spent_s(ready.out)
+        learned = learn(ready.dataset, ready.journal.options, ready.out / FOLDER)
+        with published_folder(ready.out, overwrite=True, error=TrainingError) as staging:
+            try:
+                evaluation = finish(staging, ready, learned, earlier_s)
+                if any(phase.interrupted for phase in learned.phases):
+                    shutil.copytree(ready.out / FOLDER, staging / FOLDER)
+                    say(f"edge-train train --resume {ready.out} would go on")
+            except OSError as problem:
+                raise TrainingError(
+                    f"{ready.out}: cannot be written: {problem.strerror or problem}; make room, then "
+                    f"edge-train train --resume {ready.out}"
+                ) from None
     return evaluation
+
+
+@contextmanager
+def _stoppable(out: Path) -> Iterator[None]:
+    """Leave RUN resumable, or nothing where no epoch was completed, when the block is left early."""
+    with stop_on_sigterm(f"edge-train train --resume {out}"):
+        try:
+            yield
+        except BaseException:
+            clear_if_barren(out)
+            raise
 
 
 def check_place(data: Path, out: Path, *, overwrite: bool) -> None:
     """Raise TrainingError unless a RUN may be written at `out`."""
+    if (out / FOLDER).is_dir() and not overwrite:
+        raise TrainingError(f"{out}: holds an unfinished run; go on with --resume {out}, or pass --overwrite")
     refuse_existing(out, overwrite=overwrite, error=TrainingError)
-    if out.exists() and not (out / "metrics.json").is_file() and not (out.is_dir() and not any(out.iterdir())):
+    if out.exists() and not is_run(out):
         raise TrainingError(f"{out}: exists and is no RUN, so it is not overwritten; choose another place")
     inner, outer = out.resolve(), data.resolve()
     if inner == outer or outer in inner.parents or inner in outer.parents:
         raise TrainingError(f"{out}: lies in the data folder or holds it; choose another place for the RUN")
 
 
-def read_data(data: Path, options: Options) -> Dataset:
-    """Read, check and divide the photographs, and tell of them on stderr. Raises DataError."""
-    if options.validation_fraction + options.test_fraction >= 1:
-        raise DataError(
-            "--validation-fraction and --test-fraction leave nothing to train on; their sum must be below 1"
+def is_run(out: Path) -> bool:
+    """Tell whether a path is a RUN, finished or not, or an empty folder."""
+    if (out / "metrics.json").is_file() or (out / FOLDER / "job.json").is_file():
+        return True
+    return out.is_dir() and not any(out.iterdir())
+
+
+def check_room(out: Path) -> None:
+    """Raise TrainingError where the disk has no room for a RUN."""
+    existing = next(folder for folder in (out.absolute(), *out.absolute().parents) if folder.exists())
+    free = shutil.disk_usage(existing).free
+    if free < ROOM_BYTES:
+        raise TrainingError(
+            f"{out}: only {free // 2**20} MiB are free on its disk and a RUN may take {ROOM_BYTES // 2**20}; "
+            "make room or choose another place"
         )
-    layout = scan(data)
-    spec = ModelSpec(
-        height=options.image_size,
-        width=options.image_size,
-        labels=layout.labels,
-        output="sigmoid" if len(layout.labels) == 2 else "softmax",
-        resize=options.resize,
-    )
-    dataset = load(layout, spec, Fractions(options.validation_fraction, options.test_fraction), options.seed)
-    _tell(dataset)
-    return dataset
-
-
-def _tell(dataset: Dataset) -> None:
-    counts = ", ".join(f"{len(dataset.of(split))} {split}" for split in SPLITS)
-    say(f"{len(dataset.photos)} photographs of {len(dataset.spec.labels)} classes: {counts}")
-    if dataset.problems:
-        say(f"{len(dataset.problems)} files left out:")
-    for problem in dataset.problems[:PROBLEMS_TOLD]:
-        say(f"  {problem.path}: {problem.reason}")
-    if len(dataset.problems) > PROBLEMS_TOLD:
-        say(f"  and {len(dataset.problems) - PROBLEMS_TOLD} more; the RUN's split.csv lists all")
-
-
-def _evaluate(learned: Learned, dataset: Dataset) -> Evaluation:
-    from trainer.evaluate import predict, score
-
-    photos = dataset.of("test")
-    rows = np.array([photo.row for photo in photos])
-    return score(predict(learned.model, dataset.pixels[rows]), dataset.targets(photos), dataset.spec.labels)

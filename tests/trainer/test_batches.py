@@ -60,6 +60,20 @@ def test_augmented_pixels_differ_between_epochs():
     assert not np.array_equal(first.numpy(), second.numpy())
 
 
+def test_mixup_blends_inputs_and_targets_by_one_share_and_repeats():
+    wanted = np.eye(2, dtype=np.float32)[TARGETS]
+    made, again = (
+        list(islice(training_batches(PIXELS, ROWS, wanted, batch_size=7, seed=1, mixup=0.4), 1)) for _ in range(2)
+    )
+    (mixed, targets), (mixed_again, _) = made[0], again[0]
+    np.testing.assert_array_equal(mixed, mixed_again)
+    np.testing.assert_allclose(targets.numpy().sum(axis=1), 1, atol=1e-6)
+    (plain, hard), *_ = islice(training_batches(PIXELS, ROWS, wanted, batch_size=7, seed=1), 1)
+    share = (mixed[0, 0, 0, 1] - plain[-1, 0, 0, 1]) / (plain[0, 0, 0, 1] - plain[-1, 0, 0, 1])
+    np.testing.assert_allclose(mixed, share * plain + (1 - share) * plain[::-1], atol=0.05)
+    np.testing.assert_allclose(targets, share * hard + (1 - share) * hard[::-1], atol=1e-3)
+
+
 def test_plain_batches_keep_the_order():
     made = list(plain_batches(PIXELS, ROWS, TARGETS, batch_size=4))
     assert [len(targets) for _, targets in made] == [4, 3]

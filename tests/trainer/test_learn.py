@@ -1,40 +1,44 @@
 """From a dataset to a model, twice the same."""
 
 from dataclasses import replace
+from pathlib import Path
+from tempfile import mkdtemp
 
 import keras
 import numpy as np
 import pytest
 
 from edge_runtime.spec import ModelSpec
+from trainer import backbone
 from trainer import learn as learning
-from trainer import models
 from trainer.dataset import load
 from trainer.errors import InterruptedEarlyError
 from trainer.evaluate import predict
 from trainer.layout import scan
-from trainer.learn import learn
+from trainer.learn import class_weights, learn
 from trainer.options import Options
 from trainer.split import Fractions
 
 CNN = Options(model="cnn", image_size=48, epochs=2, patience=5, learning_rate=1e-3, batch_size=8)
+BN = replace(CNN, model="cnn_bn", mixup=0.2)
 HEAD = replace(CNN, model="mobilenet_v2", weights="none", alpha=0.35)
+TUNED = replace(HEAD, fine_tune_layers=6, fine_tune_epochs=1, fine_tune_rate=1e-3)
 
 
 def tiny_backbone(*, weights, input_shape, alpha, include_top):
     """Stand in for MobileNetV2, which takes seconds to build; test_models and test_train use the real one."""
     assert (weights, alpha, include_top) == (None, 0.35, False)
-    parts = [keras.Input(input_shape)]
+    x = image = keras.Input(input_shape)
     for number in range(3):
-        parts.append(keras.layers.Conv2D(8, 3, strides=2, name=f"conv_{number}"))
-        parts.append(keras.layers.BatchNormalization(name=f"bn_{number}"))
-        parts.append(keras.layers.ReLU())
-    return keras.Sequential(parts)
+        x = keras.layers.Conv2D(8, 3, strides=2, name=f"conv_{number}")(x)
+        x = keras.layers.BatchNormalization(name=f"bn_{number}")(x)
+        x = keras.layers.ReLU()(x)
+    return keras.Model(image, x)
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setitem(models.BACKBONES, "mobilenet_v2", tiny_backbone)
+    monkeypatch.setitem(backbone.BACKBONES, "mobilenet_v2", tiny_backbone)
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +48,15 @@ def dataset(tmp_path_factory, draw_set):
     return load(scan(folder), spec, Fractions(0.2, 0.2), seed=0)
 
 
+def learned(dataset, tmp_path, options):
+    return learn(dataset, options, Path(mkdtemp(dir=tmp_path)))
+
+
 def weights(dataset, tmp_path, options):
-    return learn(dataset, options, tmp_path / "best.weights.h5").model.get_weights()
+    return learned(dataset, tmp_path, options).model.get_weights()
 
 
-@pytest.mark.parametrize("options", [CNN, HEAD], ids=["cnn", "head"])
+@pytest.mark.parametrize("options", [CNN, BN, HEAD, TUNED], ids=["cnn", "cnn_bn", "head", "fine-tune"])
 def test_equal_seeds_give_equal_weights_and_others_do_not(dataset, tmp_path, options):
     first, second = (weights(dataset, tmp_path, options) for _ in range(2))
     for one, other in zip(first, second, strict=True):
@@ -63,17 +71,17 @@ def test_augmentation_can_be_switched_off(dataset, tmp_path):
 
 
 def test_plain_colours_are_learned(dataset, tmp_path):
-    learned = learn(dataset, replace(CNN, epochs=8, augment=False), tmp_path / "best.weights.h5")
+    model = learned(dataset, tmp_path, replace(CNN, epochs=8, augment=False)).model
     photos = dataset.of("test")
-    decided = predict(learned.model, dataset.pixels[[photo.row for photo in photos]]).argmax(axis=1)
+    decided = predict(model, dataset.pixels[[photo.row for photo in photos]]).argmax(axis=1)
     assert decided.tolist() == dataset.targets(photos).tolist()
 
 
 def test_fine_tuning_follows_the_head_and_moves_the_backbone(dataset, tmp_path):
     options = replace(HEAD, epochs=1, fine_tune_layers=6, fine_tune_epochs=1, fine_tune_rate=1e-3)
-    tuned = learn(dataset, options, tmp_path / "best.weights.h5")
+    tuned = learned(dataset, tmp_path, options)
     assert [phase.epochs[0].phase for phase in tuned.phases] == ["head", "fine-tune"]
-    frozen = learn(dataset, replace(options, fine_tune_layers=0), tmp_path / "best.weights.h5")
+    frozen = learned(dataset, tmp_path, replace(options, fine_tune_layers=0))
     pairs = list(zip(tuned.model.weights, frozen.model.weights, strict=True))
     moved = {a.path for a, b in pairs if not np.array_equal(a, b) and "probabilities" not in a.path}
     # the last six layers are conv_1 and conv_2 with what follows them; batch-norm never moves
@@ -92,7 +100,15 @@ def test_fine_tuning_interrupted_at_once_keeps_the_head(dataset, tmp_path, monke
         raise InterruptedEarlyError("stopped")
 
     monkeypatch.setattr(learning, "fit", interrupted)
-    learned = learn(dataset, options, tmp_path / "best.weights.h5")
-    assert len(learned.phases) == 1
-    for one, other in zip(head, learned.model.get_weights(), strict=True):
+    kept = learned(dataset, tmp_path, options)
+    assert len(kept.phases) == 1
+    for one, other in zip(head, kept.model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_classes_are_weighted_above_an_imbalance_of_one_and_a_half():
+    even, uneven = np.repeat([0, 1], [3, 2]), np.repeat([0, 1], [8, 2])
+    assert class_weights(even, "auto") is None
+    assert class_weights(uneven, "auto") == {0: 10 / 16, 1: 10 / 4}
+    assert class_weights(uneven, "off") is None
+    assert class_weights(even, "on") == {0: 5 / 6, 1: 5 / 4}

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from edge_runtime.spec import ModelSpec
-from trainer import models
+from trainer import backbone
+from trainer.backbone import unfreeze_last
 from trainer.errors import TrainingError
-from trainer.models import build_cnn, build_transfer, loss_of, unfreeze_last
+from trainer.models import build_cnn, build_cnn_bn, build_transfer, loss_of
 
 TWO = ModelSpec(height=48, width=64, labels=("cat", "dog"), output="sigmoid")
 THREE = ModelSpec(height=48, width=64, labels=("a", "b", "c"), output="softmax")
@@ -52,6 +53,25 @@ def test_outputs_are_probabilities_of_raw_pixels():
     np.testing.assert_allclose(outputs.sum(axis=1), 1, atol=1e-5)
 
 
+def test_cnn_bn_is_small_batch_normalised_and_pools_globally():
+    model = build_cnn_bn(THREE)
+    kinds = [type(layer).__name__ for layer in model.layers]
+    assert model.count_params() <= 500_000
+    assert {"BatchNormalization", "GlobalAveragePooling2D"} <= set(kinds)
+    assert kinds[-3:] == ["GlobalAveragePooling2D", "Dropout", "Dense"]
+    np.testing.assert_allclose(model(PIXELS).numpy().sum(axis=1), 1, atol=1e-5)
+
+
+def test_neck_and_tail_go_on_where_the_frozen_layers_end(transfer):
+    tuned = small_transfer(THREE, learning=30)
+    below = tuned.lower(PIXELS)
+    assert below.shape[1:3] == (2, 2)
+    np.testing.assert_allclose(tuned.neck(below), tuned.trunk(PIXELS), atol=1e-5)
+    np.testing.assert_allclose(tuned.tail(below), tuned.whole(PIXELS), atol=1e-5)
+    unfreeze_last(tuned.backbone, 30)
+    assert tuned.tail.trainable_weights
+
+
 @pytest.mark.parametrize(("size", "fits"), [(42, False), (43, True)])
 def test_cnn_names_the_smallest_input(size, fits):
     spec = ModelSpec(height=size, width=size, labels=("a", "b"), output="sigmoid")
@@ -62,6 +82,10 @@ def test_cnn_names_the_smallest_input(size, fits):
             build_cnn(spec)
 
 
+def first_class(spec):
+    return np.zeros((3, 1)) if spec.output == "sigmoid" else np.eye(3)[[0, 0, 0]]
+
+
 @pytest.mark.parametrize("spec", [TWO, THREE])
 def test_the_loss_of_a_sure_mistake_is_computed_from_logits(spec):
     model = build_cnn(spec)
@@ -70,7 +94,7 @@ def test_the_loss_of_a_sure_mistake_is_computed_from_logits(spec):
     push[-1] = 50.0  # sure of the last class, for every image; probabilities alone would be clipped to a loss of 16
     model.layers[-1].set_weights([kernel * 0, push])
     model.compile(loss=loss_of(spec))
-    assert model.evaluate(PIXELS, np.zeros(3, np.int64), verbose=0) == pytest.approx(50, rel=1e-3)
+    assert model.evaluate(PIXELS, first_class(spec), verbose=0) == pytest.approx(50, rel=1e-3)
 
 
 def test_a_transfer_model_has_one_normalisation_and_frozen_statistics(transfer):
@@ -133,7 +157,7 @@ def test_offline_the_download_says_how_to_pass_a_file(monkeypatch):
     def fail(**options):
         raise Exception("URL fetch failure on https://weights: None -- Name resolution")  # noqa: TRY002 - as Keras does
 
-    monkeypatch.setitem(models.BACKBONES, "mobilenet_v2", fail)
+    monkeypatch.setitem(backbone.BACKBONES, "mobilenet_v2", fail)
     with pytest.raises(TrainingError, match=r"the download failed .*pass a file of weights: --weights FILE"):
         small_transfer(TWO, weights="imagenet")
 

@@ -44,7 +44,7 @@ def test_a_run_holds_what_the_design_says_and_nothing_else(run):
         *("calibration.npz", "holdout.npz", "samples", "plots"),
     }
     assert {path.name for path in (run / "plots").iterdir()} == {
-        *("accuracy.png", "loss.png", "confusion_matrix.png", "per_class.png"),
+        *("accuracy.png", "loss.png", "confusion_matrix.png", "per_class.png", "reliability.png"),
     }
     assert [path.name for path in run.parent.iterdir()] == ["run"]
 

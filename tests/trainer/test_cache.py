@@ -1,0 +1,107 @@
+"""Pixels are decoded once."""
+
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+from edge_runtime.spec import ModelSpec
+from trainer import cache as caching
+from trainer.cache import cached_decode, default_cache
+from trainer.errors import DataError
+from trainer.layout import scan
+from trainer.pixels import decode
+
+SPEC = ModelSpec(height=16, width=16, labels=("cat", "dog"), output="sigmoid")
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """Give the names of the files that are decoded, as they are."""
+    names = []
+    decode_into = caching.decode_into
+
+    def noted(row, content, file, spec):
+        names.append(file.name)
+        return decode_into(row, content, file, spec)
+
+    monkeypatch.setattr(caching, "decode_into", noted)
+    return names
+
+
+def read(data, cache, spec=SPEC):
+    return cached_decode(data, scan(data).files, spec, cache)
+
+
+def assert_right(result, data):
+    plain = decode(scan(data).files, SPEC)
+    assert result.digests == plain.digests
+    assert result.reasons == plain.reasons
+    good = [at for at, reason in enumerate(plain.reasons) if not reason]
+    np.testing.assert_array_equal(result.pixels[good], plain.pixels[good])
+
+
+def test_the_second_time_nothing_is_decoded(data, tmp_path, decoded):
+    (data / "cat" / "bad.jpg").write_text("text")
+    assert_right(read(data, tmp_path / "cache"), data)
+    assert len(decoded) == 25
+    again = read(data, tmp_path / "cache")
+    assert len(decoded) == 25
+    assert isinstance(again.pixels, np.memmap)
+    assert_right(again, data)
+
+
+def test_only_what_changed_is_decoded(data, tmp_path, decoded, draw_photo):
+    read(data, tmp_path / "cache")
+    decoded.clear()
+    draw_photo(data / "cat" / "cat000.png", 999)
+    draw_photo(data / "cat" / "new.png", 1000)
+    (data / "dog" / "dog000.png").unlink()
+    (data / "dog" / "dog001.png").rename(data / "dog" / "renamed.png")
+    os.utime(data / "dog" / "dog002.png")
+    assert_right(read(data, tmp_path / "cache"), data)
+    assert sorted(decoded) == ["cat/cat000.png", "cat/new.png"]
+    assert len(list((tmp_path / "cache").rglob("*.npy"))) == 1
+
+
+def test_another_spec_has_its_own_pixels(data, tmp_path):
+    read(data, tmp_path / "cache")
+    padded = ModelSpec(height=16, width=16, labels=("cat", "dog"), output="sigmoid", resize="pad")
+    assert not np.array_equal(read(data, tmp_path / "cache").pixels, read(data, tmp_path / "cache", padded).pixels)
+
+
+def test_a_damaged_cache_is_made_anew(data, tmp_path, decoded):
+    read(data, tmp_path / "cache")
+    for path in (tmp_path / "cache").rglob("*.npy"):
+        path.write_bytes(b"damaged")
+    assert_right(read(data, tmp_path / "cache"), data)
+
+
+def test_no_room_on_the_disk_is_told_with_its_mend(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(caching, "SPARE_BYTES", 1 << 60)
+    with pytest.raises(DataError, match=r"cannot be written: .* MiB are free; pass --cache DIR .* or --no-cache"):
+        read(data, tmp_path / "cache")
+    assert not list((tmp_path / "cache").rglob("*.npy"))
+
+
+def test_an_interruption_leaves_the_older_cache_whole(data, tmp_path, monkeypatch, draw_photo):
+    before = read(data, tmp_path / "cache")
+    kept = before.pixels.copy()
+    draw_photo(data / "cat" / "new.png", 1)
+    shutil.rmtree(data / "dog")
+    shutil.copytree(data / "cat", data / "dog")
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(caching, "write_text", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        read(data, tmp_path / "cache")
+    [left] = (tmp_path / "cache").rglob("*.npy")
+    np.testing.assert_array_equal(np.load(left), kept)
+
+
+def test_the_default_place_follows_xdg(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert default_cache() == tmp_path / "edgewise"
