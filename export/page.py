@@ -208,9 +208,9 @@ def _small_print(report: dict[str, Any]) -> str:
         "<h2>How it was checked</h2><p>"
         f"float32 within {limits['max_abs_diff']:g} and in full agreement; the others"
         f" agree on at least {limits['min_agreement']:.1%}, lose at most {limits['max_accuracy_loss']:.1%} of accuracy"
-        f" and {limits['max_recall_loss']:.1%} of any class's recall, beyond chance; outputs that collapsed fail. Oldest"
-        f" runtimes: {floors}. Calibrated on {report['calibration_images']} training images, none of them held out;"
-        f" ONNX by {settings['calibration_method']}, for {settings['target']}.</p><p class='note'>Made by"
+        f" and {limits['max_recall_loss']:.1%} of any class's recall, beyond chance; outputs that collapsed fail."
+        f" Oldest runtimes: {floors}. Calibrated on {report['calibration_images']} training images, none of them"
+        f" held out; ONNX by {settings['calibration_method']}, for {settings['target']}.</p><p class='note'>Made by"
         f" {escape(versions)}.</p>"
     )
 
