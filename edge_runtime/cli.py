@@ -5,18 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from edge_runtime.backends import BACKEND_NAMES
-from edge_runtime.bench.command import add_bench
 from edge_runtime.command import FAILURE, SUCCESS, add_version, fraction, one_line, positive_int, run_command
-from edge_runtime.doctor.command import add_doctor
 from edge_runtime.errors import BundleError, SourceError
-from edge_runtime.selftest_command import add_selftest
-from edge_runtime.service import add_service
-from edge_runtime.tune_decision import add_tune_decision
-from edge_runtime.watch import add_watch
-from edge_runtime.web.command import add_serve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,30 +20,40 @@ if TYPE_CHECKING:
     from edge_runtime.progress import Progress
 
 
+COMMANDS = {  # in the order of --help: the module and the function that adds the command
+    "classify": (__name__, "add_classify"),
+    "inspect": (__name__, "add_inspect"),
+    "watch": ("edge_runtime.watch", "add_watch"),
+    "serve": ("edge_runtime.web.command", "add_serve"),
+    "service": ("edge_runtime.service", "add_service"),
+    "doctor": ("edge_runtime.doctor.command", "add_doctor"),
+    "selftest": ("edge_runtime.selftest_command", "add_selftest"),
+    "bench": ("edge_runtime.bench.command", "add_bench"),
+    "tune-decision": ("edge_runtime.tune_decision", "add_tune_decision"),
+}
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and give its exit code: 0 success, 1 an expected failure, 2 usage."""
-    return run_command(_parser(), argv)
+    given = sys.argv[1:] if argv is None else argv
+    return run_command(_parser(next((word for word in given if not word.startswith("-")), None)), given)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(asked: str | None) -> argparse.ArgumentParser:
+    """Build the parser of one command, or of all where none that exists is asked for: building all takes a while."""
     parser = argparse.ArgumentParser(
         prog="edge-run", description="Run an exported image classifier on a small CPU device.", allow_abbrev=False
     )
     add_version(parser)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    _add_classify(commands)
-    _add_inspect(commands)
-    add_watch(commands)
-    add_serve(commands)
-    add_service(commands)
-    add_doctor(commands)
-    add_bench(commands)
-    add_tune_decision(commands)
-    add_selftest(commands)
+    for name, (module, function) in COMMANDS.items():
+        if asked == name or asked not in COMMANDS:
+            getattr(import_module(module), function)(commands)
     return parser
 
 
-def _add_classify(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subparsers' type private
+def add_classify(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subparsers' type private
+    """Add the command to edge-run's."""
     command = commands.add_parser(
         "classify",
         help="name what images show",
@@ -72,7 +76,8 @@ def _add_classify(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its s
     command.set_defaults(run=_classify)
 
 
-def _add_inspect(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subparsers' type private
+def add_inspect(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subparsers' type private
+    """Add the command to edge-run's."""
     command = commands.add_parser(
         "inspect",
         help="show what a bundle holds",

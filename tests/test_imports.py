@@ -56,7 +56,9 @@ def test_every_public_name_is_there_and_no_other():
     )
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["classify", "--help"], ["classify"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["classify", "--help"], ["classify"], ["serve", "--help"], ["bench"]]
+)
 def test_help_and_usage_errors_load_neither_numpy_nor_pillow(arguments):
     code = f"""
         import contextlib, io

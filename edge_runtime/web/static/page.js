@@ -90,8 +90,8 @@ function showState(state) {
   const stale = state.since_ms > STALE_MS;
   setStatus(stale ? "stale" : "live", stale ? `No fresh frame for ${duration(state.since_ms).join(" ")}` : "Live");
   at("label").textContent = prediction.stable;
-  const scored = prediction.top.find((item) => item.label === prediction.stable);
-  at("score").textContent = percent(scored ? scored.score : prediction.score);
+  // The label is decided over frames; a frame that says otherwise has no score of it to show.
+  at("score").textContent = prediction.label === prediction.stable ? percent(prediction.score) : "";
   drawBars(at("bars"), prediction.top);
   setValue("fps", state.fps === null ? "–" : state.fps.toFixed(1));
   setValue("age", ...duration(prediction.age_ms));

@@ -79,10 +79,9 @@ def serving(bundle):
             run_server(
                 hub,
                 classifier,
-                port=0,
                 stop=stop,
                 on_ready=lambda address: (addresses.append(address), ready.set()),
-                **options,
+                **{"port": 0, **options},
             )
 
         thread = threading.Thread(target=serve)

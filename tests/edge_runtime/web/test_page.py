@@ -86,6 +86,10 @@ def test_a_server_that_goes_is_noticed_and_one_that_comes_back_too(serving, live
     page.until("return document.getElementById('status').textContent === 'Live'")
     server.stop.set()
     page.until("return document.getElementById('status').textContent === 'Reconnecting'")
+    server.thread.join(20)
+    live(serving(port=server.port, title="Back").hub)
+    page.until("return document.getElementById('status').textContent === 'Live'")
+    assert page.text("title") == "Back"
 
 
 def test_the_token_is_asked_for_and_opens_the_page(serving, live, browser):
