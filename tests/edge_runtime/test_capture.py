@@ -127,7 +127,8 @@ def test_a_lost_camera_is_told_once_and_numbers_go_on_after_its_return():
 
 
 def test_the_end_of_a_cameras_stream_is_a_loss():
-    items = iter(capture(Scripted(["frame"], ["frame", 10.0])))
+    calm = Patience(stall_timeout_s=30.0, give_up_s=60.0, first_wait_s=0.01)
+    items = iter(capture(Scripted(["frame"], ["frame", 10.0]), calm))
     assert kinds(take(items, 3)) == ["frame", "lost", "recovered"]
 
 
