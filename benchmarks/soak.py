@@ -91,10 +91,12 @@ def draw(rows: list[dict[str, float]], path: Path) -> bool:
     figure, axes = plt.subplots(2, 1, sharex=True, figsize=(8, 5), layout="constrained")
     hours = [row["source_frame"] / HOUR for row in rows]
     axes[0].plot(hours, [row["memory_mb"] for row in rows])
-    axes[0].set(ylabel="resident memory, MB", ylim=(0, None), title="A day of watch, sped up, a fault every hour")
+    axes[0].set(ylabel="resident memory, MB", title="A day of watch, sped up, a fault every hour")
     for name in ("threads", "handles"):
         axes[1].plot(hours, [row[name] for row in rows], label=name)
-    axes[1].set(xlabel="simulated hours", ylim=(0, None))
+    axes[1].set(xlabel="simulated hours")
+    for axis in axes:
+        axis.set_ylim(0, 1.2 * axis.get_ylim()[1])
     axes[1].legend()
     figure.savefig(path, dpi=110)
     return True
