@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 import sys
@@ -74,6 +73,8 @@ def _tune(args: argparse.Namespace) -> int:
 
 def read_labels(path: Path, labels: Sequence[str]) -> list[Interval]:
     """Read the labelled events, in the order of their beginnings. Raises SpecError, naming file and line."""
+    import csv  # these would cost every start of edge-run some milliseconds
+
     from edge_runtime.tuning import Interval
 
     found = []

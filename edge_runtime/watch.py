@@ -8,7 +8,6 @@ import signal
 import sys
 import threading
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from edge_runtime.backends import BACKEND_NAMES
@@ -155,6 +154,8 @@ def _console(args: argparse.Namespace) -> Sink:
 
 def _rules(args: argparse.Namespace, classifier: Classifier) -> Rules:
     """Put together the rules: defaults and the spec's thresholds, then --decision, then the other options."""
+    from dataclasses import replace
+
     from edge_runtime.decision_file import read_rules
     from edge_runtime.smoothing import Rules
 
@@ -170,6 +171,8 @@ def _rules(args: argparse.Namespace, classifier: Classifier) -> Rules:
 
 def checked(rules: Rules) -> Rules:
     """Give the rules if they can be met, `leave` brought down to `k` where only that was too high."""
+    from dataclasses import replace
+
     from edge_runtime.errors import SpecError
 
     if rules.alpha <= 0:

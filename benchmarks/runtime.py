@@ -1,0 +1,254 @@
+"""What does the runtime cost beyond the interpreter? Throughput, freshness, JPEGs, folders, cold start.
+
+    python benchmarks/runtime.py BUNDLE IMAGES [--artifact int8.tflite]
+
+Each figure stands beside a bare loop on the same files, measured in turns with it. Prints a table and writes
+results/runtime.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+import machine
+import numpy as np
+from PIL import Image
+
+from edge_runtime.classifier import Classifier
+from edge_runtime.preprocess import load_image, to_input
+from edge_runtime.sources import image_files, open_source
+from edge_runtime.stream import Stream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edge_runtime.records import Event, FramePrediction
+
+RESULTS = Path(__file__).parent / "results"
+ROUNDS = 5
+WARM_UP = 60  # frames, in which the loop learns its pace
+BARE = """
+import sys
+import numpy as np
+from PIL import Image
+from ai_edge_litert.interpreter import Interpreter
+interpreter = Interpreter(model_path=sys.argv[1], num_threads=int(sys.argv[3]))
+interpreter.allocate_tensors()
+detail = interpreter.get_input_details()[0]
+_, height, width, _ = detail["shape"]
+with Image.open(sys.argv[2]) as image:
+    image.draft("RGB", (int(width), int(height)))
+    pixels = np.asarray(image.convert("RGB").resize((width, height), Image.Resampling.BILINEAR))[None]
+if detail["dtype"] == np.int8:
+    pixels = (pixels ^ np.uint8(0x80)).view(np.int8)
+interpreter.set_tensor(detail["index"], pixels.astype(detail["dtype"], copy=False))
+interpreter.invoke()
+print(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]).argmax())
+"""
+
+
+class Kept:
+    """A sink that keeps the predictions and when they came."""
+
+    def __init__(self) -> None:
+        self.predictions: list[FramePrediction] = []
+        self.came_s: list[float] = []
+
+    def prediction(self, prediction: FramePrediction) -> None:
+        self.predictions.append(prediction)
+        self.came_s.append(time.perf_counter())
+
+    def event(self, event: Event) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+def watched(classifier: Classifier, images: str, query: str, frames: int) -> Kept:
+    kept = Kept()
+    Stream(open_source(f"simulated:{images}?size=640x480&{query}"), classifier, [kept], frames=frames + WARM_UP).run()
+    kept.predictions, kept.came_s = kept.predictions[WARM_UP:], kept.came_s[WARM_UP:]
+    return kept
+
+
+def per_second(work: Callable[[], object], count: int) -> float:
+    began = time.perf_counter()
+    for _ in range(count):
+        work()
+    return count / (time.perf_counter() - began)
+
+
+def throughput(classifier: Classifier, images: str, frames: int) -> dict[str, Any]:
+    """Compare the loop's rate on 640x480 frames with the bare interpreter's, at one thread each."""
+    bare_rates, rates, ratios = [], [], []
+    invoke = classifier.backend._interpreter.invoke
+    per_second(invoke, 50)
+    for _ in range(ROUNDS):
+        before = per_second(invoke, frames)
+        kept = watched(classifier, images, f"form=array&fps={2 * before:.0f}", frames)
+        bare = (before + per_second(invoke, frames)) / 2
+        rate = (len(kept.came_s) - 1) / (kept.came_s[-1] - kept.came_s[0])
+        bare_rates.append(bare)
+        rates.append(rate)
+        ratios.append(rate / bare)
+    return {
+        "bare_per_s": median(bare_rates),
+        "watch_per_s": median(rates),
+        "ratio": median(ratios),
+        "best_ratio": max(ratios),
+        "wanted": ">= 0.95",
+        "met": median(ratios) >= 0.95,
+    }
+
+
+def freshness(classifier: Classifier, images: str, frames: int) -> dict[str, Any]:
+    """Measure the age of decisions at 30 frames a second, on one core."""
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        kept = watched(classifier, images, "fps=30", frames)
+    finally:
+        os.sched_setaffinity(0, cores)
+    ages = [item.age_ms for item in kept.predictions]
+    parts = [item.decode_ms + item.preprocess_ms + item.inference_ms for item in kept.predictions]
+    bound = 1000 / 30 + float(np.percentile(parts, 99))
+    p99 = float(np.percentile(ages, 99))
+    return {"age_p50_ms": median(ages), "age_p99_ms": p99, "bound_ms": bound, "wanted": "<= bound", "met": p99 <= bound}
+
+
+def jpeg_1080p(classifier: Classifier, images: str, count: int) -> dict[str, Any]:
+    """Compare a 1080p JPEG's cost with that of scaled decode, resize and invoke, each measured apart."""
+    stream = io.BytesIO()
+    with Image.open(next(iter(image_files(images)))) as image:
+        image.convert("RGB").resize((1920, 1080)).save(stream, "JPEG", quality=90)
+    data, spec = stream.getvalue(), classifier.spec
+    decoded = load_image(data, spec)
+    works: dict[str, Callable[[], object]] = {
+        "decode": lambda: _scaled_decode(data, decoded.size),
+        "resize": lambda: to_input(decoded, spec),
+        "invoke": classifier.backend._interpreter.invoke,
+        "whole": lambda: classifier.classify(data),
+    }
+    times: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(count):
+        for name, work in works.items():
+            began = time.perf_counter()
+            work()
+            times[name].append((time.perf_counter() - began) * 1e3)
+    medians = {f"{name}_ms": median(values) for name, values in times.items()}
+    ratio = medians["whole_ms"] / (medians["decode_ms"] + medians["resize_ms"] + medians["invoke_ms"])
+    return {**medians, "jpeg_bytes": len(data), "ratio": ratio, "wanted": "<= 1.1", "met": ratio <= 1.1}
+
+
+def _scaled_decode(data: bytes, size: tuple[int, int]) -> None:
+    with Image.open(io.BytesIO(data), formats=["JPEG"]) as image:
+        image.draft(None, size)
+        image.load()
+
+
+def folder(bundle: str, artifact: str, images: str) -> dict[str, Any]:
+    """Compare one worker with two over a folder of a few hundred images."""
+    times: dict[int, list[float]] = {1: [], 2: []}
+    for _ in range(3):
+        for workers, taken in times.items():
+            began = time.perf_counter()
+            edge_run(
+                "classify", bundle, *[images] * 4, "--artifact", artifact, "--threads", "1", "--workers", str(workers)
+            )
+            taken.append(time.perf_counter() - began)
+    one, two = median(times[1]), median(times[2])
+    return {"one_worker_s": one, "two_workers_s": two, "ratio": one / two, "wanted": ">= 1.8", "met": one / two >= 1.8}
+
+
+def cold_start(bundle: str, artifact: str, images: str) -> dict[str, Any]:
+    """Compare one photograph from process start to exit with a bare script that does the same."""
+    photo = next(iter(image_files(images)))
+    model = str(Path(bundle) / f"model.{artifact}")
+    threads = str(len(os.sched_getaffinity(0)))
+    with tempfile.TemporaryDirectory() as scratch:
+        script = Path(scratch) / "bare.py"
+        script.write_text(BARE)
+        commands = {
+            "bare": [sys.executable, str(script), model, photo, threads],
+            "edge_run": [*EDGE_RUN, "classify", bundle, photo, "--artifact", artifact],
+        }
+        costs: dict[str, list[tuple[float, float, float]]] = {name: [] for name in commands}
+        for _ in range(2 * ROUNDS):
+            for name, command in commands.items():
+                costs[name].append(cost(command))
+    found = {}
+    for name, rows in costs.items():
+        wall, processor, memory = (median(column) for column in zip(*rows, strict=True))
+        found.update({f"{name}_ms": wall * 1e3, f"{name}_cpu_ms": processor * 1e3, f"{name}_mb": memory})
+    ratio, more_mb = found["edge_run_ms"] / found["bare_ms"], found["edge_run_mb"] - found["bare_mb"]
+    return {
+        **found,
+        "ratio": ratio,
+        "more_mb": more_mb,
+        "wanted": "<= 1.3, <= 8 MB",
+        "met": ratio <= 1.3 and more_mb <= 8,
+    }
+
+
+EDGE_RUN = (sys.executable, "-m", "edge_runtime.cli")
+
+
+def edge_run(*arguments: str) -> None:
+    subprocess.run([*EDGE_RUN, *arguments], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def cost(command: list[str]) -> tuple[float, float, float]:
+    """Give a command's seconds by the clock and by the processor, and its peak memory in MB."""
+    began = time.perf_counter()
+    # vfork and exec at once: a forked child would begin with this process's own memory as its peak.
+    pid = os.posix_spawn(
+        command[0], command, os.environ, file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
+    )
+    _, status, usage = os.wait4(pid, 0)
+    if status:
+        raise SystemExit(f"failed: {command}")
+    return time.perf_counter() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("bundle")
+    parser.add_argument("images", help="a folder of photographs")
+    parser.add_argument("--artifact", default="int8.tflite")
+    parser.add_argument("--frames", type=int, default=300)
+    args = parser.parse_args()
+    cold = cold_start(args.bundle, args.artifact, args.images)  # first, while this process is small
+    classifier = Classifier.open(args.bundle, artifact=args.artifact, threads=1)
+    results = {
+        "machine": machine.facts(),
+        "throughput": throughput(classifier, args.images, args.frames),
+        "freshness": freshness(classifier, args.images, args.frames),
+        "jpeg_1080p": jpeg_1080p(classifier, args.images, args.frames),
+        "folder": folder(args.bundle, args.artifact, args.images),
+        "cold_start": cold,
+        "load_average_after": round(os.getloadavg()[0], 2),
+    }
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "runtime.json").write_text(json.dumps(results, indent=2) + "\n")
+    print(f"load average {results['machine']['load_average_1_min']} before, {results['load_average_after']} after")
+    for name in ("throughput", "freshness", "jpeg_1080p", "folder", "cold_start"):
+        row = results[name]
+        numbers = "  ".join(
+            f"{key} {value:.4g}" for key, value in row.items() if isinstance(value, (int, float)) and key != "met"
+        )
+        print(f"{name:11} {'met   ' if row['met'] else 'missed'}  wanted {row['wanted']:16} {numbers}")
+
+
+if __name__ == "__main__":
+    main()
