@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from edge_runtime.preprocess import Pixels
 
 WIDTH, HEIGHT, MARGIN = 640, 300, 56
+LABEL_WIDTH = 160  # in the chart's units, of the longest label
 PICTURE_SIDE = 112
 
 
@@ -24,10 +25,16 @@ def frontier(artifacts: Sequence[dict[str, Any]], default: str) -> str:
     most_bytes = max(item["size_bytes"] for item in artifacts) * 1.15
     marks: list[str] = []
     taken: list[tuple[float, float]] = []
-    for item in sorted(artifacts, key=lambda item: item["size_bytes"]):
-        x = MARGIN + (WIDTH - 2 * MARGIN - 90) * item["latency_ms"] / most_ms
-        y = HEIGHT - MARGIN - (HEIGHT - 1.5 * MARGIN) * item["size_bytes"] / most_bytes
-        text_y = _free(y + 4, x, taken)
+    places = [
+        (
+            MARGIN + (WIDTH - 2 * MARGIN - 90) * item["latency_ms"] / most_ms,
+            HEIGHT - MARGIN - (HEIGHT - 1.5 * MARGIN) * item["size_bytes"] / most_bytes,
+        )
+        for item in artifacts
+    ]
+    for item, (x, y) in sorted(zip(artifacts, places, strict=True), key=lambda pair: -pair[1][1]):
+        others = [place for place in places if x < place[0] < x + LABEL_WIDTH]
+        text_y = _free(y + 4, x, [*taken, *((x, other + 4) for _, other in others)])
         taken.append((x, text_y))
         chosen = " class='chosen'" if item["name"] == default else ""
         label = f"{item['name']} · {item['parity']['accuracy']:.1%}"
@@ -45,7 +52,9 @@ def frontier(artifacts: Sequence[dict[str, Any]], default: str) -> str:
     return f"<svg viewBox='0 0 {WIDTH} {HEIGHT}' role='img' aria-label='size and latency'>{axes}{''.join(marks)}</svg>"
 
 
-def _free(y: float, x: float, taken: Sequence[tuple[float, float]], line: float = 16, long: float = 190) -> float:
+def _free(
+    y: float, x: float, taken: Sequence[tuple[float, float]], line: float = 16, long: float = LABEL_WIDTH
+) -> float:
     """Move a label up until it covers none that is there."""
     while any(abs(y - other) < line and abs(x - left) < long for left, other in taken):
         y -= line
@@ -59,8 +68,8 @@ def bars(rows: Sequence[tuple[str, float, str]]) -> str:
         y = 22 * index
         parts.append(
             f"<text x='0' y='{y + 15}'>{escape(name)}</text>"
-            f"<rect x='330' y='{y + 3}' width='{max(1.0, 200 * value):.0f}' height='15'/>"
-            f"<text x='{338 + 200 * value:.0f}' y='{y + 15}'>{escape(text)}</text>"
+            f"<rect x='300' y='{y + 3}' width='{max(1.0, 190 * value):.0f}' height='15'/>"
+            f"<text x='{308 + 190 * value:.0f}' y='{y + 15}'>{escape(text)}</text>"
         )
     height = 22 * len(rows) + 4
     return f"<svg viewBox='0 0 {WIDTH} {height}' role='img' aria-label='bars'>{''.join(parts)}</svg>"

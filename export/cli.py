@@ -6,18 +6,22 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from edge_runtime.command import SUCCESS, run_command
+from edge_runtime.spec import ResizeMode
 from export.artifacts import ALL_NAMES, ARTIFACT_NAMES
 from export.calibration import FEWEST, MOST
 from export.compat import DEFAULT_FLOORS, parse_floor
+from export.errors import ExportError
 from export.gate import Tolerances
+from export.keras_model import INPUT_RANGES
 from export.settings import CALIBRATION_METHODS, IO_TYPES, TARGETS, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from export.foreign import ForeignModel
     from export.prove import Plan
 
 
@@ -32,13 +36,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_export(commands)
+    _add_wrap(commands)
     _add_verify(commands)
     return parser
 
 
 def _add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     export = commands.add_parser("export", help="convert a run, prove every file, publish a bundle")
-    export.add_argument("run_folder", metavar="RUN", type=Path, help="the folder that edge-train train wrote")
+    export.add_argument(
+        "run_folder",
+        metavar="RUN|MODEL",
+        type=Path,
+        help="the folder that edge-train train wrote, or a Keras model: .keras, .h5 or a SavedModel",
+    )
+    _add_foreign(export)
     export.add_argument("--out", metavar="BUNDLE", type=Path, required=True, help="the bundle to publish")
     export.add_argument(
         "--formats",
@@ -61,6 +72,16 @@ def _add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     export.add_argument("--overwrite", action="store_true", help="replace an older bundle once the new one is whole")
     export.add_argument("--json", action="store_true", help="print the report as one JSON line")
     export.set_defaults(run=_export)
+
+
+def _add_foreign(export: argparse.ArgumentParser) -> None:
+    group = export.add_argument_group("for a MODEL, which says nothing of these")
+    group.add_argument("--labels", type=Path, metavar="FILE", help="one label a line, in the order of the outputs")
+    group.add_argument(
+        "--data", type=Path, metavar="DIR", help="images, in a folder for each label or, less provable, without"
+    )
+    group.add_argument("--input-range", choices=INPUT_RANGES, help="what the model takes for pixels")
+    group.add_argument("--resize", choices=get_args(ResizeMode), default="stretch", help="default: stretch")
 
 
 def _add_settings(export: argparse.ArgumentParser) -> None:
@@ -98,6 +119,35 @@ def _add_settings(export: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_wrap(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = commands.add_parser("wrap", help="make a bundle of a .tflite or .onnx file that is exported already")
+    command.add_argument("model", metavar="MODEL", type=Path, help="a .tflite or .onnx classifier")
+    command.add_argument("--labels", type=Path, required=True, metavar="FILE", help="one label a line")
+    command.add_argument("--out", metavar="BUNDLE", type=Path, required=True, help="the bundle to publish")
+    command.add_argument("--input-range", choices=INPUT_RANGES, help="what a float input takes for pixels")
+    command.add_argument("--resize", choices=get_args(ResizeMode), default="stretch", help="default: stretch")
+    command.add_argument("--data", type=Path, metavar="DIR", help="images to prove it with, in a folder for each label")
+    command.add_argument("--overwrite", action="store_true", help="replace an older bundle once the new one is whole")
+    command.set_defaults(run=_wrap)
+
+
+def _wrap(args: argparse.Namespace) -> int:
+    from export.wrap import wrap
+
+    made = wrap(
+        args.model,
+        args.labels,
+        args.out,
+        input_range=args.input_range,
+        resize=args.resize,
+        data=args.data,
+        overwrite=args.overwrite,
+    )
+    proof = "not measured, --data would" if made.accuracy is None else f"{made.accuracy:.1%} of {made.images} images"
+    print(f"{made.folder}: {made.artifact}; accuracy: {proof}")
+    return SUCCESS
+
+
 def _add_verify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     verify = commands.add_parser("verify", help="check a bundle from itself alone")
     verify.add_argument("bundle", metavar="BUNDLE", type=Path)
@@ -106,16 +156,32 @@ def _add_verify(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _export(args: argparse.Namespace) -> int:
-    from export.pipeline import export_run
+    from export.pipeline import export_foreign, export_run
 
-    exported = export_run(
-        args.run_folder,
-        args.out,
-        _plan(args),
-        overwrite=args.overwrite,
-        tell=lambda line: print(line, file=sys.stderr),
-    )
+    foreign = _foreign(args)
+    plan = _plan(args)
+    if foreign:
+        exported = export_foreign(foreign, args.out, plan, overwrite=args.overwrite, tell=_tell)
+    else:
+        exported = export_run(args.run_folder, args.out, plan, overwrite=args.overwrite, tell=_tell)
     return _show(exported.folder, as_json=args.json)
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+def _foreign(args: argparse.Namespace) -> ForeignModel | None:
+    """Give what the user told about a model, or None for a run. Raises ExportError when something is missing."""
+    from export.foreign import ForeignModel
+
+    model: Path = args.run_folder
+    if not (model.is_file() or (model / "saved_model.pb").is_file()):
+        return None
+    for option in ("labels", "data", "input_range"):
+        if getattr(args, option) is None:
+            raise ExportError(f"{model}: a model needs --{option.replace('_', '-')}, which a run would have told")
+    return ForeignModel(model, args.labels, args.data, args.input_range, args.resize)
 
 
 def _plan(args: argparse.Namespace) -> Plan:

@@ -15,12 +15,14 @@ from export.device import DeviceRun, run_on_device
 from export.fragility import signatures
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from edge_runtime.backends import BackendName
     from edge_runtime.preprocess import Pixels
+    from edge_runtime.spec import ModelSpec
     from export.artifacts import Candidate
     from export.source_model import SourceModel
 
@@ -34,25 +36,49 @@ def write_golden(source: SourceModel, candidates: Sequence[Candidate], folder: P
         folder: the bundle that is being made.
 
     """
-    (folder / "golden").mkdir()
-    decoded = [np.asarray(load_image(path, source.spec)) for path in source.samples]
-    pixels = np.stack([to_input(load_image(path, source.spec), source.spec) for path in source.samples])
-    reference = source.probabilities(pixels)
-    runs: dict[str, DeviceRun] = {
-        item.name: run_on_device(item.path, source.spec, pixels, item.backend) for item in candidates
-    }
-    images = [
-        _golden_image(source, index, decoded[index], pixels[index], reference[index], runs)
-        for index in range(len(source.samples))
-    ]
-    for sample in source.samples:
-        shutil.copyfile(sample, folder / "golden" / sample.name)
     mistakes = {name: [_numbers(row) for row in rows] for name, rows in signatures(source).items()}
-    write_json(folder / GOLDEN_INDEX, {"images": [image.to_json() for image in images], "mistakes": mistakes})
+    files: dict[str, tuple[Path, BackendName]] = {item.name: (item.path, item.backend) for item in candidates}
+    write_golden_of(source.samples, source.spec, files, folder, reference=source.probabilities, mistakes=mistakes)
+
+
+def write_golden_of(
+    samples: Sequence[Path],
+    spec: ModelSpec,
+    files: Mapping[str, tuple[Path, BackendName]],
+    folder: Path,
+    *,
+    reference: Callable[[Pixels], NDArray[np.float32]] | None = None,
+    mistakes: Mapping[str, Sequence[tuple[float, ...]]] | None = None,
+) -> None:
+    """Write golden vectors of any images.
+
+    Args:
+        samples: encoded images.
+        spec: the artifacts' contract.
+        files: each artifact's file and runtime, by name.
+        folder: the bundle that is being made.
+        reference: gives the trained model's probabilities; None where there is none: the first artifact's own.
+        mistakes: the trained model's outputs on the images under each classic mistake.
+
+    """
+    (folder / "golden").mkdir(exist_ok=True)
+    decoded = [load_image(path, spec) for path in samples]
+    pixels = np.stack([to_input(image, spec) for image in decoded])
+    runs = {name: run_on_device(path, spec, pixels, backend) for name, (path, backend) in files.items()}
+    trusted = reference(pixels) if reference else next(iter(runs.values())).probabilities
+    images = [
+        _golden_image(sample, spec, index, np.asarray(decoded[index]), pixels[index], trusted[index], runs).to_json()
+        for index, sample in enumerate(samples)
+    ]
+    for sample in samples:
+        if sample.parent != folder / "golden":
+            shutil.copyfile(sample, folder / "golden" / sample.name)
+    write_json(folder / GOLDEN_INDEX, {"images": images, "mistakes": dict(mistakes or {})})
 
 
 def _golden_image(
-    source: SourceModel,
+    sample: Path,
+    spec: ModelSpec,
     index: int,
     decoded: Pixels,
     pixels: Pixels,
@@ -60,7 +86,7 @@ def _golden_image(
     runs: Mapping[str, DeviceRun],
 ) -> GoldenImage:
     return GoldenImage(
-        path=f"golden/{source.samples[index].name}",
+        path=f"golden/{sample.name}",
         decoded_sha256=input_digest(decoded),
         decoded_grid=grid_means(decoded),
         input_sha256=input_digest(pixels),
@@ -68,7 +94,7 @@ def _golden_image(
         reference=_numbers(reference),
         tensors={name: run.tensors[index] for name, run in runs.items()},
         outputs={name: _numbers(run.probabilities[index]) for name, run in runs.items()},
-        decisions={name: decide(run.probabilities[index], source.spec).label for name, run in runs.items()},
+        decisions={name: decide(run.probabilities[index], spec).label for name, run in runs.items()},
     )
 
 

@@ -80,6 +80,7 @@ def pixel_classifier(
     side: tuple[int, int],
     input_range: InputRange = "0..255",
     head: Head = "softmax",
+    raw: bool = False,
 ) -> Any:  # noqa: ANN401 - the same
     """Wrap a classifier so that it takes pixels 0..255 and gives one probability for each label.
 
@@ -91,6 +92,7 @@ def pixel_classifier(
         side: (height, width) of the input.
         input_range: the numbers that the model takes for pixels.
         head: what its outputs are.
+        raw: leave the outputs as they are.
 
     """
     from export.tensorflow_quietly import keras
@@ -104,6 +106,8 @@ def pixel_classifier(
         scale, offset = RESCALING[input_range]
         taken = keras.layers.Rescaling(scale, offset)(image)
     given = model(taken)
+    if raw:
+        return keras.Model(image, given)
     if head == "logits":
         given = keras.layers.Activation("softmax" if units > 1 else "sigmoid")(given)
     if units == 1:

@@ -56,12 +56,12 @@ def manifest(spec: ModelSpec, measured: Sequence[Measured], folder: Path) -> dic
                 "name": item.candidate.name,
                 "precision": item.candidate.precision,
                 "format": item.candidate.format,
-                "file": _file(item.candidate.path, folder),
+                "file": file_entry(item.candidate.path, folder),
                 "parity": item.parity.to_json(),
             }
             for item in measured
         ],
-        "files": [_file(path, folder) for path in (folder / "labels.txt", *others)],
+        "files": [file_entry(path, folder) for path in (folder / "labels.txt", *others)],
         "versions": {"python": platform.python_version(), **tool_versions()},
     }
 
@@ -88,7 +88,8 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _file(path: Path, folder: Path) -> dict[str, Any]:
+def file_entry(path: Path, folder: Path) -> dict[str, Any]:
+    """Describe a file of a bundle as its manifest does: path, size, digest."""
     return {
         "path": path.relative_to(folder).as_posix(),
         "size_bytes": path.stat().st_size,

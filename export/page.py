@@ -26,7 +26,9 @@ h1 { margin-bottom: .2rem } h2 { margin: 2.2rem 0 .4rem; font-size: 1.15rem }
 table { border-collapse: collapse; margin: .6rem 0; }
 th, td { padding: .25rem .7rem; border-bottom: 1px solid var(--soft); text-align: right; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; } tr.chosen td { font-weight: 600; color: var(--accent) }
-.side { display: flex; flex-wrap: wrap; gap: 2rem; align-items: flex-start } .scroll { overflow-x: auto }
+.side { display: flex; flex-wrap: wrap; gap: 1rem 2.5rem; align-items: flex-start }
+.counts th, .counts td { padding: .1rem .45rem; font-size: .85rem } td.right { background: #0a7d4f22 }
+td.wrong { background: #b5541c33; font-weight: 600 } .scroll { overflow-x: auto }
 figure { display: inline-block; margin: .3rem; width: 9rem; vertical-align: top; font-size: .8rem; line-height: 1.3 }
 figure img { width: 7rem; height: 7rem; object-fit: cover; display: block; border-radius: 4px }
 svg { width: 100%; max-width: 40rem; font: 12px system-ui, sans-serif } svg text { fill: currentColor }
@@ -83,7 +85,8 @@ def _head(report: dict[str, Any], shipped: dict[str, Any]) -> str:
         f" {escape(', '.join(report['labels']))}</p>"
         f"<div class='ship'><b>Ship {shipped['name']}</b><br>{shipped['size_bytes'] / 1e6:.2f} MB,"
         f" {shipped['latency_ms']:.2f} ms an image here: {figures}."
-        f" It is the smallest and fastest form that passed every check.</div>{unchecked}<p>{interval}</p>"
+        " Of the forms that passed every check it is the best in size and speed together.</div>"
+        f"{unchecked}<p>{interval}</p>"
     )
 
 
@@ -108,13 +111,16 @@ def _artifacts(report: dict[str, Any]) -> str:
 
 
 def _matrix(report: dict[str, Any]) -> str:
-    runtimes = list(dict.fromkeys(name for item in report["artifacts"] for name in _runtimes(item)))
-    rows = [("artifact", *runtimes)]
-    for item in report["artifacts"]:
-        cells = _runtimes(item)
-        rows.append((item["name"], *(_cell(cells.get(name)) for name in runtimes)))
+    tables = []
+    for file_format in ("tflite", "onnx"):
+        items = [item for item in report["artifacts"] if item["name"].endswith(file_format)]
+        runtimes = list(dict.fromkeys(name for item in items for name in _runtimes(item)))
+        rows = [("artifact", *runtimes)]
+        rows += [(item["name"], *(_cell(_runtimes(item).get(name)) for name in runtimes)) for item in items]
+        if items:
+            tables.append(f"<div class='scroll'>{table(rows, report['default'], escaped=True)}</div>")
     return (
-        f"<div class='scroll'>{table(rows, report['default'], escaped=True)}</div><p class='note'>Agreement, and the"
+        f"{''.join(tables)}<p class='note'>Agreement, and the"
         " largest difference of a probability; beside its own runtime, a file is run on fewer images, balanced over"
         " the classes. report.json has the rest.</p>"
     )
@@ -135,15 +141,23 @@ def _confusions(report: dict[str, Any], shipped: dict[str, Any]) -> str:
     if report["unchecked"] or len(labels) > MOST_CONFUSION_CLASSES:
         return ""
     pair = ((report["confusion"], "the trained model"), (shipped["confusion"], shipped["name"]))
-    tables = [
-        f"<div class='scroll'><small>{name}</small>"
-        + table(
-            [("true \\ said", *labels), *((label, *map(str, row)) for label, row in zip(labels, cells, strict=True))]
-        )
-        + "</div>"
-        for cells, name in pair
-    ]
+    tables = [f"<div class='scroll'><small>{name}</small>{_counts(labels, cells)}</div>" for cells, name in pair]
     return f"<h2>Confusion before and after</h2><div class='side'>{''.join(tables)}</div>"
+
+
+def _counts(labels: Sequence[str], cells: Sequence[Sequence[int]]) -> str:
+    """Lay a confusion matrix out: true classes down, said ones across; zeros are left out."""
+    head = "".join(f"<th>{escape(label)}</th>" for label in ("true \\ said", *labels))
+    rows = []
+    for at, (label, row) in enumerate(zip(labels, cells, strict=True)):
+        counts = "".join(_count(value, right=at == column) for column, value in enumerate(row))
+        rows.append(f"<tr><td>{escape(label)}</td>{counts}</tr>")
+    return f"<table class='counts'><tr>{head}</tr>{''.join(rows)}</table>"
+
+
+def _count(value: int, *, right: bool) -> str:
+    kind = " class='right'" if right else " class='wrong'" if value else ""
+    return f"<td{kind}>{value or ''}</td>"
 
 
 def _flips(report: dict[str, Any], shipped: dict[str, Any], holdout: Pixels) -> str:
@@ -167,7 +181,7 @@ def _fragility(report: dict[str, Any]) -> str:
     if report["unchecked"]:
         return ""
     rows = [
-        (item["mistake"], max(0.0, lost), f"{lost:+.1%} lost, {item['accuracy']:.1%} left")
+        (item["mistake"], max(0.0, lost), f"{item['accuracy']:.1%} left of {item['right_accuracy']:.1%}")
         for item in sorted(report["fragility"], key=lambda item: item["accuracy"])
         for lost in [item["right_accuracy"] - item["accuracy"]]
     ]
@@ -209,8 +223,8 @@ def _small_print(report: dict[str, Any]) -> str:
         f"float32 within {limits['max_abs_diff']:g} and in full agreement; the others"
         f" agree on at least {limits['min_agreement']:.1%}, lose at most {limits['max_accuracy_loss']:.1%} of accuracy"
         f" and {limits['max_recall_loss']:.1%} of any class's recall, beyond chance; outputs that collapsed fail."
-        f" Oldest runtimes: {floors}. Calibrated on {report['calibration_images']} training images, none of them"
-        f" held out; ONNX by {settings['calibration_method']}, for {settings['target']}.</p><p class='note'>Made by"
+        f" Oldest runtimes: {floors}. Calibrated on {report['calibration_images']} training images, none of them held"
+        f" out; ONNX by {settings['calibration_method']}, for {settings['target']}.</p><p class='note'>Made by"
         f" {escape(versions)}.</p>"
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from edge_runtime.bundle import MANIFEST_NAME
 from edge_runtime.command import published_folder
 from edge_runtime.jsonio import write_json, write_text
 from export.errors import ExportError
+from export.foreign import ForeignModel, read_foreign
 from export.golden import write_golden
 from export.manifest import manifest
 from export.prove import Plan, Proof, prove
@@ -53,10 +55,44 @@ def export_run(
         ParityError: an artifact fails a check; the message says which tolerance would have passed.
 
     """
-    with published_folder(out, overwrite=overwrite, error=ExportError) as staging:
-        tell(f"reading {run}")
-        source = read_run(run, calibration_images=plan.settings.calibration_images)
-        return Exported(out, fill(staging, source, plan, tell))
+    images = plan.settings.calibration_images
+    return _publish(lambda: read_run(run, calibration_images=images), run, out, plan, overwrite=overwrite, tell=tell)
+
+
+def export_foreign(
+    given: ForeignModel,
+    out: Path,
+    plan: Plan,
+    *,
+    overwrite: bool = False,
+    tell: Callable[[str], None] = lambda _: None,
+) -> Exported:
+    """Export a Keras classifier that someone else trained; as `export_run` otherwise."""
+    images = plan.settings.calibration_images
+
+    def read() -> SourceModel:
+        return read_foreign(given, calibration_images=images)
+
+    return _publish(read, given.path, out, plan, overwrite=overwrite, tell=tell)
+
+
+def _publish(
+    read: Callable[[], SourceModel],
+    origin: Path,
+    out: Path,
+    plan: Plan,
+    *,
+    overwrite: bool,
+    tell: Callable[[str], None],
+) -> Exported:
+    try:
+        with published_folder(out, overwrite=overwrite, error=ExportError) as staging:
+            tell(f"reading {origin}")
+            return Exported(out, fill(staging, read(), plan, tell))
+    except OSError as problem:
+        if problem.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EROFS}:
+            raise
+        raise ExportError(f"{out}: cannot be written: {problem.strerror}; nothing is published") from None
 
 
 def fill(staging: Path, source: SourceModel, plan: Plan, tell: Callable[[str], None]) -> Proof:

@@ -10,7 +10,7 @@ import numpy as np
 from edge_runtime.backends import check_shapes, class_probabilities, missing
 from edge_runtime.backends.quiet import without_info_lines
 from edge_runtime.errors import BackendUnavailable, InferenceError
-from edge_runtime.quantize import dequantize, quantize_pixels
+from edge_runtime.quantize import dequantize, quantize, quantize_pixels
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from edge_runtime.spec import ModelSpec
 
 DARKEST_WHITE = 128.0  # an input calibrated on dark images ends below 255; one scaled to 0..1 far below
+# What else a quantized input may stand for, as files that others export do: pixels scaled to these ranges.
+SCALED_RANGES = ((-1.0, 1.0), (0.0, 1.0))
+RANGE_SLACK = 0.02
 
 
 class TfliteBackend:
@@ -48,7 +51,7 @@ class TfliteBackend:
         self._input = _only(self._interpreter.get_input_details(), path, "input")
         self._output = _only(self._interpreter.get_output_details(), path, "output")
         check_shapes(path, spec, self._input["shape"].tolist(), self._output["shape"].tolist())
-        _check_input_range(path, self._input)
+        self._input_levels = _input_levels(path, self._input)
 
     def run(self, pixels: Pixels) -> NDArray[np.float32]:
         """Classify uint8 pixels of shape (N, H, W, 3), one after the other; see `Backend.run`."""
@@ -57,6 +60,8 @@ class TfliteBackend:
 
     def model_input(self, pixels: Pixels) -> NDArray[Any]:
         """Give the tensor that enters the graph; see `Backend.model_input`."""
+        if self._input_levels is not None:
+            return self._input_levels[pixels]
         return _to_input(pixels, self._input)
 
     def _run_one(self, pixels: Pixels) -> NDArray[np.float32]:
@@ -117,14 +122,23 @@ def _refuse_tensorflow() -> None:
         raise BackendUnavailable("tflite-runtime cannot join TensorFlow in one process; run it in a process of its own")
 
 
-def _check_input_range(path: Path, detail: dict[str, Any]) -> None:
-    """Raise InferenceError where a quantized input stands for numbers such as -1..1, in which pixels would drown."""
+def _input_levels(path: Path, detail: dict[str, Any]) -> NDArray[Any] | None:
+    """Give the quantized value of each pixel level 0..255, for an input that stands for scaled pixels; else None.
+
+    Raises InferenceError where a quantized input stands for neither 0..255 nor a known scale of it.
+    """
     if np.issubdtype(detail["dtype"], np.floating):
-        return
+        return None
     limits = np.iinfo(detail["dtype"])
     low, high = dequantize(np.array([limits.min, limits.max]), *detail["quantization"]).tolist()
-    if high < DARKEST_WHITE:
-        raise InferenceError(f"{path}: its input stands for {low:.4g}..{high:.4g}, but a bundle's takes pixels 0..255")
+    if high >= DARKEST_WHITE:
+        return None
+    for darkest, brightest in SCALED_RANGES:
+        if abs(low - darkest) < RANGE_SLACK and abs(high - brightest) < RANGE_SLACK:
+            real = np.linspace(darkest, brightest, 256)
+            scale, zero_point = detail["quantization"]
+            return quantize(real, scale, zero_point, detail["dtype"])
+    raise InferenceError(f"{path}: its input stands for {low:.4g}..{high:.4g}, not for pixels 0..255, 0..1 or -1..1")
 
 
 def _only(details: list[dict[str, Any]], path: Path, kind: str) -> dict[str, Any]:

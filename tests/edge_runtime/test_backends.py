@@ -18,6 +18,7 @@ from edge_runtime.backends import (
     open_backend,
 )
 from edge_runtime.backends.quiet import without_info_lines
+from edge_runtime.backends.tflite import _input_levels
 from edge_runtime.errors import BackendUnavailable, InferenceError
 from edge_runtime.spec import ModelSpec
 
@@ -125,12 +126,23 @@ def test_only_info_lines_are_kept_off_stderr(capfd):
     assert capfd.readouterr().err == "ERROR: something real\n"
 
 
-def test_a_quantized_model_whose_input_is_not_pixels_is_refused(run, shared):
-    """Someone else's export: its uint8 input stands for -1..1, so every pixel would count as white."""
-    labels = tuple(f"{index}" for index in range(1001))
-    spec = ModelSpec(height=128, width=128, labels=labels, output="softmax")
-    with pytest.raises(InferenceError, match=r"its input stands for -1\.\.0\.9922"):
-        run(shared("models/mobilenet_v1_0.25_128_quant.tflite"), spec, "litert")
+def test_a_quantized_input_that_stands_for_scaled_pixels_gets_their_levels(run, shared, tmp_path):
+    """Someone else's export: its uint8 input stands for -1..1, in which pixels 0..255 would all count as white."""
+    from edge_runtime.quantize import dequantize
+
+    detail = {"dtype": np.uint8, "quantization": (2 / 256, 128)}
+    levels = _input_levels(tmp_path / "model.int8.tflite", detail)
+    assert dequantize(levels, *detail["quantization"]) == pytest.approx(np.linspace(-1, 1, 256), abs=2 / 256)
+    spec = ModelSpec(height=128, width=128, labels=tuple(map(str, range(1001))), output="softmax")
+    pixels = np.arange(128 * 128 * 3).reshape(1, 128, 128, 3).astype(np.uint8)
+    (outputs,) = run(shared("models/mobilenet_v1_0.25_128_quant.tflite"), spec, "litert", pixels)
+    assert outputs.shape == (1, 1001)
+
+
+def test_a_quantized_input_of_an_unknown_range_is_refused(tmp_path):
+    detail = {"dtype": np.uint8, "quantization": (0.02, 100)}
+    with pytest.raises(InferenceError, match=r"stands for -2\.\.3.1, not for pixels"):
+        _input_levels(tmp_path / "model.tflite", detail)
 
 
 def test_litert_is_preferred_where_both_tflite_runtimes_are(models, spec):

@@ -1,0 +1,168 @@
+"""Make a bundle of a model file that is exported already."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from edge_runtime.backends import BACKENDS_BY_FORMAT, installed, missing
+from edge_runtime.bundle import MANIFEST_NAME, MANIFEST_VERSION
+from edge_runtime.command import published_folder
+from edge_runtime.errors import BackendUnavailable
+from edge_runtime.jsonio import write_json, write_text
+from edge_runtime.preprocess import preprocess
+from edge_runtime.spec import ModelSpec, OutputForm, ResizeMode
+from export.calibration import balanced
+from export.device import run_on_device
+from export.errors import ExportError
+from export.foreign import find_images, read_labels
+from export.golden import write_golden_of
+from export.manifest import file_entry, tool_versions
+from export.rescale import read_ends, with_pixel_input
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from export.keras_model import InputRange
+
+BACKGROUND = "background"
+DRAWN, MOST_IMAGES, GOLDEN_IMAGES = 8, 200, 12
+# Quantized probabilities sum to one only roughly, a thousand of them more roughly.
+SUM_SLACK = 0.2
+
+
+@dataclass(frozen=True)
+class Wrapped:
+    """A published bundle of one artifact.
+
+    Attributes:
+        folder: the bundle.
+        artifact: its name.
+        images: how many labelled images measured it; 0 without --data.
+        accuracy: on them; None without.
+
+    """
+
+    folder: Path
+    artifact: str
+    images: int
+    accuracy: float | None
+
+
+def wrap(
+    model: Path,
+    labels: Path,
+    out: Path,
+    *,
+    input_range: InputRange | None = None,
+    resize: ResizeMode = "stretch",
+    data: Path | None = None,
+    overwrite: bool = False,
+) -> Wrapped:
+    """Wrap a .tflite or .onnx classifier.
+
+    Args:
+        model: the file.
+        labels: one label a line; a `background` is added or left out where the outputs are one more or fewer.
+        out: the bundle's folder.
+        input_range: the numbers that it takes for pixels; None where its input's quantization tells.
+        resize: how a device fits images to the input.
+        data: images to prove it with, in a folder for each label, or without labels.
+        overwrite: replace an older bundle.
+
+    Raises:
+        ExportError, SpecError, InferenceError: the file is no RGB classifier of these labels, or its range is unknown.
+        BackendUnavailable: no runtime that reads it is installed.
+
+    """
+    if model.suffix not in {".tflite", ".onnx"} or not model.is_file():
+        raise ExportError(f"{model}: not a .tflite or .onnx file; edge-export export takes Keras models")
+    ends = read_ends(model)
+    names = fitted_labels(read_labels(labels), ends.classes, str(labels))
+    form: OutputForm = "sigmoid" if ends.units == 1 else "softmax"
+    spec = ModelSpec(ends.height, ends.width, names, form, resize)
+    with published_folder(out, overwrite=overwrite, error=ExportError) as staging:
+        name = f"{'int8' if ends.quantized else 'float32'}{model.suffix}"
+        path = staging / f"model.{name}"
+        path.write_bytes(with_pixel_input(model, ends, input_range))
+        return _fill(staging, out, path, name, spec, data)
+
+
+def fitted_labels(labels: tuple[str, ...], classes: int, where: str) -> tuple[str, ...]:
+    """Add or leave out `background` where that makes the labels fit, and tell equal names apart. Raises ExportError."""
+    if len(labels) == classes - 1 and BACKGROUND not in labels:
+        labels = (BACKGROUND, *labels)
+    elif len(labels) == classes + 1 and labels[0] == BACKGROUND:
+        labels = labels[1:]
+    if len(labels) != classes:
+        raise ExportError(f"{where}: {len(labels)} labels for a model of {classes} classes")
+    seen: dict[str, int] = {}
+    distinct = []
+    for label in labels:
+        seen[label] = seen.get(label, 0) + 1
+        distinct.append(label if seen[label] == 1 else f"{label} ({seen[label]})")
+    return tuple(distinct)
+
+
+def _fill(staging: Path, out: Path, path: Path, name: str, spec: ModelSpec, data: Path | None) -> Wrapped:
+    able = BACKENDS_BY_FORMAT[path.suffix.removeprefix(".")]
+    backends = installed(able)
+    if not backends:
+        raise BackendUnavailable(f"{name} cannot be proved: {missing(able[0])}")
+    paths, truth = _images(staging, spec, data)
+    run = run_on_device(path, spec, np.stack([preprocess(image, spec) for image in paths]), backends[0])
+    _check_probabilities(run.probabilities, path)
+    accuracy = None if truth is None else float(np.mean(run.probabilities.argmax(axis=1) == truth))
+    chosen = balanced(np.zeros(len(paths), np.int64) if truth is None else truth, GOLDEN_IMAGES)
+    write_golden_of([paths[index] for index in chosen], spec, {name: (path, backends[0])}, staging)
+    write_text(staging / "labels.txt", "".join(f"{label}\n" for label in spec.labels))
+    parity = {"images": 0 if truth is None else len(paths), "accuracy": accuracy}
+    golden = sorted((staging / "golden").iterdir())
+    precision, file_format = name.split(".")
+    entry = {"name": name, "precision": precision, "format": file_format, "parity": parity}
+    write_json(
+        staging / MANIFEST_NAME,
+        {
+            "version": MANIFEST_VERSION,
+            "spec": spec.to_json(),
+            "default": name,
+            "artifacts": [{**entry, "file": file_entry(path, staging)}],
+            "files": [file_entry(item, staging) for item in (staging / "labels.txt", *golden)],
+            "versions": tool_versions(),
+        },
+    )
+    return Wrapped(out, name, int(parity["images"] or 0), accuracy)
+
+
+def _images(staging: Path, spec: ModelSpec, data: Path | None) -> tuple[list[Path], NDArray[np.int64] | None]:
+    """Give images to run, with their classes if they have labels; drawn ones where the user gave none."""
+    if data is None:
+        return _drawn(staging / "golden", spec), None
+    paths, classes, labelled = find_images(data, spec.labels)
+    chosen = balanced(classes, MOST_IMAGES)
+    return [paths[index] for index in chosen], classes[chosen] if labelled else None
+
+
+def _drawn(folder: Path, spec: ModelSpec) -> list[Path]:
+    """Draw smooth coloured noise, larger than the input so that it is resized; the first is lossless."""
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    paths = []
+    for index in range(DRAWN):
+        coarse = Image.fromarray(rng.integers(0, 256, (6, 6, 3), np.uint8))
+        path = folder / f"{index:02d}-drawn.{'jpg' if index else 'png'}"
+        coarse.resize((spec.width * 2, spec.height * 2), Image.Resampling.BICUBIC).save(path, quality=90)
+        paths.append(path)
+    return paths
+
+
+def _check_probabilities(outputs: NDArray[np.float32], path: Path) -> None:
+    sums = outputs.sum(axis=1)
+    if outputs.min() < 0 or outputs.max() > 1 or np.abs(sums - 1).max() > SUM_SLACK:
+        low, high = float(outputs.min()), float(outputs.max())
+        raise ExportError(f"{path.name}: gives {low:.3g}..{high:.3g}, no probabilities; add a softmax and export again")
