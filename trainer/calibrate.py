@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import keras
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, log_expit, log_softmax, softmax
@@ -75,6 +74,8 @@ def logits_of(model: Model, pixels: Pixels, rows: NDArray[np.int64]) -> Floats:
         rows: which of them, shape (N,).
 
     """
+    import keras  # the rest of this module is wanted without TensorFlow too
+
     last = model.layers[-1]
     below = keras.Model(model.inputs, last.input)
     chunks = [rows[at : at + BATCH_SIZE] for at in range(0, len(rows), BATCH_SIZE)]

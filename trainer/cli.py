@@ -12,12 +12,14 @@ from edge_runtime.command import SUCCESS, USAGE, add_version, fraction, positive
 from edge_runtime.spec import ResizeMode
 from trainer.arguments import below_one, inner_fraction, not_negative, positive_float, whole
 from trainer.options import RECIPES, ClassWeights, Options
+from trainer.tensorflow_setup import require_modules
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from trainer.evaluate import Evaluation
 
+LEAKS_TOLD = 10
 PLACES = ("background", "tensorboard", "weights")  # kept as absolute paths, so that a run may go on from another folder
 
 
@@ -32,6 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
     add_version(parser)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_train(commands.add_parser("train", help="train a classifier on a folder of photographs"))
+    _add_explore(commands.add_parser("explore", help="look at a data folder before training"))
     _add_evaluate(commands.add_parser("evaluate", help="measure a RUN on its test photographs"))
     _add_shapes(commands.add_parser("shapes", help="draw a small set of shapes to train on"))
     return parser
@@ -50,8 +53,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--overwrite", action="store_true", help="replace an older RUN")
     parser.add_argument("--h5", action="store_true", help="also write model.h5")
     parser.add_argument("--json", action="store_true", help="print the result as one JSON line")
-    parser.add_argument("--cache", type=Path, metavar="DIR", help="where preprocessed pixels are kept for the next run")
-    parser.add_argument("--no-cache", action="store_true", help="keep none")
+    _add_cache(parser)
     _add_data_options(parser.add_argument_group("data"))
     _add_learning_options(parser.add_argument_group("learning"))
     _add_backbone_options(parser.add_argument_group("mobilenet_*"))
@@ -59,7 +61,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_train, misused=parser.error)
 
 
-def _add_data_options(group: argparse._ArgumentGroup) -> None:
+def _add_data_options(group: argparse._ActionsContainer) -> None:
     sizes = ", ".join(f"{name} {recipe.image_size}" for name, recipe in RECIPES.items())
     group.add_argument("--image-size", type=positive_int, metavar="PIXELS", help=f"default: {sizes}")
     group.add_argument("--resize", choices=get_args(ResizeMode), default="stretch", help="default: %(default)s")
@@ -109,6 +111,23 @@ def _add_backbone_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--fine-tune-rate", type=positive_float, default=1e-4, help="default: %(default)s")
 
 
+def _add_explore(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Tell what a data folder is like: classes, sizes, files left out, photographs that look alike."
+    parser.add_argument("data", type=Path, metavar="DATA", help="a folder per class, or train/ and test/ of these")
+    parser.add_argument("--html", type=Path, metavar="REPORT", help="write a page with pictures")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write a row for every file")
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON line")
+    parser.add_argument("--seed", type=whole, default=0, help="of the split, default: %(default)s")
+    _add_cache(parser)
+    _add_data_options(parser)
+    parser.set_defaults(run=_explore, model="mobilenet_v2")
+
+
+def _add_cache(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--cache", type=Path, metavar="DIR", help="where preprocessed pixels are kept for the next run")
+    parser.add_argument("--no-cache", action="store_true", help="keep none")
+
+
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.description = "Measure a RUN's model on the test photographs that it keeps."
     parser.add_argument("folder", type=Path, metavar="RUN")
@@ -127,20 +146,58 @@ def _add_shapes(parser: argparse.ArgumentParser) -> None:
 
 
 def _train(args: argparse.Namespace) -> int:
-    from trainer.cache import default_cache
     from trainer.train import resume, train
 
     if args.resume and (args.data or args.out):
         return _usage(args, "--resume takes neither DATA nor --out: the run knows them")
     if not args.resume and not (args.data and args.out):
         return _usage(args, "DATA and --out RUN are needed, or --resume RUN")
-    cache = None if args.no_cache else args.cache or default_cache()
+    cache = _cache_of(args)
     if args.resume:
         _print(resume(args.resume, cache), as_json=args.json)
         return SUCCESS
     evaluation = train(args.data, args.out, options_of(args), legacy_h5=args.h5, overwrite=args.overwrite, cache=cache)
     _print(evaluation, as_json=args.json)
     return SUCCESS
+
+
+def _explore(args: argparse.Namespace) -> int:
+    require_modules("imagehash", "cv2", "matplotlib")
+    from trainer.explore import look, warnings, write_table, write_whole
+    from trainer.read_data import read_data
+
+    size = args.image_size or RECIPES[args.model].image_size
+    options = Options(
+        args.model, size, 1, 1, 1.0,
+        resize=args.resize, background=_absolute(args.background), seed=args.seed,
+        validation_fraction=args.validation_fraction, test_fraction=args.test_fraction,
+    )  # fmt: skip
+    seen = look(read_data(args.data, options, _cache_of(args)))
+    if args.csv:
+        write_table(args.csv, seen)
+    if args.html:
+        from trainer.explore_page import render
+
+        write_whole(args.html, render(seen))
+    if args.json:
+        print(json.dumps(seen.to_json()))
+        return SUCCESS
+    for label, splits in seen.counts().items():
+        print(
+            f"{label}: {sum(splits.values())} photographs, " + ", ".join(f"{n} {split}" for split, n in splits.items())
+        )
+    print(f"{len(seen.pairs)} pairs look alike, {len(seen.leaks())} of them in different splits")
+    for pair in seen.leaks()[:LEAKS_TOLD]:
+        print(f"  {seen.told(pair)}")
+    for text in warnings(seen):
+        print(f"warning: {text}")
+    return SUCCESS
+
+
+def _cache_of(args: argparse.Namespace) -> Path | None:
+    from trainer.cache import default_cache
+
+    return None if args.no_cache else args.cache or default_cache()
 
 
 def _usage(args: argparse.Namespace, what: str) -> int:

@@ -35,6 +35,20 @@ def write_plots(folder: Path, phases: Sequence[Phase], evaluation: Evaluation, c
     reliability_diagram(calibration).savefig(folder / "reliability.png")
 
 
+def class_distribution(counts: dict[str, dict[str, int]]) -> Figure:
+    """Draw how many photographs each class has, divided by split."""
+    figure, axes = _figure(6.5, 1.2 + 0.35 * len(counts))
+    labels, left = list(counts), np.zeros(len(counts))
+    for split, color in (("train", TRAINING), ("validation", VALIDATION), ("test", MARK)):
+        values = np.array([splits[split] for splits in counts.values()])
+        axes.barh(labels, values, left=left, color=color, label=split)
+        left += values
+    axes.invert_yaxis()
+    axes.set(xlabel="photographs")
+    figure.legend(loc="outside lower center", ncols=3)
+    return figure
+
+
 def reliability_diagram(calibration: Calibration) -> Figure:
     """Draw accuracy over confidence, before and after the temperature; a calibrated model follows the diagonal."""
     figure, axes = _figure(5.2, 4.8)

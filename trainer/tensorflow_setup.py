@@ -16,14 +16,19 @@ from trainer.errors import TrainingError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-NEEDED = ("tensorflow", "keras", "sklearn", "matplotlib")
+NEEDED = ("tensorflow", "keras", "sklearn", "scipy", "cv2", "matplotlib")
+
+
+def require_modules(*modules: str) -> None:
+    """Raise TrainingError, with the install line, unless all of these are installed."""
+    for module in modules:
+        if find_spec(module) is None:
+            raise TrainingError(f"{module} is not installed; pip install 'edgewise[train]'")
 
 
 def require_tensorflow() -> None:
     """Import TensorFlow quietly. Raises TrainingError, with the install line, where the trainer's extra is missing."""
-    for module in NEEDED:
-        if find_spec(module) is None:
-            raise TrainingError(f"{module} is not installed; pip install 'edgewise[train]'")
+    require_modules(*NEEDED)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     if "tensorflow" not in sys.modules:
