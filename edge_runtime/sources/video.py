@@ -171,7 +171,7 @@ def _image(picture: Any) -> Any:  # noqa: ANN401 - a packet's bytes, or PyAV's f
     if isinstance(picture, bytes):
         return picture
     pixels = picture.to_ndarray(format="rgb24")
-    turns = round(getattr(picture, "rotation", 0) / 90) % 4  # how a phone was held; older PyAV does not tell
+    turns = round(picture.rotation / 90) % 4  # how a phone was held
     if not turns:
         return pixels
     import numpy as np
