@@ -129,9 +129,11 @@ def _add_cache(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Measure a RUN's model on the test photographs that it keeps."
+    parser.description = "Measure a RUN's model on the test photographs that it keeps, or on another labelled folder."
     parser.add_argument("folder", type=Path, metavar="RUN")
     parser.add_argument("--json", action="store_true", help="print the result as one JSON line")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="a folder per class, instead of the RUN's photographs")
+    parser.add_argument("--html", type=Path, metavar="REPORT", help="write a page with pictures")
     parser.set_defaults(run=_evaluate)
 
 
@@ -207,9 +209,15 @@ def _usage(args: argparse.Namespace, what: str) -> int:
 
 
 def _evaluate(args: argparse.Namespace) -> int:
-    from trainer.reevaluate import evaluate_run
+    from trainer.reevaluate import measure_run
 
-    _print(evaluate_run(args.folder), as_json=args.json)
+    measured = measure_run(args.folder, args.data)
+    if args.html:
+        from trainer.evaluate_page import render
+        from trainer.explore import write_whole
+
+        write_whole(args.html, render(measured, f"{args.folder.name} on {args.data or 'its test photographs'}"))
+    _print(measured.evaluation, as_json=args.json)
     return SUCCESS
 
 

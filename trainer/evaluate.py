@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -48,6 +49,7 @@ class Evaluation:
         loss: mean cross-entropy.
         per_class: in the labels' order.
         confusion: counts; row: true class, column: decided class.
+        interval: where the true accuracy lies with 95% confidence, 0..1.
 
     """
 
@@ -56,6 +58,7 @@ class Evaluation:
     loss: float
     per_class: tuple[ClassScore, ...]
     confusion: tuple[tuple[int, ...], ...]
+    interval: tuple[float, float]
 
     def to_json(self) -> dict[str, Any]:
         """Give a JSON object."""
@@ -72,7 +75,15 @@ class Evaluation:
             f"{score.label:{width}}  {score.precision:9.1%}  {score.recall:6.1%}  {score.f1:5.1%}  {score.support:6}"
             for score in self.per_class
         ]
-        return "\n".join([*rows, f"accuracy {self.accuracy:.1%} of {self.images} test images, loss {self.loss:.3f}"])
+        return "\n".join([*rows, self.summary()])
+
+    def summary(self) -> str:
+        """Give accuracy, its interval and the loss in one line."""
+        low, high = self.interval
+        return (
+            f"accuracy {self.accuracy:.1%} of {self.images} test images "
+            f"(95% interval {low:.1%} to {high:.1%}), loss {self.loss:.3f}"
+        )
 
 
 def predict(model: Model, pixels: Pixels) -> NDArray[np.float64]:
@@ -99,6 +110,7 @@ def score(probabilities: NDArray[np.floating[Any]], targets: NDArray[np.int64], 
     """
     indices = np.arange(len(labels))
     decided = probabilities.argmax(axis=1)
+    right = int(np.sum(decided == targets))
     scores = precision_recall_fscore_support(targets, decided, labels=indices, zero_division=0)
     per_class = tuple(
         ClassScore(label, float(p), float(r), float(f), int(n))
@@ -110,7 +122,26 @@ def score(probabilities: NDArray[np.floating[Any]], targets: NDArray[np.int64], 
         loss=float(log_loss(targets, _normalised(probabilities), labels=indices)),
         per_class=per_class,
         confusion=tuple(tuple(int(n) for n in row) for row in confusion_matrix(targets, decided, labels=indices)),
+        interval=wilson(right, len(targets)),
     )
+
+
+def wilson(right: int, images: int) -> tuple[float, float]:
+    """Give the 95% confidence interval of a share, 0..1.
+
+    Wilson's score interval (Wilson 1927; Brown, Cai and DasGupta 2001 recommend it for small samples), which stays
+    within 0..1 and keeps a width where all were right.
+
+    Args:
+        right: how many of `images`.
+        images: at least 1.
+
+    """
+    z = 1.959964  # the normal distribution's 97.5% point
+    share, spread = right / images, z * z / images
+    centre = (share + spread / 2) / (1 + spread)
+    half = z / (1 + spread) * math.sqrt(share * (1 - share) / images + spread / (4 * images))
+    return (max(0.0, centre - half), min(1.0, centre + half))
 
 
 def _normalised(probabilities: NDArray[np.floating[Any]]) -> NDArray[np.float64]:

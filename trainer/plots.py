@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
+from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
 from trainer.calibrate import calibration_error
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from matplotlib.axes import Axes
+    from numpy.typing import NDArray
 
     from trainer.calibrate import Calibration
     from trainer.evaluate import Evaluation
@@ -30,9 +32,35 @@ def write_plots(folder: Path, phases: Sequence[Phase], evaluation: Evaluation, c
     """Write accuracy, loss, confusion_matrix, per_class and reliability.png into an existing folder."""
     _curves(phases, "accuracy").savefig(folder / "accuracy.png")
     _curves(phases, "loss").savefig(folder / "loss.png")
-    _confusion(evaluation).savefig(folder / "confusion_matrix.png")
-    _per_class(evaluation).savefig(folder / "per_class.png")
+    confusion_matrix(evaluation).savefig(folder / "confusion_matrix.png")
+    per_class_bars(evaluation).savefig(folder / "per_class.png")
     reliability_diagram(calibration).savefig(folder / "reliability.png")
+
+
+def two_class_curves(scores: NDArray[np.float64], targets: NDArray[np.int64], label: str) -> Figure:
+    """Draw the ROC and the precision-recall curve of two classes.
+
+    Args:
+        scores: probability of the second class, shape (N,).
+        targets: class indices, 0 or 1, both present, shape (N,).
+        label: the second class.
+
+    """
+    figure = Figure(figsize=(9, 4.2), dpi=DOTS_PER_INCH, layout="constrained")
+    FigureCanvasAgg(figure)
+    left, right = figure.subplots(1, 2)
+    false_rate, true_rate, _ = roc_curve(targets, scores)
+    left.plot(false_rate, true_rate, color=TRAINING)
+    left.plot([0, 1], [0, 1], color=MARK, linestyle=":", linewidth=1)
+    area = roc_auc_score(targets, scores)
+    left.set(xlabel="false positive rate", ylabel="true positive rate", title=f"ROC of {label}, area {area:.3f}")
+    precision, recall, _ = precision_recall_curve(targets, scores)
+    right.plot(recall, precision, color=VALIDATION)
+    mean = average_precision_score(targets, scores)
+    right.set(xlabel="recall", ylabel="precision", ylim=(0, 1.03), title=f"{label}, average precision {mean:.3f}")
+    for axes in (left, right):
+        axes.grid(alpha=0.3)
+    return figure
 
 
 def class_distribution(counts: dict[str, dict[str, int]]) -> Figure:
@@ -110,7 +138,7 @@ def _mark_phases(axes: Axes, phases: Sequence[Phase]) -> None:
             axes.axvline(start + 0.5, color=MARK, linewidth=2, alpha=0.3)
 
 
-def _confusion(evaluation: Evaluation) -> Figure:
+def confusion_matrix(evaluation: Evaluation) -> Figure:
     """Draw the counts, shaded by the share of the true class."""
     counts = np.array(evaluation.confusion)
     labels = [score.label for score in evaluation.per_class]
@@ -132,7 +160,7 @@ def _confusion(evaluation: Evaluation) -> Figure:
     return figure
 
 
-def _per_class(evaluation: Evaluation) -> Figure:
+def per_class_bars(evaluation: Evaluation) -> Figure:
     """Draw precision and recall of each class as bars beside each other."""
     scores = evaluation.per_class
     figure, axes = _figure(6.5, 1.6 + 0.5 * len(scores))

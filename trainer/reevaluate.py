@@ -1,32 +1,96 @@
-"""Measure a RUN again, from its own files alone."""
+"""Measure a RUN again, on its own test photographs or on another labelled folder."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from trainer.errors import TrainingError
+import numpy as np
+
+from trainer.errors import DataError, TrainingError
+from trainer.layout import scan
+from trainer.pixels import decode
+from trainer.progress import say
 from trainer.tensorflow_setup import require_tensorflow
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from numpy.typing import NDArray
+
+    from edge_runtime.preprocess import Pixels
+    from edge_runtime.spec import ModelSpec
     from trainer.evaluate import Evaluation
+    from trainer.models import Model
+    from trainer.run_dir import Holdout
 
 
-def evaluate_run(folder: Path) -> Evaluation:
-    """Measure a RUN's model on its test photographs. Raises TrainingError or SpecError where it is damaged."""
+class Measured(NamedTuple):
+    """A model's result, and what it was measured on.
+
+    Attributes:
+        spec: the model's contract.
+        evaluation: the result.
+        probabilities: float64 of shape (N, classes).
+        targets: class indices, int64 of shape (N,).
+        pixels: uint8 of shape (N, H, W, 3).
+
+    """
+
+    spec: ModelSpec
+    evaluation: Evaluation
+    probabilities: NDArray[np.float64]
+    targets: NDArray[np.int64]
+    pixels: Pixels
+
+
+def evaluate_run(folder: Path, data: Path | None = None) -> Evaluation:
+    """Measure a RUN's model; arguments and errors as for `measure_run`."""
+    return measure_run(folder, data).evaluation
+
+
+def measure_run(folder: Path, data: Path | None = None) -> Measured:
+    """Measure a RUN's model on the test photographs that it keeps, or on a folder of photographs per class.
+
+    Raises:
+        TrainingError, SpecError: the RUN is damaged.
+        DataError: the folder's classes are not the model's, or it holds no usable photograph.
+
+    """
     require_tensorflow()
+    from trainer.evaluate import predict, score
     from trainer.run_dir import read_holdout, read_spec
 
     spec = read_spec(folder)
-    holdout = read_holdout(folder, spec)
+    pixels, targets = _labelled(data, spec) if data else _kept(read_holdout(folder, spec))
+    probabilities = predict(_model(folder), pixels)
+    return Measured(spec, score(probabilities, targets, spec.labels), probabilities, targets, pixels)
+
+
+def _kept(holdout: Holdout) -> tuple[Pixels, NDArray[np.int64]]:
+    return holdout.pixels, holdout.targets
+
+
+def _labelled(data: Path, spec: ModelSpec) -> tuple[Pixels, NDArray[np.int64]]:
+    layout = scan(data)
+    strangers = set(layout.labels) - set(spec.labels)
+    if strangers:
+        known = ", ".join(spec.labels)
+        raise DataError(f"{data / min(strangers)}: no class of the model, which knows {known}; rename or move it")
+    decoded = decode(layout.files, spec)
+    good = [at for at, reason in enumerate(decoded.reasons) if not reason]
+    if not good:
+        raise DataError(f"{data}: holds no usable photograph; {layout.files[0].name}: {decoded.reasons[0]}")
+    if len(good) < len(layout.files):
+        say(f"{len(layout.files) - len(good)} files left out")
+    targets = np.array([spec.labels.index(layout.files[at].label) for at in good], np.int64)
+    return decoded.pixels[good], targets
+
+
+def _model(folder: Path) -> Model:
     import keras
 
-    from trainer.evaluate import predict, score
-
     try:
-        model = keras.models.load_model(folder / "model.keras", compile=False)
+        return keras.models.load_model(folder / "model.keras", compile=False)
     except (OSError, ValueError) as problem:
         reason = str(problem).strip().partition("\n")[0]
         raise TrainingError(f"{folder / 'model.keras'}: not readable ({reason}); train again") from None
-    return score(predict(model, holdout.pixels), holdout.targets, spec.labels)

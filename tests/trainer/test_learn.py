@@ -103,7 +103,7 @@ def test_fine_tuning_interrupted_at_once_keeps_the_head(dataset, tmp_path, monke
     kept = learned(dataset, tmp_path, options)
     assert len(kept.phases) == 1
     for one, other in zip(head, kept.model.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)
+        np.testing.assert_allclose(one, other, rtol=1e-3)  # features pass the cut in half precision
 
 
 def test_classes_are_weighted_above_an_imbalance_of_one_and_a_half():

@@ -14,8 +14,10 @@ from edge_runtime.preprocess import preprocess
 from edge_runtime.spec import ModelSpec
 from trainer import learn as learning
 from trainer.errors import DataError, InterruptedEarlyError, TrainingError
+from trainer.evaluate import score
+from trainer.evaluate_page import render
 from trainer.options import Options
-from trainer.reevaluate import evaluate_run
+from trainer.reevaluate import Measured, evaluate_run
 from trainer.train import train
 
 OPTIONS = Options(
@@ -195,3 +197,29 @@ def test_a_damaged_run_is_named(run, tmp_path):
     np.savez(tmp_path / "holdout.npz", pixels=np.zeros((2, 8, 8, 3), np.uint8), labels=np.zeros(2, np.int64))
     with pytest.raises(TrainingError, match=r"holdout\.npz: does not fit"):
         evaluate_run(tmp_path)
+
+
+def test_another_labelled_folder_is_scored_and_its_strangers_named(run, source, tmp_path, draw_set):
+    draw_set(tmp_path / "new", labels=("cat", "dog"), count=4, first=700)
+    (tmp_path / "new" / "dog" / "bad.jpg").write_text("text")
+    result = evaluate_run(run, tmp_path / "new")
+    assert result.images == 8
+    assert [score.support for score in result.per_class] == [4, 4, 0]
+    (tmp_path / "new" / "dog").rename(tmp_path / "new" / "wolf")
+    with pytest.raises(DataError, match=r"wolf: no class of the model, which knows cat, dog, owl"):
+        evaluate_run(run, tmp_path / "new")
+
+
+@pytest.mark.parametrize("two", [True, False])
+def test_the_evaluations_page_opens_every_picture_loaded(tmp_path, assert_page_opens, two):
+    random = np.random.default_rng(0)
+    labels = ("cat", "dog") if two else ("cat", "dog", "owl")
+    chances = random.dirichlet(np.ones(len(labels)), 40)
+    spec = ModelSpec(height=16, width=16, labels=labels, output="sigmoid" if two else "softmax")
+    targets = np.arange(40) % len(labels)
+    pixels = random.integers(0, 256, (40, 16, 16, 3), np.uint8)
+    page = render(Measured(spec, score(chances, targets, labels), chances, targets, pixels), "<run> & data")
+    (tmp_path / "page.html").write_text(page)
+    assert assert_page_opens(tmp_path / "page.html") == (4 if two else 3)
+    assert "&lt;run&gt; &amp; data" in page
+    assert ("ROC" in page) is two
