@@ -30,8 +30,12 @@ demo: $(READY) ## train on drawn shapes, export, verify, classify: a few minutes
 	$(BIN)/edge-run classify demo/bundle demo/new
 	$(BIN)/edge-run inspect demo/bundle --time
 
+# In processes of their own: TensorFlow and tflite-runtime cannot share one.
 test: lint ## lint, types, import rules and every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest tests/edge_runtime tests/test_imports.py
+	$(BIN)/python -m pytest tests/export
+	$(BIN)/python -m pytest tests/trainer
+	$(BIN)/python -m pytest tests/test_end_to_end.py tests/test_readme.py
 
 lint: $(READY) ## ruff, mypy and import-linter
 	$(BIN)/ruff check .

@@ -35,7 +35,7 @@ class Recipe(NamedTuple):
     fine_tune_layers: int = 0
 
 
-TRANSFER_RECIPE = Recipe(160, 40, 8, 1e-3, weight_decay=0.01, label_smoothing=0.05, fine_tune_layers=40)
+TRANSFER_RECIPE = Recipe(160, 40, 8, 1e-3, weight_decay=1.0)
 RECIPES: dict[ModelName, Recipe] = {
     "cnn": Recipe(96, 80, 25, 1e-3),
     "cnn_bn": Recipe(96, 100, 40, 3e-3, weight_decay=0.05, label_smoothing=0.05),

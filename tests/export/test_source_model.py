@@ -54,7 +54,7 @@ def test_images_of_another_size_than_the_spec_says_are_refused(copied_run):
 def test_a_model_with_other_outputs_than_the_spec_says_is_refused(copied_run):
     spec = read_json(copied_run / "spec.json", SpecError)
     write_json(copied_run / "spec.json", {**spec, "labels": [*spec["labels"], "violet"], "thresholds": [0.0] * 4})
-    with pytest.raises(ExportError, match=r"model.keras: maps"):
+    with pytest.raises(ExportError, match=r"model.keras: gives 3 outputs, which is 3 classes, but 4 labels stand"):
         read_run(copied_run)
 
 
