@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from trainer.augment import augment
+from trainer.augment import Limits, augment
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,7 +37,7 @@ def training_batches(
     *,
     batch_size: int,
     seed: int,
-    augmented: bool = False,
+    augmented: Limits | None = None,
     mixup: float = 0.0,
     first_epoch: int = 0,
 ) -> Batches:
@@ -49,7 +49,7 @@ def training_batches(
         targets: class indices of these rows, shape (N,), or wanted probabilities, float32 of shape (N, D).
         batch_size: rows a batch.
         seed: of the order and of the augmentation.
-        augmented: transform each batch of pixels at random.
+        augmented: how far each batch of pixels is transformed at random; None leaves it as it is.
         mixup: alpha of the beta distribution that two photographs are mixed by; 0 mixes none, and mixing needs
             probabilities as targets.
         first_epoch: where to start.
@@ -65,7 +65,7 @@ def training_batches(
     def read(stamp: NDArray[np.int64], positions: NDArray[np.int64]) -> NDArray[Any]:
         values = array[rows[positions]]
         _let_go(array, int(stamp) % BATCHES_AN_EPOCH, values.nbytes)
-        return augment(values, (seed, int(stamp))) if augmented else values
+        return augment(values, (seed, int(stamp)), augmented) if augmented else values
 
     def fetch(stamp: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
         pair = _read_in_python(read, (stamp, positions), array), tf.gather(tf.constant(targets), positions)

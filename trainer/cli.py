@@ -6,12 +6,12 @@ import argparse
 import contextlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from edge_runtime.command import SUCCESS, USAGE, add_version, fraction, positive_int, run_command
 from edge_runtime.spec import ResizeMode
 from trainer.arguments import below_one, inner_fraction, not_negative, positive_float, whole
-from trainer.options import RECIPES, ClassWeights, Options
+from trainer.options import RECIPES, Augmentation, ClassWeights, Options
 from trainer.tensorflow_setup import require_modules
 
 if TYPE_CHECKING:
@@ -71,11 +71,13 @@ def _add_data_options(group: argparse._ActionsContainer) -> None:
     )
     group.add_argument("--test-fraction", type=inner_fraction, default=0.2, metavar="F", help="default: %(default)s")
     group.add_argument(
-        "--no-augment",
-        dest="augment",
-        action="store_false",
-        help="train on the photographs as they are: with cnn on a small, aligned set this learns far faster",
+        "--augment",
+        choices=get_args(Augmentation),
+        default="article",
+        help="article: turned, moved, mirrored photographs too; gentle: turned a little, for what is upright and "
+        "centred, such as signs; none: as they are",
     )
+    group.add_argument("--no-augment", dest="augment", action="store_const", const="none", help="--augment none")
 
 
 def _add_learning_options(group: argparse._ArgumentGroup) -> None:
@@ -105,8 +107,19 @@ def _add_learning_options(group: argparse._ArgumentGroup) -> None:
 def _add_backbone_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--weights", default="imagenet", help="imagenet (downloads), none, or a FILE.weights.h5")
     group.add_argument("--alpha", type=positive_float, default=1.0, help="width of the backbone, default: %(default)s")
-    group.add_argument("--views", type=whole, default=2, metavar="N", help="augmented views of each photograph")
-    group.add_argument("--fine-tune-layers", type=whole, metavar="N", help="0 leaves it out, default: 40")
+    group.add_argument(
+        "--views",
+        type=whole,
+        metavar="N",
+        help="augmented views of each photograph for the frozen layers, default: 2 below 100 photographs, else none",
+    )
+    group.add_argument(
+        "--fine-tune-layers",
+        type=whole,
+        metavar="N",
+        help="so many of the backbone's last layers learn in a second phase; default: 60, where the head alone misses "
+        "more than 3%% of the validation photographs; 0: never",
+    )
     group.add_argument("--fine-tune-epochs", type=positive_int, default=6, help="default: %(default)s")
     group.add_argument("--fine-tune-rate", type=positive_float, default=1e-4, help="default: %(default)s")
 
@@ -178,9 +191,10 @@ def _explore(args: argparse.Namespace) -> int:
     if args.csv:
         write_table(args.csv, seen)
     if args.html:
+        from trainer.augment import LIMITS
         from trainer.explore_page import render
 
-        write_whole(args.html, render(seen))
+        write_whole(args.html, render(seen, LIMITS[args.augment]))
     if args.json:
         print(json.dumps(seen.to_json()))
         return SUCCESS
@@ -231,10 +245,11 @@ def _shapes(args: argparse.Namespace) -> int:
 
 def options_of(args: argparse.Namespace) -> Options:
     """Give the training options; what was not passed is the model's default."""
-    values = {name: getattr(args, name) for name in Options.__dataclass_fields__}
+    values: dict[str, Any] = {name: getattr(args, name) for name in Options.__dataclass_fields__}
     values |= {name: _absolute(values[name]) for name in PLACES}
-    recipe = RECIPES[args.model]._asdict()
-    return Options(**{name: recipe[name] if value is None else value for name, value in values.items()})
+    recipe: dict[str, Any] = RECIPES[args.model]._asdict()
+    values |= {name: default for name, default in recipe.items() if values[name] is None}
+    return Options(**values)
 
 
 def _absolute(place: str) -> str:

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from trainer.augment import ARTICLE, LIMITS, Limits
 from trainer.backbone import unfreeze_last
 from trainer.batches import plain_batches, training_batches
 from trainer.errors import InterruptedEarlyError
@@ -25,10 +26,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trainer.dataset import Dataset
+    from trainer.fit import Epoch
     from trainer.models import Model, Transfer
     from trainer.options import Options
     from trainer.split import Split
 
+FINE_TUNED_LAYERS = 60  # of a backbone, unless told: about the last six of MobileNetV2's seventeen blocks
+HEAD_MISSES = 0.03  # share of the validation photographs; unless told, a head that misses more is fine-tuned
+FEW, VIEWS_OF_FEW = 100, 2  # below so many training photographs, augmented views of each taught a head more
 IMBALANCE = 1.5  # of the largest class to the smallest; above it, classes are weighted unless told otherwise
 
 
@@ -118,7 +123,7 @@ def _learn_scratch(model: Model, job: Job) -> Learned:
                 phase="all",
                 epochs=options.epochs,
                 optimizer=partial(make, options.learning_rate),
-                augmented=options.augment,
+                augmented=LIMITS[options.augment],
             )
         ],
     )
@@ -126,7 +131,7 @@ def _learn_scratch(model: Model, job: Job) -> Learned:
 
 def _learn_transfer(job: Job) -> Learned:
     options, spec = job.options, job.dataset.spec
-    tuned = options.fine_tune_layers
+    tuned = FINE_TUNED_LAYERS if options.fine_tune_layers is None else options.fine_tune_layers
     transfer = build_transfer(
         options.model, spec, weights=options.weights, alpha=options.alpha, dropout=options.dropout, learning=tuned
     )
@@ -134,19 +139,34 @@ def _learn_transfer(job: Job) -> Learned:
     pooled = (_pooled(transfer.neck, seen[0]), _pooled(transfer.neck, seen[1])) if tuned else seen
     head = partial(adam, options.learning_rate)
     phases = [_fit(transfer.head, pooled, job, phase="head", epochs=options.epochs, optimizer=head)]
-    if tuned and not phases[0].interrupted:
-        phases += _fine_tune(transfer, seen, job)
+    if tuned and not phases[0].interrupted and (options.fine_tune_layers is not None or _misses(phases[0])):
+        phases += _fine_tune(transfer, seen, job, tuned, _best(phases[0]).val_loss)
     return Learned(transfer.whole, phases)
+
+
+def _misses(head: Phase) -> bool:
+    missed = 1 - _best(head).val_accuracy
+    if missed <= HEAD_MISSES:
+        return False
+    say(f"the head misses {missed:.1%} of the validation photographs: fine-tuning the backbone's last layers")
+    return True
+
+
+def _best(phase: Phase) -> Epoch:
+    return phase.epochs[phase.best]
 
 
 def _seen(trunk: Model, job: Job) -> tuple[Rows, Rows]:
     """Compute what the frozen layers see in each training view and each validation photograph."""
     dataset, options = job.dataset, job.options
-    views = options.views if options.augment else 0
+    limits = LIMITS[options.augment]
     train, validation = _rows(dataset, "train"), _rows(dataset, "validation")
     see = partial(extract, trunk, dataset.pixels)
+    views = _views(options, len(train.rows)) if limits else 0
     told = f"features of {len(train.rows)} training photographs" + (f" and {views} views of each" if views else "")
-    seen = see(train.rows, views=views, seed=options.seed, what=told, file=job.work / "features.npy")
+    seen = see(
+        train.rows, views=views, limits=limits or ARTICLE, seed=options.seed, what=told, file=job.work / "features.npy"
+    )
     held_out = see(validation.rows, what=f"features of {len(validation.rows)} validation photographs")
     return (
         Rows(seen, np.arange(len(seen)), np.tile(train.targets, (1 + views, 1))),
@@ -154,22 +174,32 @@ def _seen(trunk: Model, job: Job) -> tuple[Rows, Rows]:
     )
 
 
+def _views(options: Options, photographs: int) -> int:
+    if options.views is not None:
+        return options.views
+    return VIEWS_OF_FEW if photographs < FEW else 0
+
+
 def _pooled(neck: Model, part: Rows) -> Rows:
     return part._replace(array=extract(neck, part.array, part.rows, what="the same, through the layers that learn"))
 
 
-def _fine_tune(transfer: Transfer, seen: tuple[Rows, Rows], job: Job) -> list[Phase]:
-    """Let the backbone's last layers learn too; none where it was interrupted before it began to pay."""
+def _fine_tune(transfer: Transfer, seen: tuple[Rows, Rows], job: Job, layers: int, head_loss: float) -> list[Phase]:
+    """Let the backbone's last layers learn too; the head alone stays where that did not pay."""
     options = job.options
     before = transfer.whole.get_weights()
-    unfreeze_last(transfer.backbone, options.fine_tune_layers)
+    unfreeze_last(transfer.backbone, layers)
     optimizer = partial(adam, options.fine_tune_rate)
     try:
-        return [_fit(transfer.tail, seen, job, phase="fine-tune", epochs=options.fine_tune_epochs, optimizer=optimizer)]
+        tuned = _fit(transfer.tail, seen, job, phase="fine-tune", epochs=options.fine_tune_epochs, optimizer=optimizer)
     except InterruptedEarlyError:
         transfer.whole.set_weights(before)
         say("fine-tune: interrupted in its first epoch: keeping the head's best model")
         return []
+    if _best(tuned).val_loss > head_loss:
+        transfer.whole.set_weights(before)
+        say(f"fine-tune: no better than the head's validation loss of {head_loss:.3f}: keeping the head")
+    return [tuned]
 
 
 def _fit(
@@ -180,7 +210,7 @@ def _fit(
     phase: str,
     epochs: int,
     optimizer: Any,  # noqa: ANN401 - makes a Keras optimizer, which has no type
-    augmented: bool = False,
+    augmented: Limits | None = None,
 ) -> Phase:
     train, validation = rows
     options, spec = job.options, job.dataset.spec
