@@ -118,7 +118,7 @@ def _add_backbone_options(group: argparse._ArgumentGroup) -> None:
         type=whole,
         metavar="N",
         help="so many of the backbone's last layers learn in a second phase; default: 60, where the head alone misses "
-        "more than 3%% of the validation photographs; 0: never",
+        "more than 5%% of the validation photographs; 0: never",
     )
     group.add_argument("--fine-tune-epochs", type=positive_int, default=6, help="default: %(default)s")
     group.add_argument("--fine-tune-rate", type=positive_float, default=1e-4, help="default: %(default)s")

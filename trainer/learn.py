@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from trainer.split import Split
 
 FINE_TUNED_LAYERS = 60  # of a backbone, unless told: about the last six of MobileNetV2's seventeen blocks
-HEAD_MISSES = 0.03  # share of the validation photographs; unless told, a head that misses more is fine-tuned
+HEAD_MISSES = 0.05  # share of the validation photographs; unless told, a head that misses more is fine-tuned
 FEW, VIEWS_OF_FEW = 100, 2  # below so many training photographs, augmented views of each taught a head more
 IMBALANCE = 1.5  # of the largest class to the smallest; above it, classes are weighted unless told otherwise
 
