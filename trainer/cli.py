@@ -1,4 +1,4 @@
-"""`edge-train`: train, evaluate, and draw a set of shapes to try it on."""
+"""`edge-train`: train, explore, evaluate, describe, and draw a set of shapes to try it on."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, get_args
 from edge_runtime.command import SUCCESS, USAGE, add_version, fraction, positive_int, run_command
 from edge_runtime.spec import ResizeMode
 from trainer.arguments import below_one, inner_fraction, not_negative, positive_float, whole
+from trainer.describe_command import add_describe
 from trainer.options import RECIPES, ClassWeights, Options
 from trainer.tensorflow_setup import require_modules
 
@@ -36,6 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_train(commands.add_parser("train", help="train a classifier on a folder of photographs"))
     _add_explore(commands.add_parser("explore", help="look at a data folder before training"))
     _add_evaluate(commands.add_parser("evaluate", help="measure a RUN on its test photographs"))
+    add_describe(commands.add_parser("describe", help="tell a model's layers, sizes, multiply-adds and memory"))
     _add_shapes(commands.add_parser("shapes", help="draw a small set of shapes to train on"))
     return parser
 
