@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from edge_runtime.command import SUCCESS, USAGE, add_version, fraction, positive_int, run_command
+from edge_runtime.command import SUCCESS, add_version, fraction, positive_int, run_command
 from edge_runtime.spec import ResizeMode
-from trainer.arguments import below_one, inner_fraction, not_negative, positive_float, whole
+from trainer.arguments import below_one, inner_fraction, not_negative, positive_float, usage_error, whole
 from trainer.describe_command import add_describe
 from trainer.options import RECIPES, ClassWeights, Options
 from trainer.tensorflow_setup import require_modules
@@ -153,9 +152,9 @@ def _train(args: argparse.Namespace) -> int:
     from trainer.train import resume, train
 
     if args.resume and (args.data or args.out):
-        return _usage(args, "--resume takes neither DATA nor --out: the run knows them")
+        return usage_error(args, "--resume takes neither DATA nor --out: the run knows them")
     if not args.resume and not (args.data and args.out):
-        return _usage(args, "DATA and --out RUN are needed, or --resume RUN")
+        return usage_error(args, "DATA and --out RUN are needed, or --resume RUN")
     cache = _cache_of(args)
     if args.resume:
         _print(resume(args.resume, cache), as_json=args.json)
@@ -202,12 +201,6 @@ def _cache_of(args: argparse.Namespace) -> Path | None:
     from trainer.cache import default_cache
 
     return None if args.no_cache else args.cache or default_cache()
-
-
-def _usage(args: argparse.Namespace, what: str) -> int:
-    with contextlib.suppress(SystemExit):  # argparse's way of saying that it has printed why
-        args.misused(what)
-    return USAGE
 
 
 def _evaluate(args: argparse.Namespace) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from edge_runtime.command import SUCCESS, published_folder
 from edge_runtime.preprocess import preprocess
 from edge_runtime.spec import ModelSpec
+from trainer.arguments import usage_error
 from trainer.errors import TrainingError
 from trainer.keras_file import load_keras
 from trainer.progress import say
@@ -47,7 +48,7 @@ def add_describe(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run `edge-train describe`."""
     if bool(args.out) != bool(args.filters or args.features):
-        args.misused("--out DIR goes with --filters, --features IMAGE or both")
+        return usage_error(args, "--out DIR goes with --filters, --features IMAGE or both")
     opened = open_described(args.model)
     from trainer.describe import describe
     from trainer.describe_text import text_of
