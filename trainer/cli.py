@@ -11,7 +11,7 @@ from edge_runtime.command import SUCCESS, add_version, fraction, positive_int, r
 from edge_runtime.spec import ResizeMode
 from trainer.arguments import below_one, inner_fraction, not_negative, positive_float, usage_error, whole
 from trainer.describe_command import add_describe
-from trainer.options import RECIPES, ClassWeights, Options
+from trainer.options import RECIPES, ClassWeights, Options, Strategy
 from trainer.tensorflow_setup import require_modules
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     _add_learning_options(parser.add_argument_group("learning"))
     _add_backbone_options(parser.add_argument_group("mobilenet_*"))
     parser.add_argument_group("cnn").add_argument("--pooling", choices=("max", "none"), default="max")
+    _add_device_options(parser.add_argument_group("devices"))
     parser.set_defaults(run=_train, misused=parser.error)
 
 
@@ -101,6 +102,16 @@ def _add_learning_options(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--tensorboard", default="", metavar="DIR", help="write TensorBoard's logs there")
     group.add_argument("--seed", type=whole, default=0, help="default: %(default)s")
+
+
+def _add_device_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--strategy",
+        choices=get_args(Strategy),
+        default="auto",
+        help="share each batch: among this machine's GPUs, or the machines in TF_CONFIG; auto: what there is",
+    )
+    group.add_argument("--mixed-precision", action="store_true", help="compute in float16 on a GPU")
 
 
 def _add_backbone_options(group: argparse._ArgumentGroup) -> None:
@@ -236,7 +247,9 @@ def _absolute(place: str) -> str:
     return place if place in {"", "imagenet", "none"} else str(Path(place).absolute())
 
 
-def _print(evaluation: Evaluation, *, as_json: bool) -> None:
+def _print(evaluation: Evaluation | None, *, as_json: bool) -> None:
+    if evaluation is None:  # the chief of several workers has it
+        return
     print(json.dumps(evaluation.to_json()) if as_json else evaluation.to_table())
 
 

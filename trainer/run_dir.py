@@ -87,7 +87,7 @@ def write_run(
     write_plots(folder / "plots", learned.phases, evaluation, calibration)
     write_history(folder / "history.csv", learned.phases)
     write_split(folder / "split.csv", dataset)
-    write_json(folder / "metrics.json", metrics(dataset, journal, learned.phases, evaluation, calibration, wall_s))
+    write_json(folder / "metrics.json", metrics(dataset, journal, learned, evaluation, calibration, wall_s))
 
 
 def write_arrays(path: Path, dataset: Dataset, photos: Sequence[Photo]) -> None:
@@ -113,7 +113,7 @@ def write_split(path: Path, dataset: Dataset) -> None:
 def metrics(
     dataset: Dataset,
     journal: Journal,
-    phases: Sequence[Phase],
+    learned: Learned,
     evaluation: Evaluation,
     calibration: Calibration,
     wall_s: float,
@@ -123,8 +123,9 @@ def metrics(
         "arguments": asdict(journal.options),
         "seed": journal.options.seed,
         "versions": versions(),
+        "devices": learned.devices,
         "wall_s": round(wall_s, 2),
-        "interrupted": any(phase.interrupted for phase in phases),
+        "interrupted": any(phase.interrupted for phase in learned.phases),
         "data": {
             "folder": journal.data,
             "fingerprint": dataset.fingerprint(),
@@ -132,7 +133,9 @@ def metrics(
             "left_out": len(dataset.problems),
             "splits": {split: _counts(dataset, split) for split in SPLITS},
         },
-        "phases": [{"epochs": len(phase.epochs), "best": phase.epochs[phase.best]._asdict()} for phase in phases],
+        "phases": [
+            {"epochs": len(phase.epochs), "best": phase.epochs[phase.best]._asdict()} for phase in learned.phases
+        ],
         "test": evaluation.to_json(),
         "calibration": calibration.to_json(),
     }
