@@ -85,8 +85,7 @@ def train(
     started = time.perf_counter()
     cluster = read_cluster(options.strategy)
     if cluster.chief:
-        check_place(data, out, overwrite=overwrite)
-        check_room(out)
+        _check_out(data, out, overwrite=overwrite)
     dataset = read_data(data, options, cache)
     journal = Journal(str(data.absolute()), options, legacy_h5, dataset.fingerprint(), versions())
     if cluster.chief:
@@ -162,6 +161,14 @@ def _stoppable(out: Path) -> Iterator[None]:
         except BaseException:
             clear_if_barren(out)
             raise
+
+
+def _check_out(data: Path, out: Path, *, overwrite: bool) -> None:
+    try:
+        check_place(data, out, overwrite=overwrite)
+        check_room(out)
+    except OSError as problem:  # such as a name that is too long
+        raise TrainingError(f"{out}: cannot be written: {problem.strerror}; choose another place") from None
 
 
 def check_place(data: Path, out: Path, *, overwrite: bool) -> None:
