@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import logging
+import os
+import platform
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +25,6 @@ from trainer.versions import versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -124,6 +127,8 @@ def metrics(
         "seed": journal.options.seed,
         "versions": versions(),
         "devices": learned.devices,
+        "machine": {"platform": platform.platform(), "cpus": os.cpu_count()},
+        "weights_sha256": digest_of(journal.options.weights),
         "wall_s": round(wall_s, 2),
         "interrupted": any(phase.interrupted for phase in learned.phases),
         "data": {
@@ -139,6 +144,12 @@ def metrics(
         "test": evaluation.to_json(),
         "calibration": calibration.to_json(),
     }
+
+
+def digest_of(weights: str) -> str:
+    """Give the SHA-256 of a file of weights; empty for "imagenet", "none" and a file that is gone."""
+    path = Path(weights)
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
 def read_spec(folder: Path) -> ModelSpec:
