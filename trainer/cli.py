@@ -1,17 +1,17 @@
-"""`edge-train`: train, evaluate, and draw a set of shapes to try it on."""
+"""`edge-train`: train, explore, evaluate, describe, and draw a set of shapes to try it on."""
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from edge_runtime.command import SUCCESS, USAGE, add_version, fraction, positive_int, run_command
+from edge_runtime.command import SUCCESS, add_version, fraction, positive_int, run_command
 from edge_runtime.spec import ResizeMode
-from trainer.arguments import below_one, inner_fraction, not_negative, positive_float, whole
-from trainer.options import RECIPES, Augmentation, ClassWeights, Options
+from trainer.arguments import below_one, inner_fraction, not_negative, positive_float, usage_error, whole
+from trainer.describe_command import add_describe
+from trainer.options import RECIPES, Augmentation, ClassWeights, Options, Strategy
 from trainer.tensorflow_setup import require_modules
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_train(commands.add_parser("train", help="train a classifier on a folder of photographs"))
     _add_explore(commands.add_parser("explore", help="look at a data folder before training"))
     _add_evaluate(commands.add_parser("evaluate", help="measure a RUN on its test photographs"))
+    add_describe(commands.add_parser("describe", help="tell a model's layers, sizes, multiply-adds and memory"))
     _add_shapes(commands.add_parser("shapes", help="draw a small set of shapes to train on"))
     return parser
 
@@ -58,6 +59,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     _add_learning_options(parser.add_argument_group("learning"))
     _add_backbone_options(parser.add_argument_group("mobilenet_*"))
     parser.add_argument_group("cnn").add_argument("--pooling", choices=("max", "none"), default="max")
+    _add_device_options(parser.add_argument_group("devices"))
     parser.set_defaults(run=_train, misused=parser.error)
 
 
@@ -102,6 +104,16 @@ def _add_learning_options(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--tensorboard", default="", metavar="DIR", help="write TensorBoard's logs there")
     group.add_argument("--seed", type=whole, default=0, help="default: %(default)s")
+
+
+def _add_device_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--strategy",
+        choices=get_args(Strategy),
+        default="auto",
+        help="share each batch: among this machine's GPUs, or the machines in TF_CONFIG; auto: what there is",
+    )
+    group.add_argument("--mixed-precision", action="store_true", help="compute in float16 on a GPU")
 
 
 def _add_backbone_options(group: argparse._ArgumentGroup) -> None:
@@ -164,9 +176,9 @@ def _train(args: argparse.Namespace) -> int:
     from trainer.train import resume, train
 
     if args.resume and (args.data or args.out):
-        return _usage(args, "--resume takes neither DATA nor --out: the run knows them")
+        return usage_error(args, "--resume takes neither DATA nor --out: the run knows them")
     if not args.resume and not (args.data and args.out):
-        return _usage(args, "DATA and --out RUN are needed, or --resume RUN")
+        return usage_error(args, "DATA and --out RUN are needed, or --resume RUN")
     cache = _cache_of(args)
     if args.resume:
         _print(resume(args.resume, cache), as_json=args.json)
@@ -216,12 +228,6 @@ def _cache_of(args: argparse.Namespace) -> Path | None:
     return None if args.no_cache else args.cache or default_cache()
 
 
-def _usage(args: argparse.Namespace, what: str) -> int:
-    with contextlib.suppress(SystemExit):  # argparse's way of saying that it has printed why
-        args.misused(what)
-    return USAGE
-
-
 def _evaluate(args: argparse.Namespace) -> int:
     from trainer.reevaluate import measure_run
 
@@ -256,7 +262,9 @@ def _absolute(place: str) -> str:
     return place if place in {"", "imagenet", "none"} else str(Path(place).absolute())
 
 
-def _print(evaluation: Evaluation, *, as_json: bool) -> None:
+def _print(evaluation: Evaluation | None, *, as_json: bool) -> None:
+    if evaluation is None:  # the chief of several workers has it
+        return
     print(json.dumps(evaluation.to_json()) if as_json else evaluation.to_table())
 
 

@@ -13,19 +13,24 @@ import tensorflow as tf
 from trainer.augment import ARTICLE, LIMITS, Limits
 from trainer.backbone import unfreeze_last
 from trainer.batches import plain_batches, training_batches
+from trainer.cluster import ALONE
+from trainer.devices import check_agreement, learner_of, open_devices
 from trainer.errors import InterruptedEarlyError
 from trainer.features import extract
 from trainer.fit import Phase, Plan, fit
 from trainer.models import build_cnn, build_cnn_bn, build_transfer, loss_of
 from trainer.optimizers import adam, rmsprop
 from trainer.progress import say
+from trainer.replicas import rows_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from trainer.cluster import Cluster
     from trainer.dataset import Dataset
+    from trainer.devices import Devices
     from trainer.fit import Epoch
     from trainer.models import Model, Transfer
     from trainer.options import Options
@@ -38,10 +43,11 @@ IMBALANCE = 1.5  # of the largest class to the smallest; above it, classes are w
 
 
 class Learned(NamedTuple):
-    """A trained model, from pixels to probabilities, and how its phases went."""
+    """A trained model, from pixels to probabilities, how its phases went, and on which devices."""
 
     model: Model
     phases: list[Phase]
+    devices: dict[str, Any]
 
 
 class Rows(NamedTuple):
@@ -59,6 +65,7 @@ class Job(NamedTuple):
         dataset: photographs with their splits; "train" and "validation" are used.
         options: everything else that decides the result.
         work: a folder for what an interrupted run goes on from.
+        devices: that train.
         callbacks: further ones for Keras.
 
     """
@@ -66,23 +73,27 @@ class Job(NamedTuple):
     dataset: Dataset
     options: Options
     work: Path
+    devices: Devices
     callbacks: tuple[Any, ...] = ()
 
 
-def learn(dataset: Dataset, options: Options, work: Path) -> Learned:
+def learn(dataset: Dataset, options: Options, work: Path, cluster: Cluster = ALONE) -> Learned:
     """Train the wanted network on a dataset, or go on where an earlier call with the same arguments was stopped.
 
     Args:
         dataset: photographs with their splits; "train" and "validation" are used.
         options: everything else that decides the result.
         work: an existing folder that always holds the last whole epoch of each phase.
+        cluster: the machines that train together.
 
     Raises:
-        TrainingError: the weights cannot be had, the loss diverged, or it was interrupted too early.
+        TrainingError: the devices or the weights cannot be had, the loss diverged, or it was interrupted too early.
 
     """
+    devices = open_devices(options, cluster)
+    check_agreement(devices, f"{dataset.fingerprint()} {dataset.spec} {options}")
     make_repeatable(options.seed)
-    job = Job(dataset, options, work, _callbacks(options))
+    job = Job(dataset, options, work, devices, _callbacks(options) if cluster.chief else ())
     if options.model == "cnn":
         return _learn_scratch(build_cnn(dataset.spec, pooling=options.pooling), job)
     if options.model == "cnn_bn":
@@ -126,6 +137,7 @@ def _learn_scratch(model: Model, job: Job) -> Learned:
                 augmented=LIMITS[options.augment],
             )
         ],
+        job.devices.to_json(),
     )
 
 
@@ -141,7 +153,7 @@ def _learn_transfer(job: Job) -> Learned:
     phases = [_fit(transfer.head, pooled, job, phase="head", epochs=options.epochs, optimizer=head)]
     if tuned and not phases[0].interrupted and (options.fine_tune_layers is not None or _misses(phases[0])):
         phases += _fine_tune(transfer, seen, job, tuned, _best(phases[0]).val_loss)
-    return Learned(transfer.whole, phases)
+    return Learned(transfer.whole, phases, job.devices.to_json())
 
 
 def _misses(head: Phase) -> bool:
@@ -214,12 +226,7 @@ def _fit(
 ) -> Phase:
     train, validation = rows
     options, spec = job.options, job.dataset.spec
-    plan = Plan(epochs, options.patience, len(train.rows), options.batch_size)
-    model.compile(
-        optimizer=optimizer(steps=epochs * plan.steps, weight_decay=options.weight_decay),
-        loss=loss_of(spec, options.label_smoothing),
-        metrics=["accuracy"],
-    )
+    plan = Plan(epochs, options.patience, rows_of(len(train.rows), job.devices.replicas), options.batch_size)
     batches = partial(
         training_batches,
         *train,
@@ -228,16 +235,28 @@ def _fit(
         augmented=augmented,
         mixup=options.mixup,
     )
-    return fit(
-        model,
-        lambda first: batches(first_epoch=first),
-        plain_batches(*validation, batch_size=options.batch_size),
-        phase=phase,
-        plan=plan,
-        state=job.work / f"{phase}.npz",
-        class_weight=class_weights(job.dataset.targets(job.dataset.of("train")), options.class_weights),
-        callbacks=job.callbacks,
-    )
+    with job.devices.scope():
+        learner = learner_of(model, job.devices, mixed_precision=options.mixed_precision)
+        chosen = optimizer(steps=epochs * plan.steps, weight_decay=options.weight_decay)
+        learner.compile(
+            optimizer=keras.optimizers.LossScaleOptimizer(chosen) if options.mixed_precision else chosen,
+            loss=loss_of(spec, options.label_smoothing),
+            metrics=["accuracy"],
+        )
+        fitted = fit(
+            learner,
+            lambda first: batches(first_epoch=first),
+            plain_batches(*validation, batch_size=options.batch_size),
+            phase=phase,
+            plan=plan,
+            state=job.work / f"{phase}.npz",
+            class_weight=class_weights(job.dataset.targets(job.dataset.of("train")), options.class_weights),
+            callbacks=job.callbacks,
+            strategy=job.devices.strategy,
+        )
+    if learner is not model:  # the model itself stays on one device and float32, as it is measured and exported
+        model.set_weights(learner.get_weights())
+    return fitted
 
 
 def _callbacks(options: Options) -> tuple[Any, ...]:

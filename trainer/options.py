@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 ModelName = Literal["cnn", "cnn_bn", "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large"]
 ClassWeights = Literal["auto", "on", "off"]
 Augmentation = Literal["article", "gentle", "none"]
+Strategy = Literal["auto", "mirrored", "multiworker"]
 
 
 class Recipe(NamedTuple):
@@ -79,6 +80,9 @@ class Options:
         validation_fraction: share of the photographs that chooses the best epoch.
         test_fraction: share of the photographs that measures the result.
         seed: of split, weights, order and augmentation.
+        strategy: which devices share the batches: "mirrored" all GPUs of this machine, "multiworker" those of the
+            machines in TF_CONFIG, "auto" what there is; one device needs none.
+        mixed_precision: whether a GPU computes in float16; the weights stay float32.
 
     """
 
@@ -108,3 +112,5 @@ class Options:
     validation_fraction: float = 0.1
     test_fraction: float = 0.2
     seed: int = 0
+    strategy: Strategy = "auto"
+    mixed_precision: bool = False

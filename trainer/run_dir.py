@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import logging
+import os
+import platform
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +25,6 @@ from trainer.versions import versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -87,8 +90,7 @@ def write_run(
     write_plots(folder / "plots", learned.phases, evaluation, calibration)
     write_history(folder / "history.csv", learned.phases)
     write_split(folder / "split.csv", dataset)
-    found = metrics(dataset, journal, learned, evaluation, calibration, wall_s)
-    write_json(folder / "metrics.json", found)
+    write_json(folder / "metrics.json", metrics(dataset, journal, learned, evaluation, calibration, wall_s))
 
 
 def write_arrays(path: Path, dataset: Dataset, photos: Sequence[Photo]) -> None:
@@ -120,14 +122,16 @@ def metrics(
     wall_s: float,
 ) -> dict[str, Any]:
     """Give everything that decided the result, and the result, as a JSON object."""
-    phases = learned.phases
     return {
         "arguments": asdict(journal.options),
         "seed": journal.options.seed,
         "versions": versions(),
         "parameters": learned.model.count_params(),
+        "devices": learned.devices,
+        "machine": {"platform": platform.platform(), "cpus": os.cpu_count()},
+        "weights_sha256": digest_of(journal.options.weights),
         "wall_s": round(wall_s, 2),
-        "interrupted": any(phase.interrupted for phase in phases),
+        "interrupted": any(phase.interrupted for phase in learned.phases),
         "data": {
             "folder": journal.data,
             "fingerprint": dataset.fingerprint(),
@@ -141,6 +145,12 @@ def metrics(
         "test": evaluation.to_json(),
         "calibration": calibration.to_json(),
     }
+
+
+def digest_of(weights: str) -> str:
+    """Give the SHA-256 of a file of weights; empty for "imagenet", "none" and a file that is gone."""
+    path = Path(weights)
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
 def read_spec(folder: Path) -> ModelSpec:
