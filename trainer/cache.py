@@ -20,6 +20,7 @@ import PIL
 
 from edge_runtime.jsonio import write_text
 from trainer.errors import DataError
+from trainer.paging import let_go
 from trainer.pixels import Decoded, decode_into, row_reader, run_rows
 
 if TYPE_CHECKING:
@@ -169,6 +170,9 @@ def _fill(
     by_digest = {row.digest: at for at, row in enumerate(old.rows) if not row.reason} if old else {}
 
     def fill(at: int) -> tuple[str, str]:
+        let_go(pixels, at, pixels[at].nbytes)
+        if old is not None:
+            let_go(old.pixels, at, pixels[at].nbytes)
         known = by_stamp.get(stamps[at])
         if old is not None and known is not None and stamps[at][1] >= 0:
             pixels[at] = old.pixels[known]
