@@ -69,7 +69,7 @@ def training_batches(
         pair = _read_in_python(read, (stamp, positions), array), tf.gather(tf.constant(targets), positions)
         return _mixed(*pair, stamp, seed=seed, alpha=mixup) if mixup else pair
 
-    return order.map(fetch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(2)
+    return _apart(order.map(fetch, num_parallel_calls=2, deterministic=True).prefetch(2))
 
 
 def plain_batches(array: NDArray[Any], rows: NDArray[np.int64], targets: NDArray[Any], *, batch_size: int) -> Batches:
@@ -83,7 +83,14 @@ def plain_batches(array: NDArray[Any], rows: NDArray[np.int64], targets: NDArray
         return inputs, tf.gather(tf.constant(targets), positions)
 
     order = tf.data.Dataset.range(len(rows)).batch(batch_size)
-    return order.map(fetch, num_parallel_calls=2, deterministic=True).prefetch(2)
+    return _apart(order.map(fetch, num_parallel_calls=2, deterministic=True).prefetch(2))
+
+
+def _apart(batches: Batches) -> Batches:
+    """Give the input its own threads: on those of the network's kernels, an epoch now and then ran on one core."""
+    options = tf.data.Options()
+    options.threading.private_threadpool_size = 2
+    return batches.with_options(options)
 
 
 def _epoch_order(epoch: Tensor, *, count: int, batch_size: int, seed: int) -> Batches:
