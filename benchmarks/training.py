@@ -245,7 +245,7 @@ def first_step(arguments: list[str]) -> None:
     from trainer import cli
     from trainer.fit import Recorder
 
-    def stop(*_: object) -> None:
+    def stop(*_: object, **__: object) -> None:
         print(time.perf_counter() - imported, flush=True)
         os._exit(0)
 
