@@ -48,15 +48,20 @@ def epoch(data: Path, cache: Path, rounds: int) -> dict[str, Any]:
             rows[name].append(way.epoch())
     for way in ways.values():
         way.close()
-    seconds = {name: median(row["seconds"] for row in own) for name, own in rows.items()}
-    over_floor = median(a["seconds"] / b["seconds"] for a, b in zip(rows["ours"], rows["floor"], strict=True))
-    speed_up = median(a["seconds"] / b["seconds"] for a, b in zip(rows["article"], rows["ours"], strict=True))
+    return judged(rows)
+
+
+def judged(rows: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
+    """Compare each way's fastest epoch: what else runs on the machine only ever adds time."""
+    best = {name: min(row["seconds"] for row in own) for name, own in rows.items()}
+    over_floor, speed_up = best["ours"] / best["floor"], best["article"] / best["ours"]
     return {
         "images": int(rows["ours"][0]["images"]),
         "side": SIDE,
         "batch_size": BATCH,
         "rounds": rows,
-        "median_s": seconds,
+        "best_s": best,
+        "median_s": {name: median(row["seconds"] for row in own) for name, own in rows.items()},
         "ours_over_floor": over_floor,
         "article_over_ours": speed_up,
         "wanted": f"<= {MOST_OVER_FLOOR} of the floor, {LEAST_SPEED_UP:g} times the article's speed",
@@ -261,7 +266,7 @@ def told(name: str, row: dict[str, Any]) -> list[str]:
     """Give a part's lines for the terminal."""
     lines = [f"{name}: {'met' if row['met'] else 'MISSED'}, wanted {row['wanted']}"]
     if name == "epoch":
-        lines += [f"  {way:14}{seconds:7.2f} s an epoch" for way, seconds in row["median_s"].items()]
+        lines += [f"  {way:14}{seconds:7.2f} s an epoch" for way, seconds in row["best_s"].items()]
         lines.append(
             f"  ours is {row['ours_over_floor']:.2f} of the floor, {row['article_over_ours']:.2f} times faster"
         )

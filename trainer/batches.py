@@ -87,7 +87,7 @@ def plain_batches(array: NDArray[Any], rows: NDArray[np.int64], targets: NDArray
 
 
 def _apart(batches: Batches) -> Batches:
-    """Give the input its own threads: on those of the network's kernels, an epoch now and then ran on one core."""
+    """Give the input threads of its own, so that it takes none from the network's kernels."""
     options = tf.data.Options()
     options.threading.private_threadpool_size = 2
     return batches.with_options(options)
