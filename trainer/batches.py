@@ -62,7 +62,7 @@ def training_batches(
     )
 
     def read(stamp: NDArray[np.int64], positions: NDArray[np.int64]) -> NDArray[Any]:
-        values = take(array, rows[positions], int(stamp) % BATCHES_AN_EPOCH)
+        values = take(array, rows[positions])
         return augment(values, (seed, int(stamp)), augmented) if augmented else values
 
     def fetch(stamp: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
@@ -76,7 +76,7 @@ def plain_batches(array: NDArray[Any], rows: NDArray[np.int64], targets: NDArray
     """Give each row once, in order; arguments and result as for `training_batches`."""
 
     def read(positions: NDArray[np.int64]) -> NDArray[Any]:
-        return take(array, rows[positions], int(positions[0]) // batch_size)
+        return take(array, rows[positions])
 
     def fetch(positions: Tensor) -> tuple[Tensor, Tensor]:
         inputs = _read_in_python(read, (positions,), array)

@@ -81,7 +81,7 @@ def logits_of(model: Model, pixels: Pixels, rows: NDArray[np.int64]) -> Floats:
     last = model.layers[-1]
     below = keras.Model(model.inputs, last.input)
     chunks = [rows[at : at + BATCH_SIZE] for at in range(0, len(rows), BATCH_SIZE)]
-    batches = (take(pixels, chunk, number) for number, chunk in enumerate(chunks))
+    batches = (take(pixels, chunk) for chunk in chunks)
     features = [below.predict_on_batch(batch.astype(np.float32)) for batch in batches]
     kernel, bias = (np.asarray(weight, np.float64) for weight in last.get_weights())
     logits: Floats = np.concatenate(features).astype(np.float64) @ kernel + bias

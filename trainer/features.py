@@ -56,14 +56,14 @@ def extract(
     shape = ((1 + views) * len(rows), *trunk.output_shape[1:])
     results = _room(shape, file)
     starts = [(view, start) for view in range(1 + views) for start in range(0, len(rows), BATCH_SIZE)]
-    for number, (view, start) in enumerate(tracked(starts, len(starts), what)):
-        batch = take(pixels, rows[start : start + BATCH_SIZE], number)
+    for view, start in tracked(starts, len(starts), what):
+        batch = take(pixels, rows[start : start + BATCH_SIZE])
         if view:
             batch = augment(batch, (seed, view, start), limits)
         seen: Any = trunk.predict_on_batch(tf.cast(batch, tf.float32))
         at = view * len(rows) + start
         results[at : at + len(batch)] = np.clip(seen, -65504, 65504)  # float16's largest
-        let_go(results, number, results[at : at + len(batch)].nbytes)
+        let_go(results)
     return results
 
 

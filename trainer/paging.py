@@ -10,26 +10,19 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-RESIDENT_BYTES = 128 * 2**20  # about so much of a memory map stays on this process's account
 
-
-def take(array: NDArray[Any], rows: NDArray[np.int64], number: int) -> NDArray[Any]:
-    """Copy some rows, of which this is batch `number` of about equal ones."""
+def take(array: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[Any]:
+    """Copy some rows."""
     values: NDArray[Any] = array[rows]
-    let_go(array, number, values.nbytes)
+    let_go(array)
     return values
 
 
-def let_go(array: NDArray[Any], number: int, nbytes: int) -> None:
-    """Take a memory map's pages off this process's account once in so many calls.
+def let_go(array: NDArray[Any]) -> None:
+    """Take a memory map's pages off this process's account; nothing is done to another array.
 
-    Nothing is lost: the pages belong to a file, and the system keeps them while it has room.
-
-    Args:
-        array: any; nothing is done to one that is no memory map.
-        number: of this call.
-        nbytes: what the rows of one call take.
-
+    Nothing is lost: the pages belong to a file, and the system keeps them while it has room. Do it often: a row that
+    is touched may bring in pages of a hundred times its size.
     """
-    if isinstance(array, np.memmap) and number % max(1, RESIDENT_BYTES // nbytes) == 0:
+    if isinstance(array, np.memmap):
         array._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined] # noqa: SLF001 - numpy gives no other way

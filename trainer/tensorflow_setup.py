@@ -31,9 +31,6 @@ def require_tensorflow() -> None:
     require_modules(*NEEDED)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    # TensorFlow has oneDNN's kernels on by itself only where a processor has AVX-512 VNNI or the like. With AVX2 alone
-    # they train in half the time and stay equal to the bit from run to run.
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     if "tensorflow" not in sys.modules:
         with _native_stderr_held_back():
             import_module("tensorflow")
