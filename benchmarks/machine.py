@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-LIBRARIES = ("numpy", "pillow", "ai-edge-litert", "tflite-runtime", "onnxruntime", "av")
+LIBRARIES = ("numpy", "pillow", "tensorflow", "keras", "ai-edge-litert", "tflite-runtime", "onnxruntime", "av")
 
 
 def facts() -> dict[str, Any]:

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.augment import ARTICLE, Limits, augment
+from trainer.paging import let_go, take
 from trainer.progress import tracked
 
 if TYPE_CHECKING:
@@ -56,12 +57,13 @@ def extract(
     results = _room(shape, file)
     starts = [(view, start) for view in range(1 + views) for start in range(0, len(rows), BATCH_SIZE)]
     for view, start in tracked(starts, len(starts), what):
-        batch = pixels[rows[start : start + BATCH_SIZE]]
+        batch = take(pixels, rows[start : start + BATCH_SIZE])
         if view:
             batch = augment(batch, (seed, view, start), limits)
         seen: Any = trunk.predict_on_batch(tf.cast(batch, tf.float32))
         at = view * len(rows) + start
         results[at : at + len(batch)] = np.clip(seen, -65504, 65504)  # float16's largest
+        let_go(results)
     return results
 
 

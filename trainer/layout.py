@@ -185,17 +185,22 @@ def _class_files(folder: Path, class_folder: Path, part: Part, problems: list[Pr
         raise DataError(f"{class_folder}: holds folders alone; move their photographs up, or remove it")
     if not entries:
         raise DataError(f"{class_folder}: an empty class folder; add photographs or remove it")
-    problems += [
-        Problem(_name(folder, entry), "a folder inside a class folder; move its photographs up")
-        for entry in entries
-        if entry.is_dir()
-    ]
-    return [Found(entry, _name(folder, entry), class_folder.name, part) for entry in entries if not entry.is_dir()]
+    label, within = class_folder.name, _name(folder, class_folder)
+    found = []
+    for entry in entries:
+        name = f"{within}/{entry.name}"
+        if entry.is_dir():
+            problems.append(Problem(name, "a folder inside a class folder; move its photographs up"))
+        else:
+            found.append(Found(entry, name, label, part))
+    return found
 
 
 def _visible(folder: Path) -> list[Path]:
     try:
-        return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+        return sorted(
+            (entry for entry in folder.iterdir() if not entry.name.startswith(".")), key=lambda entry: entry.name
+        )
     except OSError as problem:
         raise DataError(f"{folder}: cannot be read: {problem.strerror}") from None
 

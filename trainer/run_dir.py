@@ -7,6 +7,7 @@ import hashlib
 import logging
 import os
 import platform
+from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -190,8 +191,8 @@ def _save_h5(model: Model, path: Path) -> None:
 
 
 def _counts(dataset: Dataset, split: Split) -> dict[str, int]:
-    labels = [photo.file.label for photo in dataset.of(split)]
-    return {label: labels.count(label) for label in dataset.spec.labels}
+    labels = Counter(photo.file.label for photo in dataset.of(split))
+    return {label: labels[label] for label in dataset.spec.labels}
 
 
 def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
