@@ -99,7 +99,7 @@ def shortfalls(demanded: Requirements, floor: Floor) -> list[str]:
 
 
 def _of_tflite(path: Path) -> Requirements:
-    from export.tensorflow_quietly import schema
+    from ai_edge_litert import schema_py_generated as schema
 
     model = schema.Model.GetRootAsModel(path.read_bytes(), 0)
     names = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}

@@ -31,7 +31,7 @@ def finish(converted: bytes, spec: ModelSpec) -> bytes:
         The file's new bytes.
 
     """
-    from tensorflow.lite.tools import flatbuffer_utils
+    from ai_edge_litert.tools import flatbuffer_utils
 
     model = flatbuffer_utils.convert_bytearray_to_object(bytearray(converted))
     graph = model.subgraphs[0]
@@ -47,7 +47,7 @@ def finish(converted: bytes, spec: ModelSpec) -> bytes:
 
 
 def _attach(model: Any, name: bytes, content: bytes) -> None:  # noqa: ANN401 - generated, untyped classes
-    from tensorflow.lite.python import schema_py_generated as schema
+    from ai_edge_litert import schema_py_generated as schema
 
     buffer = schema.BufferT()
     buffer.data = list(content)
@@ -59,7 +59,7 @@ def _attach(model: Any, name: bytes, content: bytes) -> None:  # noqa: ANN401 - 
 
 def _per_tensor_codes(model: Any) -> Iterator[Any]:  # noqa: ANN401 - generated, untyped classes
     """Find the operator codes marked per channel whose every use has weights with one scale."""
-    from tensorflow.lite.python import schema_py_generated as schema
+    from ai_edge_litert import schema_py_generated as schema
 
     graph = model.subgraphs[0]
     for index, code in enumerate(model.operatorCodes):

@@ -90,7 +90,7 @@ def _of_onnx(path: Path) -> tuple[list[Any], list[Any], bool]:
 
 
 def _of_tflite(path: Path) -> tuple[list[Any], list[Any], bool]:
-    from export.tensorflow_quietly import schema
+    from ai_edge_litert import schema_py_generated as schema
 
     graph = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(path.read_bytes(), 0)).subgraphs[0]
     taken, given = _one(path, graph.inputs, graph.outputs)
@@ -117,9 +117,8 @@ def _rescaled_onnx(content: bytes, scale: float, offset: float) -> bytes:
 
 def _rescaled_tflite(content: bytes, scale: float, offset: float) -> bytes:
     """Put MUL and ADD before the graph; its old input becomes the sum."""
-    from tensorflow.lite.tools import flatbuffer_utils
-
-    from export.tensorflow_quietly import schema
+    from ai_edge_litert import schema_py_generated as schema
+    from ai_edge_litert.tools import flatbuffer_utils
 
     model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
     graph = model.subgraphs[0]
@@ -136,7 +135,7 @@ def _rescaled_tflite(content: bytes, scale: float, offset: float) -> bytes:
 
 
 def _tensor(graph: Any, name: bytes, shape: Sequence[int], buffer: int = 0) -> int:  # noqa: ANN401 - generated classes
-    from export.tensorflow_quietly import schema
+    from ai_edge_litert import schema_py_generated as schema
 
     tensor = schema.TensorT()
     tensor.name, tensor.shape, tensor.type, tensor.buffer = name, list(shape), schema.TensorType.FLOAT32, buffer
@@ -145,7 +144,7 @@ def _tensor(graph: Any, name: bytes, shape: Sequence[int], buffer: int = 0) -> i
 
 
 def _constant(model: Any, graph: Any, value: float) -> int:  # noqa: ANN401 - the same
-    from export.tensorflow_quietly import schema
+    from ai_edge_litert import schema_py_generated as schema
 
     buffer = schema.BufferT()
     buffer.data = list(np.float32(value).tobytes())
@@ -154,7 +153,7 @@ def _constant(model: Any, graph: Any, value: float) -> int:  # noqa: ANN401 - th
 
 
 def _operator(model: Any, builtin: int, inputs: list[int], output: int) -> Any:  # noqa: ANN401 - the same
-    from export.tensorflow_quietly import schema
+    from ai_edge_litert import schema_py_generated as schema
 
     code = schema.OperatorCodeT()
     code.builtinCode = code.deprecatedBuiltinCode = builtin

@@ -41,8 +41,7 @@ with quiet_stderr():
     try:
         import keras
         import tensorflow as tf
-        from tensorflow.lite.python import schema_py_generated as schema
     except ModuleNotFoundError as missing:
         raise ExportError(f"{missing.name} is not installed; pip install 'edgewise[export]' brings it") from None
 
-__all__ = ["keras", "quiet_stderr", "schema", "tf"]
+__all__ = ["keras", "quiet_stderr", "tf"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import tempfile
 from collections import Counter
@@ -16,8 +17,6 @@ from export.names import INPUT_NAME, OUTPUT_NAME
 from export.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from edge_runtime.preprocess import Pixels
     from edge_runtime.spec import ModelSpec
 
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 OPSET = 17
 IR_VERSION = 8
 MOST_AT_ONCE = 10
-COUNTER = re.compile(r"__\d+(?=(:\d+)?$)")
+COUNTER = re.compile(r"__\d+$")
 
 
 def to_onnx(model: Any, spec: ModelSpec) -> Any:  # noqa: ANN401 - Keras and onnx protos
@@ -57,35 +56,57 @@ def to_onnx(model: Any, spec: ModelSpec) -> Any:  # noqa: ANN401 - Keras and onn
     proto.ir_version = IR_VERSION
     for key, value in onnx_properties(spec).items():
         proto.metadata_props.add(key=key, value=value)
-    _renumber(proto.graph)
+    make_canonical(proto.graph)
     for value in (*proto.graph.input, *proto.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
     return proto
 
 
-def _renumber(graph: Any) -> None:  # noqa: ANN401 - an onnx proto
-    """Replace the counters in tf2onnx's names, which go on from one conversion to the next, by the order of use."""
+def make_canonical(graph: Any) -> None:  # noqa: ANN401 - an onnx proto
+    """Order and name nodes and weights by their use alone.
+
+    tf2onnx numbers them by a counter that goes on from one conversion to the next and by the order of sets, sorts by
+    these names, and of equal constants keeps any one: equal models would give files that differ.
+    """
     graph.ClearField("doc_string")
-    kept = {value.name for value in (*graph.input, *graph.output)}
-    renamed: dict[str, str] = {}
+    graph.ClearField("value_info")
+    nodes = _in_order_of_use(graph)
+    weights = {item.name: item for item in graph.initializer}
+    renamed = {value.name: value.name for value in (*graph.input, *graph.output)}
     seen: Counter[str] = Counter()
-    for name in _names_in_order(graph):
-        if name in kept or name in renamed or not name:
-            continue
-        base = COUNTER.sub("", name)
+    for node in nodes:
+        base = COUNTER.sub("", node.name)
         seen[base] += 1
-        renamed[name] = base if seen[base] == 1 else f"{base}__{seen[base]}"
-    for node in graph.node:
-        node.name = renamed.get(node.name, node.name)
+        node.name = base if seen[base] == 1 else f"{base}__{seen[base]}"
+        for at, name in enumerate(node.input):
+            if name in weights:
+                renamed.setdefault(name, f"{node.name}/input_{at}")
+        for at, name in enumerate(node.output):
+            renamed.setdefault(name, f"{node.name}:{at}")
         node.input[:] = [renamed.get(name, name) for name in node.input]
-        node.output[:] = [renamed.get(name, name) for name in node.output]
-    for item in (*graph.initializer, *graph.value_info):
-        item.name = renamed.get(item.name, item.name)
+        node.output[:] = [renamed[name] for name in node.output]
+    used = [copy.deepcopy(weights[name]) for name in renamed if name in weights]
+    for item in used:
+        item.name = renamed[item.name]
+    for field, items in (("node", nodes), ("initializer", used)):
+        graph.ClearField(field)
+        getattr(graph, field).extend(items)
 
 
-def _names_in_order(graph: Any) -> Iterator[str]:  # noqa: ANN401 - an onnx proto
-    for node in graph.node:
-        yield from (node.name, *node.input, *node.output)
+def _in_order_of_use(graph: Any) -> list[Any]:  # noqa: ANN401 - an onnx proto
+    """Give the nodes that the outputs need, each after those that make its inputs, first inputs first."""
+    makers = {name: node for node in graph.node for name in node.output}
+    ordered: dict[str, Any] = {}  # by a node's first output
+    waiting = [makers[value.name] for value in reversed(graph.output)]
+    while waiting:
+        needed = [makers[name] for name in waiting[-1].input if name in makers]
+        missing = next((node for node in needed if node.output[0] not in ordered), None)
+        if missing is not None:
+            waiting.append(missing)
+            continue
+        node = waiting.pop()
+        ordered[node.output[0]] = node
+    return [copy.deepcopy(node) for node in ordered.values()]
 
 
 def halve_onnx(float_file: Path, half_file: Path) -> None:
