@@ -73,7 +73,9 @@ def test_an_unreadable_file_is_told_and_the_exit_is_1(bundle, photo, tmp_path, e
 
 def test_a_lost_camera_is_told_and_ends_the_command_with_1(bundle, photo, edge_run):
     source = f"simulated:{photo('red', name='one/1.png').parent}?fps=50&size=64x48&disconnect=10:1000"
-    code, out, err = edge_run("watch", bundle, "--source", source, "--json", "--give-up", "1.5", "--stall-timeout", "10")
+    code, out, err = edge_run(
+        "watch", bundle, "--source", source, "--json", "--give-up", "1.5", "--stall-timeout", "10"
+    )
     events = [json.loads(line)["event"] for line in out if "event" in json.loads(line)]
     assert (code, events) == (1, ["entered", "left", "lost"])
     assert err == [f"edge-run: {source}: no fresh frame for 1.5 s; gave up"]

@@ -103,10 +103,10 @@ def memory_mb():
 @pytest.fixture
 def quick(monkeypatch):
     """Shorten the patience, so that the test need not have more of it."""
-    monkeypatch.setattr(connections, "HEADER_S", 1.0)
-    monkeypatch.setattr(connections, "WRITE_S", 1.0)
-    monkeypatch.setattr("edge_runtime.web.uploads.BODY_S", 1.0)
-    monkeypatch.setattr(uploads.read_body, "__kwdefaults__", {"most_bytes": uploads.MOST_BYTES, "within_s": 1.0})
+    monkeypatch.setattr(connections, "HEADER_S", 0.5)
+    monkeypatch.setattr(connections, "WRITE_S", 0.5)
+    monkeypatch.setattr("edge_runtime.web.uploads.BODY_S", 0.5)
+    monkeypatch.setattr(uploads.read_body, "__kwdefaults__", {"most_bytes": uploads.MOST_BYTES, "within_s": 0.5})
 
 
 def test_it_serves_on_after_all_of_them(serving, live, image_bytes, quick, capfd):
@@ -190,7 +190,7 @@ def test_who_does_not_read_is_put_out(serving, quick):
             for _ in range(3000):
                 peer.sendall(asked)
         with suppress(OSError):
-            time.sleep(2.5)
+            time.sleep(1.0)
             while peer.recv(65_536):
                 pass
         peer.settimeout(10)
