@@ -119,8 +119,10 @@ def watches(bundle: str, photographs: list[str]) -> None:
         report("stream error", told=_told(lines))
         control("-d", CAMERA, "-c", "disconnect=1")
         report("disconnect", told=_told(watched.until(_is("lost"))))
+    watched.process.send_signal(signal.SIGSTOP)  # or it would open the new device before its format is set
     _load_camera_again()
     with shown(photographs[0]):
+        watched.process.send_signal(signal.SIGCONT)
         lines = [*watched.until(_is("recovered")), *watched.predictions(1)]
     code, said = watched.end()
     report("return", told=_told(lines), code=code, said=said)
