@@ -1,0 +1,242 @@
+"""The benchmark page's sections: each gives Markdown from the results, or nothing where its result is not there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+Results = dict[str, Any]
+MB = 1e6
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Give a Markdown table, its first column to the left, the others to the right."""
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def number(value: float | None, form: str, unit: str = "") -> str:
+    return "-" if value is None else f"{value:{form}}{unit}"
+
+
+def machine_line(result: Results) -> str:
+    """Say on what a result was measured."""
+    facts = result.get("machine") or {}
+    if not facts:
+        return ""
+    libraries = [f"{name} {found}" for name, found in (facts.get("libraries") or {}).items() if found]
+    parts = [
+        str(facts.get("cpu", "unknown processor")),
+        f"{facts.get('cores', '?')} cores",
+        f"governor {facts.get('governor') or 'unknown'}",
+        f"load {facts['load_average_1_min']}" if "load_average_1_min" in facts else "",
+        f"Python {facts.get('python', '?')}",
+        ", ".join(libraries),
+    ]
+    return f"*{'; '.join(part for part in parts if part)}.*\n"
+
+
+def chart(name: str, told: str) -> str:
+    return f"![{told}](../benchmarks/results/{name}.png)\n"
+
+
+def accuracy_table(results: Results) -> str:
+    rows = (results.get("accuracy") or {}).get("summary") or []
+    return rows and table(
+        ("data", "model", "options", "accuracy", "lowest to highest", "seeds", "parameters", "minutes"),
+        [
+            (
+                row["data"],
+                f"`{row['model']}`",
+                f"`{row['options']}`" if row.get("options") else "",
+                number(row["accuracy"], ".1%"),
+                f"{row['lowest']:.1%} to {row['highest']:.1%}",
+                row["seeds"],
+                number(row.get("parameters"), ",.0f"),
+                number(row.get("minutes"), ".1f"),
+            )
+            for row in rows
+        ],
+    )
+
+
+def accuracy(results: Results) -> str:
+    rows = accuracy_table(results)
+    if not rows:
+        return ""
+    every = results["accuracy"].get("rows") or [{}]
+    return f"""## How accurate
+
+Of photographs that training never saw. A seed changes the split too, so the spread holds the chance of which
+photographs were held out. `benchmarks/accuracy.py` trains each row with the model's defaults and the options named.
+
+{rows}
+
+{machine_line(every[0])}"""
+
+
+def exports(results: Results) -> str:
+    runs = (results.get("export") or {}).get("runs") or []
+    if not runs:
+        return ""
+    parts = [
+        """## What each exported file keeps
+
+Every file was written, opened again and run on the held-out photographs. *Agreement* is the share with the trained
+model's class. The time is that of one image in the file's runtime, one thread, without decoding and resizing.
+"""
+    ]
+    if sum(len(run["artifacts"]) for run in runs) > 1:
+        parts.append(chart("artifacts", "Accuracy against latency and size, for every model and file"))
+    for run in runs:
+        rows = [
+            (
+                f"`{item['artifact']}`" + (" (default)" if item["artifact"] == run.get("default") else ""),
+                number(item["size_bytes"] / MB, ".2f"),
+                number(item["accuracy"], ".1%"),
+                number(item["top1_agreement"], ".1%"),
+                item.get("flips", "-"),
+                number(item["latency_ms"], ".2f"),
+            )
+            for item in run["artifacts"]
+        ]
+        images = run["artifacts"][0].get("images", "?")
+        jobs = f" in {run['jobs']} processes" if run.get("jobs") else ""
+        parts.append(
+            f"**{run['run']}**, {images} held-out photographs; the whole export took"
+            f" {number(run.get('export_s'), '.0f')} s{jobs}.\n\n"
+            + table(("file", "MB", "accuracy", "agreement", "changed", "ms"), rows)
+            + f"\n\n{machine_line(run)}"
+        )
+    return "\n".join(parts)
+
+
+def frame(results: Results) -> str:
+    runtime = results.get("runtime") or {}
+    if "jpeg_1080p" not in runtime:
+        return ""
+    row = runtime["jpeg_1080p"]
+    rows = [(stage, number(row.get(f"{stage}_ms"), ".2f")) for stage in ("decode", "resize", "invoke", "whole")]
+    return f"""## Where the time of a frame goes
+
+A photograph of 1920 x 1080 as JPEG, one thread, each part apart, and the whole as `Classifier.classify` does it.
+
+{chart("frame", "Where the time of a frame goes")}
+{table(("part", "ms"), rows)}
+
+{machine_line(runtime)}"""
+
+
+def beside_a_bare_loop(results: Results) -> str:
+    runtime = results.get("runtime") or {}
+    rows = [
+        (
+            name.replace("_", " "),
+            ", ".join(
+                f"{key.replace('_', ' ')} {value:.4g}"
+                for key, value in row.items()
+                if isinstance(value, (int, float)) and not isinstance(value, bool)
+            ),
+            row.get("wanted", ""),
+            "yes" if row.get("met") else "no",
+        )
+        for name, row in runtime.items()
+        if isinstance(row, dict) and "met" in row
+    ]
+    if not rows:
+        return ""
+    return f"""## What the runtime costs beside a bare loop
+
+`benchmarks/runtime.py` runs both on the same files, in turns. *Bare* is a script of a few lines that does nothing but
+decode, resize and invoke.
+
+{table(("question", "measured", "wanted", "met"), rows)}
+
+{machine_line(runtime)}"""
+
+
+def peers(results: Results) -> str:
+    result = results.get("peers") or {}
+    if not result.get("peers"):
+        return ""
+    return f"""## Beside what else one would write
+
+One photograph from the start of the process to the first answer, the memory that it takes at most, the same photograph
+again and again, and a folder of {result.get("folder_photographs", "?")}. {result.get("threads", "?")} threads each; the
+median of {result.get("rounds", "?")} starts. Ratios are to the first row. `benchmarks/peers.py` holds every program.
+
+{chart("peers", "Cold start and memory beside others")}
+{peers_table(results)}
+
+{machine_line(result)}"""
+
+
+def peers_table(results: Results) -> str:
+    rows = (results.get("peers") or {}).get("peers") or []
+    if not rows:
+        return ""
+    first = rows[0]
+
+    def beside(row: Results, key: str, form: str) -> str:
+        if row.get(key) is None:
+            return "-"
+        ratio = "" if row is first else f" (x{row[key] / first[key]:.2g})"
+        return f"{row[key]:{form}}{ratio}"
+
+    return table(
+        ("program", "cold start ms", "memory MB", "one photograph ms", "photographs/s", "same answer"),
+        [
+            (
+                row["name"],
+                beside(row, "cold_ms", ".0f"),
+                beside(row, "peak_mb", ".0f"),
+                beside(row, "warm_ms", ".2f"),
+                beside(row, "images_per_s", ".1f"),
+                number(row.get("agreement"), ".1%"),
+            )
+            for row in rows
+        ],
+    )
+
+
+def startup(results: Results) -> str:
+    result = results.get("startup") or {}
+    if not result:
+        return ""
+    seconds = result["seconds"]
+    return f"""## A device's environment alone
+
+With the `pi` extra and nothing else installed, `edge-run classify` of one photograph took {seconds["median"]:.2f} s
+from process start to exit (median of {result["runs"]}, at most {seconds["max"]:.2f} s) and
+{result["peak_resident_mb"]:.0f} MB.
+"""
+
+
+def soak(results: Results) -> str:
+    result = results.get("soak") or {}
+    if not result:
+        return ""
+    grown = result["growth"]
+    events = ", ".join(f"{count} {kind}" for kind, count in result["events"].items())
+    return f"""## A day of watching
+
+{result["simulated_hours"]:.0f} hours of one frame a second, sped up to {result["seconds"] / 60:.0f} minutes, with a
+fault of the camera every hour: {events}. Between the second quarter and the last, memory grew by
+{grown["memory_mb"]:.2f} MB, threads by {grown["threads"]:.0f}, open files by {grown["handles"]:.0f}.
+
+{chart("soak", "Memory, threads and open files over a day")}
+{machine_line(result)}"""
+
+
+SECTIONS: tuple[Callable[[Results], str], ...] = (
+    accuracy,
+    exports,
+    frame,
+    peers,
+    beside_a_bare_loop,
+    startup,
+    soak,
+)
+README_TABLES: dict[str, Callable[[Results], str]] = {"accuracy": accuracy_table, "peers": peers_table}
