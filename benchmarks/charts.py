@@ -20,6 +20,11 @@ Results = dict[str, Any]
 MARKERS = {"float32": "o", "float16": "s", "dynamic": "^", "int8": "D", "int16x8": "P"}
 SURFACE, INK, QUIET = "#ffffff", "#1f2933", "#9aa5b1"
 COLOURS = ("#1f6feb", "#d9730d", "#2da44e", "#8250df", "#cf222e", "#6e7781")
+WAYS = (
+    ("article", "the article's way", COLOURS[1]),
+    ("ours", "edge-train", COLOURS[0]),
+    ("floor", "no feeding at all", QUIET),
+)
 STYLE = {
     "font.size": 10,
     "axes.spines.top": False,
@@ -134,6 +139,20 @@ def peers(results: Results) -> Figure | None:
     return figure
 
 
+def training(results: Results) -> Figure | None:
+    """Draw the seconds of an epoch, the article's way and ours."""
+    seconds = ((results.get("training") or {}).get("epoch") or {}).get("median_s")
+    if not seconds:
+        return None
+    ways = [(told, seconds[way], colour) for way, told, colour in WAYS if way in seconds]
+    figure, axes = plt.subplots(figsize=(8, 1.0 + 0.42 * len(ways)), layout="constrained")
+    names, values, colours = (list(column) for column in zip(*ways, strict=True))
+    _bars(axes, names, values, colours, "{:.1f} s")
+    axes.set(title="One epoch of the article's network", xlabel="s")
+    axes.invert_yaxis()
+    return figure
+
+
 def _bars(axes: Axes, names: list[str], values: list[float], colours: list[str], form: str) -> None:
     bars = axes.barh(names, values, color=colours, height=0.65)
     axes.bar_label(bars, [form.format(value) for value in values], padding=3)
@@ -142,4 +161,9 @@ def _bars(axes: Axes, names: list[str], values: list[float], colours: list[str],
     axes.tick_params(axis="y", length=0)
 
 
-CHARTS: dict[str, Callable[[Results], Figure | None]] = {"artifacts": artifacts, "frame": frame, "peers": peers}
+CHARTS: dict[str, Callable[[Results], Figure | None]] = {
+    "artifacts": artifacts,
+    "frame": frame,
+    "peers": peers,
+    "training": training,
+}

@@ -129,6 +129,46 @@ A photograph of 1920 x 1080 as JPEG, one thread, each part apart, and the whole 
 {machine_line(runtime)}"""
 
 
+WAYS = {
+    "article": "the article's way: ImageDataGenerator, TensorFlow as it comes",
+    "ours": "`edge-train`",
+    "floor": "one batch from memory over and over: the least possible",
+    "floor_default": "the same, TensorFlow as it comes",
+}
+
+
+def training(results: Results) -> str:
+    result = results.get("training") or {}
+    parts = []
+    if epoch := result.get("epoch"):
+        rows = [(told, number(epoch["median_s"].get(way), ".1f")) for way, told in WAYS.items()]
+        parts.append(f"""One epoch of the article's network on {epoch["images"]} photographs at {epoch["side"]}
+pixels, in turns, each in its own process. `edge-train` takes {epoch["ours_over_floor"]:.2f} of the least possible, and
+the article's way {epoch["article_over_ours"]:.1f} times as long as `edge-train`.
+
+{chart("training", "Seconds for an epoch, the article's way and ours")}
+{table(("way", "s"), rows)}
+
+{machine_line(epoch)}""")
+    if whole := result.get("mobilenet"):
+        rows = [
+            (f"{name} cache", number(whole[name]["seconds"], ".0f"), number(whole[name]["test_accuracy"], ".1%"))
+            for name in ("cold", "warm")
+            if name in whole
+        ]
+        parts.append(f"""From the command to a finished MobileNetV2, data reading and evaluation included:
+
+{table(("", "s", "test accuracy"), rows)}
+
+{machine_line(whole)}""")
+    if again := result.get("restart"):
+        parts.append(
+            f"From TensorFlow's import to the end of the first step: {again['first_run_s']:.1f} s in the first run on a"
+            f" data folder, {again['second_run_s']:.1f} s in the second, which finds the pixels in the cache.\n"
+        )
+    return "\n".join(["## How long training takes\n", *parts]) if parts else ""
+
+
 def beside_a_bare_loop(results: Results) -> str:
     runtime = results.get("runtime") or {}
     rows = [
@@ -237,6 +277,7 @@ SECTIONS: tuple[Callable[[Results], str], ...] = (
     peers,
     beside_a_bare_loop,
     startup,
+    training,
     soak,
 )
 README_TABLES: dict[str, Callable[[Results], str]] = {"accuracy": accuracy_table, "peers": peers_table}
