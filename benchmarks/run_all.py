@@ -57,6 +57,8 @@ ARGUMENTS: dict[str, Callable[[Given], list[object]]] = {
     "runtime": lambda given: [given.bundle, given.photographs],
     "peers": lambda given: [given.run, given.bundle, given.photographs],
     "export": lambda given: [given.run],
+    "training": lambda given: [given.photographs, "--weights", given.weights],
+    "dataset_scale": lambda _: [],
     "accuracy": lambda given: [*given.folders, "--", "--weights", given.weights],
     "soak": lambda given: [given.bundle, given.photographs],
 }

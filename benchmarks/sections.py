@@ -169,6 +169,30 @@ the article's way {epoch["article_over_ours"]:.1f} times as long as `edge-train`
     return "\n".join(["## How long training takes\n", *parts]) if parts else ""
 
 
+def dataset_scale(results: Results) -> str:
+    result = results.get("dataset_scale") or {}
+    if not result.get("rows"):
+        return ""
+    rows = [
+        (
+            f"{row['images']:,}",
+            *(number(row.get(f"{step}_s"), ".1f") for step in ("scan", "cache", "read_again", "epoch")),
+            number(row.get("cache_mb"), ",.0f"),
+            number(row.get("peak_mb"), ",.0f"),
+        )
+        for row in result["rows"]
+    ]
+    return f"""## Does it grow with the data
+
+Drawn shapes, prepared to {result.get("side", "?")} pixels: listing the files, filling the cache, reading it again, one
+epoch of the article's network, the size of the cache and the process's memory at most.
+
+{chart("dataset_scale", "Time and memory over the number of photographs")}
+{table(("photographs", "list s", "fill s", "read s", "epoch s", "cache MB", "memory MB"), rows)}
+
+{machine_line(result)}"""
+
+
 def beside_a_bare_loop(results: Results) -> str:
     runtime = results.get("runtime") or {}
     rows = [
@@ -278,6 +302,7 @@ SECTIONS: tuple[Callable[[Results], str], ...] = (
     beside_a_bare_loop,
     startup,
     training,
+    dataset_scale,
     soak,
 )
 README_TABLES: dict[str, Callable[[Results], str]] = {"accuracy": accuracy_table, "peers": peers_table}
