@@ -121,18 +121,32 @@ def frame(results: Results) -> Figure | None:
     return figure
 
 
-def peers(results: Results) -> Figure | None:
-    """Draw cold start and memory of each program, ours first."""
-    rows = (results.get("peers") or {}).get("peers") or []
+def other_runtimes(results: Results) -> Figure | None:
+    """Draw cold start and memory beside ONNX Runtime and Keras."""
+    rows = (results.get("other_runtimes") or {}).get("peers") or []
+    return _starts([(row["name"], row["cold_ms"], row["peak_mb"]) for row in rows])
+
+
+def mediapipe(results: Results) -> Figure | None:
+    """Draw cold start and memory beside MediaPipe and a bare loop."""
+    row = (results.get("runtime") or {}).get("cold_start") or {}
+    programs = (("edge_run", "Edgewise"), ("bare", "bare LiteRT loop"), ("mediapipe", "MediaPipe"))
+    if "mediapipe_ms" not in row:
+        return None
+    return _starts([(told, row[f"{who}_ms"], row[f"{who}_mb"]) for who, told in programs])
+
+
+def _starts(rows: list[tuple[str, float, float]]) -> Figure | None:
+    """Draw each program's milliseconds and megabytes, ours in colour."""
     if not rows:
         return None
     figure, (time_axes, memory_axes) = plt.subplots(
         1, 2, sharey=True, figsize=(9.5, 1.2 + 0.42 * len(rows)), layout="constrained"
     )
-    names = [row["name"] for row in rows]
+    names, milliseconds, megabytes = (list(column) for column in zip(*rows, strict=True))
     colours = [COLOURS[0] if name.startswith("Edgewise") else QUIET for name in names]
-    _bars(time_axes, names, [row["cold_ms"] / 1e3 for row in rows], colours, "{:.2f} s")
-    _bars(memory_axes, names, [row["peak_mb"] for row in rows], colours, "{:.0f} MB")
+    _bars(time_axes, names, [value / 1e3 for value in milliseconds], colours, "{:.2f} s")
+    _bars(memory_axes, names, megabytes, colours, "{:.0f} MB")
     time_axes.set(title="Cold start to the first answer", xlabel="s")
     memory_axes.set(title="Memory at most", xlabel="MB")
     time_axes.invert_yaxis()
@@ -164,6 +178,7 @@ def _bars(axes: Axes, names: list[str], values: list[float], colours: list[str],
 CHARTS: dict[str, Callable[[Results], Figure | None]] = {
     "artifacts": artifacts,
     "frame": frame,
-    "peers": peers,
+    "mediapipe": mediapipe,
+    "other_runtimes": other_runtimes,
     "training": training,
 }

@@ -55,7 +55,7 @@ class Given(NamedTuple):
 ARGUMENTS: dict[str, Callable[[Given], list[object]]] = {
     "startup": lambda given: [given.bundle, given.photograph],
     "runtime": lambda given: [given.bundle, given.photographs],
-    "peers": lambda given: [given.run, given.bundle, given.photographs],
+    "other_runtimes": lambda given: [given.run, given.bundle, given.photographs],
     "export": lambda given: [given.run],
     "training": lambda given: [given.photographs, "--weights", given.weights],
     "dataset_scale": lambda _: [],
@@ -63,7 +63,7 @@ ARGUMENTS: dict[str, Callable[[Given], list[object]]] = {
     "soak": lambda given: [given.bundle, given.photographs],
 }
 # Not benchmarks: what the others import, the page, and this.
-OTHERS = {"machine", "page", "sections", "charts", "run_all"}
+OTHERS = {"machine", "page", "sections", "charts", "run_all", "bare", "peers", "peer_mediapipe"}
 
 
 def main() -> int:

@@ -221,24 +221,62 @@ decode, resize and invoke.
 {machine_line(runtime)}"""
 
 
-def peers(results: Results) -> str:
-    result = results.get("peers") or {}
+def mediapipe(results: Results) -> str:
+    runtime = results.get("runtime") or {}
+    cold, folder = runtime.get("cold_start") or {}, runtime.get("photographs") or {}
+    if "mediapipe_ms" not in cold:
+        return ""
+
+    def beside(row: Results, key: str, who: str, form: str) -> str:
+        value, ours = row.get(f"{who}_{key}"), row.get(f"edge_run_{key}")
+        if value is None or ours is None:
+            return "-"
+        return f"{value:{form}}" + ("" if who == "edge_run" else f" (x{value / ours:.2g})")
+
+    rows = [
+        (
+            told,
+            beside(cold, "ms", who, ".0f"),
+            beside(cold, "mb", who, ".0f"),
+            beside(folder, "per_s", who, ".1f"),
+            "" if who == "edge_run" else number(folder.get(f"agrees_with_{who}"), ".1%"),
+        )
+        for who, told in (
+            ("edge_run", "Edgewise"),
+            ("bare", "bare LiteRT loop"),
+            ("mediapipe", "MediaPipe ImageClassifier"),
+        )
+    ]
+    return f"""## Beside MediaPipe and a bare LiteRT loop
+
+The same int8 file and the same photographs, in turns: one photograph from the start of the process to its exit, the
+memory that it takes at most, and a folder of {folder.get("photographs", "?")}. Ratios are to the first row.
+
+{chart("mediapipe", "Cold start and memory beside MediaPipe")}
+{table(("program", "cold start ms", "memory MB", "photographs/s", "same answer"), rows)}
+
+{machine_line(runtime)}"""
+
+
+def other_runtimes(results: Results) -> str:
+    result = results.get("other_runtimes") or {}
     if not result.get("peers"):
         return ""
     return f"""## Beside what else one would write
 
 One photograph from the start of the process to the first answer, the memory that it takes at most, the same photograph
 again and again, and a folder of {result.get("folder_photographs", "?")}. {result.get("threads", "?")} threads each; the
-median of {result.get("rounds", "?")} starts. Ratios are to the first row. `benchmarks/peers.py` holds every program.
+median of {result.get("rounds", "?")} starts. Ratios are to the first row. `benchmarks/other_runtimes.py` holds every
+program.
 
-{chart("peers", "Cold start and memory beside others")}
-{peers_table(results)}
+{chart("other_runtimes", "Cold start and memory beside others")}
+{other_runtimes_table(results)}
 
 {machine_line(result)}"""
 
 
-def peers_table(results: Results) -> str:
-    rows = (results.get("peers") or {}).get("peers") or []
+def other_runtimes_table(results: Results) -> str:
+    rows = (results.get("other_runtimes") or {}).get("peers") or []
     if not rows:
         return ""
     first = rows[0]
@@ -298,11 +336,15 @@ SECTIONS: tuple[Callable[[Results], str], ...] = (
     accuracy,
     exports,
     frame,
-    peers,
+    mediapipe,
+    other_runtimes,
     beside_a_bare_loop,
     startup,
     training,
     dataset_scale,
     soak,
 )
-README_TABLES: dict[str, Callable[[Results], str]] = {"accuracy": accuracy_table, "peers": peers_table}
+README_TABLES: dict[str, Callable[[Results], str]] = {
+    "accuracy": accuracy_table,
+    "other_runtimes": other_runtimes_table,
+}

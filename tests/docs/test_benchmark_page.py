@@ -37,7 +37,7 @@ def test_a_ratio_is_to_the_first_program():
         {"name": "ours", "cold_ms": 200.0, "peak_mb": 60.0},
         {"name": "theirs", "cold_ms": 900.0, "peak_mb": 180.0},
     ]
-    lines = sections.peers_table({"peers": {"peers": rows}}).splitlines()
+    lines = sections.other_runtimes_table({"other_runtimes": {"peers": rows}}).splitlines()
     assert lines[2].startswith("| ours | 200 | 60 |")
     assert lines[3].startswith("| theirs | 900 (x4.5) | 180 (x3) |")
 

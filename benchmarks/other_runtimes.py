@@ -1,9 +1,9 @@
 """What do one photograph and a folder cost beside what else one would write: bare ONNX Runtime, Keras `predict`?
 
-    python benchmarks/peers.py RUN BUNDLE IMAGES [--rounds 5]
+    python benchmarks/other_runtimes.py RUN BUNDLE IMAGES [--rounds 5]
 
 Each is a program of its own in a process of its own, on the same photographs: from start to the first answer, memory,
-one photograph again and again, and the folder. Prints a table and writes results/peers.json.
+one photograph again and again, and the folder. Prints a table and writes results/other_runtimes.json.
 """
 
 from __future__ import annotations
@@ -73,16 +73,16 @@ if often:
     import json, time
     for _ in range({warm_up}):
         classify(photographs[:1])
-    taken = []
+    times = []
     for _ in range(often):
         began = time.perf_counter()
         classify(photographs[:1])
-        taken.append((time.perf_counter() - began) * 1e3)
+        times.append((time.perf_counter() - began) * 1e3)
     began = time.perf_counter()
     classes = classify(photographs)
     seconds = time.perf_counter() - began
     rate = len(classes) / seconds
-    print(json.dumps({{"warm_ms": sorted(taken)[often // 2], "images_per_s": rate, "classes": classes}}))
+    print(json.dumps({{"warm_ms": sorted(times)[often // 2], "images_per_s": rate, "classes": classes}}))
 """
 
 
@@ -170,7 +170,7 @@ def main() -> None:
         "load_average_after": round(os.getloadavg()[0], 2),
     }
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "peers.json").write_text(json.dumps(result, indent=2) + "\n")
+    (RESULTS / "other_runtimes.json").write_text(json.dumps(result, indent=2) + "\n")
     for row in result["peers"]:
         print(
             f"{row['name']:32}{row['cold_ms']:8.0f} ms{row['peak_mb']:7.0f} MB{row['warm_ms']:8.2f} ms"
