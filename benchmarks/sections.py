@@ -313,7 +313,8 @@ def startup(results: Results) -> str:
 With the `pi` extra and nothing else installed, `edge-run classify` of one photograph took {seconds["median"]:.2f} s
 from process start to exit (median of {result["runs"]}, at most {seconds["max"]:.2f} s) and
 {result["peak_resident_mb"]:.0f} MB.
-"""
+
+{machine_line(result)}"""
 
 
 def soak(results: Results) -> str:
@@ -325,8 +326,10 @@ def soak(results: Results) -> str:
     return f"""## A day of watching
 
 {result["simulated_hours"]:.0f} hours of one frame a second, sped up to {result["seconds"] / 60:.0f} minutes, with a
-fault of the camera every hour: {events}. Between the second quarter and the last, memory grew by
-{grown["memory_mb"]:.2f} MB, threads by {grown["threads"]:.0f}, open files by {grown["handles"]:.0f}.
+fault of the camera every hour: {events}.
+
+Between the second quarter and the last, memory grew by {grown["memory_mb"]:.2f} MB, threads by {grown["threads"]:.0f},
+open files by {grown["handles"]:.0f}.
 
 {chart("soak", "Memory, threads and open files over a day")}
 {machine_line(result)}"""
