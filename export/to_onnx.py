@@ -162,7 +162,7 @@ def _quantize(float_file: Path, int8_file: Path, calibration: Pixels, prepared: 
         weight_type=QuantType.QInt8,
         # Without VNNI, x86-64's kernels add two products of unsigned and signed bytes in 16 bits, which saturate unless
         # the weights have 7 bits (onnxruntime.ai/docs/performance/model-optimizations/quantization.html).
-        reduce_range=settings.target == "x86",
+        reduce_range=True,
         calibrate_method=methods[settings.calibration_method],
         # Else every image's activations are held at once: gigabytes for a MobileNet.
         extra_options={"CalibStridedMinMax": _stride(len(calibration))},
