@@ -69,9 +69,9 @@ class TfliteBackend:
         try:
             self._interpreter.set_tensor(self._input["index"], self.model_input(pixels))
             self._interpreter.invoke()
-            output = self._interpreter.get_tensor(self._output["index"])
+            output: NDArray[Any] = self._interpreter.get_tensor(self._output["index"])
             if self._output_values is not None:
-                return self._output_values[output.view(np.uint8)]
+                return np.take(self._output_values, output.view(np.uint8))
             return _from_output(output, self._output)
         except (ValueError, RuntimeError) as problem:
             raise InferenceError(f"{self.name} failed: {_first_line(problem)}") from None
