@@ -77,9 +77,9 @@ def throughput(classifier: Classifier, images: str, frames: int) -> dict[str, An
     bare_rates, rates, ratios = [], [], []
     invoke = classifier.backend._interpreter.invoke
     per_second(invoke, 50)
-    for _ in range(ROUNDS):
+    for _ in range(3 * ROUNDS):  # short and many: what else the host does comes and goes within seconds
         before = per_second(invoke, frames)
-        kept = watched(classifier, images, f"form=array&fps={2 * before:.0f}", frames)
+        kept = watched(classifier, images, f"form=array&fps={1.25 * before:.0f}", frames)
         bare = (before + per_second(invoke, frames)) / 2
         rate = (len(kept.came_s) - 1) / (kept.came_s[-1] - kept.came_s[0])
         bare_rates.append(bare)
@@ -147,7 +147,7 @@ def folder(bundle: str, artifact: str, images: str) -> dict[str, Any]:
         for workers, taken in times.items():
             began = time.perf_counter()
             options = ["--artifact", artifact, "--threads", "1", "--workers", str(workers)]
-            cost([*EDGE_RUN, "classify", bundle, images, *options])
+            cost([*EDGE_RUN, "classify", bundle, *[images] * 4, *options])
             taken.append(time.perf_counter() - began)
     one, two = median(times[1]), median(times[2])
     return {"one_worker_s": one, "two_workers_s": two, "ratio": one / two, "wanted": ">= 1.8", "met": one / two >= 1.8}

@@ -41,9 +41,9 @@ def decide(
         min_score: one threshold for all classes, in place of the spec's.
 
     """
-    order = np.argsort(-probabilities, kind="stable")
-    top = tuple(Scored(spec.labels[index], float(probabilities[index])) for index in order[:top_k])
-    best = int(order[0])
+    order = np.argsort(-probabilities, kind="stable")[: max(top_k, 1)]
+    indices, scores = order.tolist(), probabilities[order].tolist()
+    top = tuple([Scored(spec.labels[index], score) for index, score in zip(indices[:top_k], scores, strict=False)])
+    best, score = indices[0], scores[0]
     threshold = spec.thresholds[best] if min_score is None else min_score
-    score = float(probabilities[best])
     return Decision(spec.labels[best] if score >= threshold else UNKNOWN, score, top)

@@ -65,7 +65,7 @@ def smooth(before: NDArray[np.float32] | None, probabilities: NDArray[np.float32
     """Weigh the newest probabilities with `alpha`, what was before with the rest; the first stand as they are."""
     if before is None:
         return probabilities
-    return (np.float32(alpha) * probabilities + np.float32(1 - alpha) * before).astype(np.float32, copy=False)
+    return np.float32(alpha) * probabilities + np.float32(1 - alpha) * before
 
 
 def vote(smoothed: NDArray[np.float32], stable: int, rules: Rules) -> int:

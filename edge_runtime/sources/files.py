@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import heapq
 import os
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,11 @@ if TYPE_CHECKING:
 
 # What a folder or a pattern picks out; a file named outright is read whatever it is called.
 IMAGE_EXTENSIONS = frozenset({".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".mpo", ".png", ".webp"})
+MOST_NAMES = 20_000  # of one folder, held at a time
 
 
 def image_files(given: str) -> Iterator[str]:
-    """Find the image files that one argument names, lazily: a walk holds one folder's names at a time.
+    """Find the image files that one argument names, lazily: a walk holds some thousand names at a time.
 
     Args:
         given: a file, taken as it is even if it does not exist; a folder, searched through and sorted, hidden
@@ -47,12 +49,41 @@ def image_files(given: str) -> Iterator[str]:
 
 def _in_folder(top: str) -> Iterator[str]:
     unread: list[OSError] = []
-    for folder, subfolders, names in os.walk(top, onerror=unread.append):
-        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        names.sort()
-        yield from (path for name in names if _is_image(path := os.path.join(folder, name)))
+    folders = [top]
+    while folders:
+        folder = folders.pop()
+        try:
+            yield from (path for name in _names(folder) if _is_image(path := os.path.join(folder, name)))
+            folders += [os.path.join(folder, name) for name in reversed(list(_names(folder, folders=True)))]
+        except OSError as problem:
+            unread.append(problem)
     if unread:
         raise SourceError(f"{unread[0].filename}: folder cannot be read: {unread[0].strerror}")
+
+
+def _names(folder: str, *, folders: bool = False) -> Iterator[str]:
+    """Give the names of what is no folder, or of the folders but links and hidden ones, sorted.
+
+    A folder that holds more than MOST_NAMES is read again for each so many, so that memory does not grow with it.
+    """
+    wanted = _is_searched if folders else _is_no_folder
+    last = ""
+    while True:
+        with os.scandir(folder) as entries:
+            later = (entry.name for entry in entries if entry.name > last and wanted(entry))
+            names = heapq.nsmallest(MOST_NAMES, later)
+        yield from names
+        if len(names) < MOST_NAMES:
+            return
+        last = names[-1]
+
+
+def _is_searched(entry: os.DirEntry[str]) -> bool:
+    return entry.is_dir(follow_symlinks=False) and not entry.name.startswith(".")
+
+
+def _is_no_folder(entry: os.DirEntry[str]) -> bool:
+    return not entry.is_dir()
 
 
 def _matching(pattern: str) -> Iterator[str]:

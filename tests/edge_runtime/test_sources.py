@@ -38,6 +38,18 @@ def test_a_folder_gives_its_images_sorted_and_hidden_ones_left_out(tree):
     assert list(image_files(".")) == ["./a.PNG", "./b.jpg", "./deep/d.jpeg", "./deep/er/c.webp"]
 
 
+@pytest.mark.parametrize("most", [1, 2, 3, 100])
+def test_a_large_folder_is_read_in_parts_that_miss_and_repeat_nothing(tmp_path, monkeypatch, most):
+    monkeypatch.setattr("edge_runtime.sources.files.MOST_NAMES", most)
+    names = ["a.jpg", "b.jpg", "c.txt", "d.jpg", "e/f.jpg", "e/g.jpg", "h/i.jpg", "j.jpg"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    (tmp_path / "link").symlink_to(tmp_path / "e")
+    found = [path.removeprefix(f"{tmp_path}/") for path in image_files(str(tmp_path))]
+    assert found == ["a.jpg", "b.jpg", "d.jpg", "j.jpg", "e/f.jpg", "e/g.jpg", "h/i.jpg"]
+
+
 @pytest.mark.parametrize(
     ("pattern", "found"),
     [

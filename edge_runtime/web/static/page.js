@@ -19,7 +19,7 @@ function element(name, className, text) {
 }
 
 function percent(score) {
-  return `${(score * 100).toFixed(score > 0.9995 || score < 0.0005 ? 0 : 1)} %`;
+  return `${(score * 100).toFixed(score > 0.9995 || score < 0.0005 ? 0 : 1)}\u00a0%`;
 }
 
 function duration(ms) {
@@ -93,12 +93,12 @@ function showState(state) {
   // The label is decided over frames; a frame that says otherwise has no score of it to show.
   at("score").textContent = prediction.label === prediction.stable ? percent(prediction.score) : "";
   drawBars(at("bars"), prediction.top);
-  setValue("fps", state.fps === null ? "–" : state.fps.toFixed(1));
+  setValue("fps", state.fps === null || stale ? "–" : state.fps.toFixed(1));
   setValue("age", ...duration(prediction.age_ms));
   setValue("since", ...duration(state.since_ms));
   setValue("dropped", state.dropped.toLocaleString());
   at("source").hidden = false;
-  at("source").textContent = `${prediction.source} · frame ${prediction.frame.toLocaleString()}`;
+  at("source").textContent = `Frame ${prediction.frame.toLocaleString()} · ${prediction.source}`;
   showPicture(prediction.frame);
 }
 

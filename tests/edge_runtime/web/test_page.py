@@ -97,6 +97,8 @@ def test_a_camera_that_stops_is_shown_and_a_label_is_never_markup(serving, brows
     assert page.text("label") == "<img src=x onerror=alert(1)>"
     assert "Camera lost<b>unplugged</b>" in page.text("events")
     assert page.run("return document.body.classList.contains('old')")
+    assert page.text("fps") == "\N{EN DASH}"
+    page.until("return getComputedStyle(document.querySelector('.verdict')).opacity < 0.5")
     assert page.console() == []
 
 
