@@ -61,6 +61,7 @@ ARGUMENTS: dict[str, Callable[[Given], list[object]]] = {
     "dataset_scale": lambda _: [],
     "accuracy": lambda given: [*given.folders, "--", "--weights", given.weights],
     "soak": lambda given: [given.bundle, given.photographs],
+    "million": lambda given: [given.bundle, given.photograph],
 }
 # Not benchmarks: what the others import, the page, and this.
 OTHERS = {"machine", "page", "sections", "charts", "run_all", "bare", "peers", "peer_mediapipe"}
