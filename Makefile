@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format clean
+.PHONY: help setup demo test lint format docs bench bench-page clean
 
 help: ## show these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## make the virtual environment, or bring it up to date
 
@@ -35,7 +35,7 @@ test: lint ## lint, types, import rules and every test
 	$(BIN)/python -m pytest tests/edge_runtime tests/test_imports.py
 	$(BIN)/python -m pytest tests/export
 	$(BIN)/python -m pytest tests/trainer
-	$(BIN)/python -m pytest tests/test_end_to_end.py tests/test_readme.py
+	$(BIN)/python -m pytest tests/test_end_to_end.py tests/docs
 
 lint: $(READY) ## ruff, mypy and import-linter
 	$(BIN)/ruff check .
@@ -46,6 +46,18 @@ lint: $(READY) ## ruff, mypy and import-linter
 format: $(READY) ## let ruff format the code and mend what it safely can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(READY) ## write the API reference to build/docs
+	$(BIN)/python docs/build_api.py build/docs
+
+# DATA holds folders of photographs, each with a folder for each class; WEIGHTS is a pretrained MobileNetV2.
+DATA ?= ../shared/data
+WEIGHTS ?= ../shared/weights/mobilenet_v2_1.0_160_notop.weights.h5
+bench: $(READY) ## run every benchmark; hours, on a machine that does nothing else
+	$(BIN)/python benchmarks/run_all.py --data $(DATA) --weights $(WEIGHTS)
+
+bench-page: $(READY) ## write docs/benchmarks.md and README's tables from benchmarks/results
+	$(BIN)/python benchmarks/page.py
 
 clean: ## remove the virtual environment, caches and the demo's output
 	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -8,7 +8,19 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-LIBRARIES = ("numpy", "pillow", "ai-edge-litert", "tflite-runtime", "onnxruntime", "av")
+LIBRARIES = (
+    "numpy",
+    "pillow",
+    "ai-edge-litert",
+    "tflite-runtime",
+    "onnxruntime",
+    "av",
+    "tensorflow",
+    "keras",
+    "tf2onnx",
+    "onnx",
+)
+GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 
 
 def facts() -> dict[str, Any]:
@@ -23,11 +35,21 @@ def facts() -> dict[str, Any]:
     return {
         "cpu": model,
         "cores": len(os.sched_getaffinity(0)),
+        "memory_mb": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20,
+        "governor": governor(),
         "system": platform.platform(),
         "python": platform.python_version(),
         "load_average_1_min": round(os.getloadavg()[0], 2),
         "libraries": {name: _version(name) for name in LIBRARIES},
     }
+
+
+def governor() -> str | None:
+    """Name what sets the processor's frequency; None where the system does not tell, as in a virtual machine."""
+    try:
+        return GOVERNOR.read_text().strip()
+    except OSError:
+        return None
 
 
 def _version(name: str) -> str | None:

@@ -2,8 +2,8 @@
 
     python benchmarks/runtime.py BUNDLE IMAGES [--artifact int8.tflite]
 
-Each figure stands beside a bare loop on the same files, measured in turns with it. Prints a table and writes
-results/runtime.json.
+Each figure stands beside a bare loop on the same files, and MediaPipe's ImageClassifier where that can do the same,
+measured in turns with them. Prints a table and writes results/runtime.json.
 """
 
 from __future__ import annotations
@@ -12,18 +12,19 @@ import argparse
 import io
 import json
 import os
-import subprocess
-import sys
-import tempfile
 import time
+from contextlib import nullcontext
+from itertools import islice
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import machine
 import numpy as np
+from peers import EDGE_RUN, commands_for, cost, in_turns, mediapipe_environment
 from PIL import Image
 
+from edge_runtime.bundle import Bundle
 from edge_runtime.classifier import Classifier
 from edge_runtime.preprocess import load_image, to_input
 from edge_runtime.sources import image_files, open_source
@@ -37,24 +38,6 @@ if TYPE_CHECKING:
 RESULTS = Path(__file__).parent / "results"
 ROUNDS = 5
 WARM_UP = 60  # frames, in which the loop learns its pace
-BARE = """
-import sys
-import numpy as np
-from PIL import Image
-from ai_edge_litert.interpreter import Interpreter
-interpreter = Interpreter(model_path=sys.argv[1], num_threads=int(sys.argv[3]))
-interpreter.allocate_tensors()
-detail = interpreter.get_input_details()[0]
-_, height, width, _ = detail["shape"]
-with Image.open(sys.argv[2]) as image:
-    image.draft("RGB", (int(width), int(height)))
-    pixels = np.asarray(image.convert("RGB").resize((width, height), Image.Resampling.BILINEAR))[None]
-if detail["dtype"] == np.int8:
-    pixels = (pixels ^ np.uint8(0x80)).view(np.int8)
-interpreter.set_tensor(detail["index"], pixels.astype(detail["dtype"], copy=False))
-interpreter.invoke()
-print(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]).argmax())
-"""
 
 
 class Kept:
@@ -163,37 +146,22 @@ def folder(bundle: str, artifact: str, images: str) -> dict[str, Any]:
     for _ in range(3):
         for workers, taken in times.items():
             began = time.perf_counter()
-            edge_run(
-                "classify", bundle, *[images] * 4, "--artifact", artifact, "--threads", "1", "--workers", str(workers)
-            )
+            options = ["--artifact", artifact, "--threads", "1", "--workers", str(workers)]
+            cost([*EDGE_RUN, "classify", bundle, images, *options])
             taken.append(time.perf_counter() - began)
     one, two = median(times[1]), median(times[2])
     return {"one_worker_s": one, "two_workers_s": two, "ratio": one / two, "wanted": ">= 1.8", "met": one / two >= 1.8}
 
 
-def cold_start(bundle: str, artifact: str, images: str) -> dict[str, Any]:
+def cold_start(bundle: str, artifact: str, mediapipe: str | None, photos: list[str]) -> dict[str, Any]:
     """Compare one photograph from process start to exit with a bare script that does the same."""
-    photo = next(iter(image_files(images)))
-    model = str(Path(bundle) / f"model.{artifact}")
-    threads = str(len(os.sched_getaffinity(0)))
-    with tempfile.TemporaryDirectory() as scratch:
-        script = Path(scratch) / "bare.py"
-        script.write_text(BARE)
-        commands = {
-            "bare": [sys.executable, str(script), model, photo, threads],
-            "edge_run": [*EDGE_RUN, "classify", bundle, photo, "--artifact", artifact],
-        }
-        costs: dict[str, list[tuple[float, float, float]]] = {name: [] for name in commands}
-        for _ in range(2 * ROUNDS):
-            for name, command in commands.items():
-                costs[name].append(cost(command))
-    found = {}
-    for name, rows in costs.items():
-        wall, processor, memory = (median(column) for column in zip(*rows, strict=True))
-        found.update({f"{name}_ms": wall * 1e3, f"{name}_cpu_ms": processor * 1e3, f"{name}_mb": memory})
-    ratio, more_mb = found["edge_run_ms"] / found["bare_ms"], found["edge_run_mb"] - found["bare_mb"]
+    found = in_turns(commands_for(bundle, artifact, mediapipe, photos[:1]), 3 * ROUNDS)
+    ratio = found["edge_run"].wall_s / found["bare"].wall_s
+    more_mb = found["edge_run"].peak_mb - found["bare"].peak_mb
     return {
-        **found,
+        **{f"{name}_ms": item.wall_s * 1e3 for name, item in found.items()},
+        **{f"{name}_cpu_ms": item.processor_s * 1e3 for name, item in found.items()},
+        **{f"{name}_mb": item.peak_mb for name, item in found.items()},
         "ratio": ratio,
         "more_mb": more_mb,
         "wanted": "<= 1.3, <= 8 MB",
@@ -201,24 +169,26 @@ def cold_start(bundle: str, artifact: str, images: str) -> dict[str, Any]:
     }
 
 
-EDGE_RUN = (sys.executable, "-m", "edge_runtime.cli")
-
-
-def edge_run(*arguments: str) -> None:
-    subprocess.run([*EDGE_RUN, *arguments], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
-def cost(command: list[str]) -> tuple[float, float, float]:
-    """Give a command's seconds by the clock and by the processor, and its peak memory in MB."""
-    began = time.perf_counter()
-    # vfork and exec at once: a forked child would begin with this process's own memory as its peak.
-    pid = os.posix_spawn(
-        command[0], command, os.environ, file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)]
-    )
-    _, status, usage = os.wait4(pid, 0)
-    if status:
-        raise SystemExit(f"failed: {command}")
-    return time.perf_counter() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+def photographs(bundle: str, artifact: str, mediapipe: str | None, photos: list[str]) -> dict[str, Any]:
+    """Compare the time and the answers for some hundred photographs, one after the other, starts included."""
+    found = in_turns(commands_for(bundle, artifact, mediapipe, photos), 3)
+    labels = Bundle.open(bundle).spec.labels
+    answers = {
+        name: [
+            line.split("  ")[1].rsplit(" ", 1)[0] if name == "edge_run" else labels[int(line)] for line in item.lines
+        ]
+        for name, item in found.items()
+    }
+    return {
+        "photographs": len(photos),
+        **{f"{name}_per_s": len(photos) / item.wall_s for name, item in found.items()},
+        **{f"{name}_mb": item.peak_mb for name, item in found.items()},
+        **{
+            f"agrees_with_{name}": sum(map(str.__eq__, answers["edge_run"], answers[name])) / len(photos)
+            for name in answers
+            if name != "edge_run"
+        },
+    }
 
 
 def main() -> None:
@@ -227,27 +197,52 @@ def main() -> None:
     parser.add_argument("images", help="a folder of photographs")
     parser.add_argument("--artifact", default="int8.tflite")
     parser.add_argument("--frames", type=int, default=300)
+    parser.add_argument("--photographs", type=int, default=200, help="to classify beside MediaPipe")
+    parser.add_argument("--mediapipe", metavar="PYTHON", help="an environment that has it (default: one is made)")
     args = parser.parse_args()
-    cold = cold_start(args.bundle, args.artifact, args.images)  # first, while this process is small
+    with (
+        nullcontext((args.mediapipe, "as installed")) if args.mediapipe else mediapipe_environment() as (
+            python,
+            version,
+        )
+    ):
+        results = measure(args, python)
+    results["machine"]["libraries"]["mediapipe"] = version
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "runtime.json").write_text(json.dumps(results, indent=2) + "\n")
+    show(results)
+
+
+def measure(args: argparse.Namespace, mediapipe: str | None) -> dict[str, Any]:
+    photos = list(islice(image_files(args.images), args.photographs))
+    facts = machine.facts()
+    # First what runs in processes of its own, while this one is small.
+    cold = cold_start(args.bundle, args.artifact, mediapipe, photos)
+    beside = photographs(args.bundle, args.artifact, mediapipe, photos)
+    both = folder(args.bundle, args.artifact, args.images)
     classifier = Classifier.open(args.bundle, artifact=args.artifact, threads=1)
-    results = {
-        "machine": machine.facts(),
+    return {
+        "machine": facts,
         "throughput": throughput(classifier, args.images, args.frames),
         "freshness": freshness(classifier, args.images, args.frames),
         "jpeg_1080p": jpeg_1080p(classifier, args.images, args.frames),
-        "folder": folder(args.bundle, args.artifact, args.images),
+        "folder": both,
         "cold_start": cold,
+        "photographs": beside,
         "load_average_after": round(os.getloadavg()[0], 2),
     }
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "runtime.json").write_text(json.dumps(results, indent=2) + "\n")
+
+
+def show(results: dict[str, Any]) -> None:
     print(f"load average {results['machine']['load_average_1_min']} before, {results['load_average_after']} after")
-    for name in ("throughput", "freshness", "jpeg_1080p", "folder", "cold_start"):
-        row = results[name]
+    for name, row in results.items():
+        if name in {"machine", "load_average_after"}:
+            continue
+        verdict = {True: "met   ", False: "missed"}.get(row.get("met"), "      ")
         numbers = "  ".join(
             f"{key} {value:.4g}" for key, value in row.items() if isinstance(value, (int, float)) and key != "met"
         )
-        print(f"{name:11} {'met   ' if row['met'] else 'missed'}  wanted {row['wanted']:16} {numbers}")
+        print(f"{name:11} {verdict}  wanted {row.get('wanted', '-'):16} {numbers}")
 
 
 if __name__ == "__main__":

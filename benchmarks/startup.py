@@ -10,13 +10,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+import machine
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -53,8 +54,7 @@ def main() -> None:
         timed(command)  # fills the disk cache
         runs = [timed(command) for _ in range(args.runs)]
     result = {
-        "machine": {"platform": platform.platform(), "cores": os.cpu_count(), "load": os.getloadavg()[0]},
-        "python": platform.python_version(),
+        "machine": machine.facts(),
         "runs": args.runs,
         "seconds": {"median": statistics.median(s for s, _ in runs), "max": max(s for s, _ in runs)},
         "peak_resident_mb": max(mb for _, mb in runs),

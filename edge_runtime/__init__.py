@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from edge_runtime.bundle import Bundle
     from edge_runtime.classifier import Classifier, Prediction
-    from edge_runtime.decision import Decision, decide
+    from edge_runtime.decision import Decision, Scored, decide
     from edge_runtime.errors import (
         BackendUnavailable,
         BundleError,
@@ -31,6 +31,7 @@ _HOMES = {
     "Classifier": "classifier",
     "Prediction": "classifier",
     "Decision": "decision",
+    "Scored": "decision",
     "decide": "decision",
     "BackendUnavailable": "errors",
     "BundleError": "errors",
@@ -47,6 +48,7 @@ __all__ = [  # noqa: RUF022 - the order of _HOMES
     "Classifier",
     "Prediction",
     "Decision",
+    "Scored",
     "decide",
     "BackendUnavailable",
     "BundleError",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 OPEN_TIMEOUT_S = 15.0  # a network stream is analysed before its first frame
 LONGEST_WAIT_S = 30.0
 POLL_S = 0.2  # how long a wish to stop may go unseen
+LET_GO_S = 1.0  # for a reader that is no longer wanted to close its camera
 MOST_READERS = 3  # a driver can hold a thread for ever; more of them would only pile up
 
 
@@ -171,7 +172,7 @@ class _Reader:
     def close(self) -> None:
         """Ask the thread to end, and give it a moment to let the camera go."""
         self.frames.end()
-        self.thread.join(1.0)
+        self.thread.join(LET_GO_S)
 
     def _read(self, source: Source) -> None:
         try:
@@ -179,6 +180,8 @@ class _Reader:
                 self.opened_s = time.monotonic()
                 before: Frame | None = None
                 for frame in source:
+                    if self.frames.ended:  # seen here too, for a camera may send nothing but damage
+                        return
                     if source.live and not is_new(frame, before):
                         continue
                     before = frame

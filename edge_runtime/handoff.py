@@ -55,6 +55,11 @@ class Handoff(Generic[T]):
             self._changed.wait_for(lambda: not self._items or self._ended)
             return not self._ended
 
+    @property
+    def ended(self) -> bool:
+        """Whether either side has said that nothing more comes or is wanted."""
+        return self._ended
+
     def end(self, problem: BaseException | None = None) -> None:
         """Say, from either side, that nothing more comes or is wanted; what lies here can still be taken."""
         with self._changed:

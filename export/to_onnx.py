@@ -160,6 +160,9 @@ def _quantize(float_file: Path, int8_file: Path, calibration: Pixels, prepared: 
         # Signed on both sides is what Arm's kernels take fastest; x86-64's want unsigned activations.
         activation_type=QuantType.QInt8 if settings.target == "arm" else QuantType.QUInt8,
         weight_type=QuantType.QInt8,
+        # Without VNNI, x86-64's kernels add two products of unsigned and signed bytes in 16 bits, which saturate unless
+        # the weights have 7 bits (onnxruntime.ai/docs/performance/model-optimizations/quantization.html).
+        reduce_range=settings.target == "x86",
         calibrate_method=methods[settings.calibration_method],
         # Else every image's activations are held at once: gigabytes for a MobileNet.
         extra_options={"CalibStridedMinMax": _stride(len(calibration))},

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -42,16 +44,27 @@ def spec():
 
 
 @pytest.fixture(scope="session")
-def models(tmp_path_factory):
-    """Write the colour classifier as float32 TFLite, int8 TFLite and ONNX; give the files by artifact name."""
+def models(tmp_path_factory, request):
+    """Write the colour classifier as float32 TFLite, int8 TFLite and ONNX; give the files by artifact name.
+
+    TensorFlow takes ten seconds for them, so pytest's cache keeps them: `--cache-clear` makes them anew.
+    """
     for module in ("tensorflow", "onnx"):
         if find_spec(module) is None:
             pytest.skip(f"needs {module} to make the test models")
-    folder = tmp_path_factory.mktemp("models")
     script = TESTS / "edge_runtime" / "make_models.py"
-    done = subprocess.run([sys.executable, script, folder], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return {name: folder / f"model.{name}" for name in ("float32.tflite", "int8.tflite", "float32.onnx")}
+    made_by = hashlib.sha256(script.read_bytes() + version("tensorflow").encode()).hexdigest()[:16]
+    cache = getattr(request.config, "cache", None)
+    folder = cache.mkdir(f"models-{made_by}") if cache else tmp_path_factory.mktemp("models")
+    files = {name: folder / f"model.{name}" for name in ("float32.tflite", "int8.tflite", "float32.onnx")}
+    if not all(path.exists() for path in files.values()):
+        scratch = tmp_path_factory.mktemp("made")
+        done = subprocess.run([sys.executable, script, scratch], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        for path in files.values():
+            partial = shutil.copy(scratch / path.name, path.with_suffix(".partial"))
+            Path(partial).replace(path)
+    return files
 
 
 @pytest.fixture

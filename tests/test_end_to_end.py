@@ -25,22 +25,24 @@ def digits(shared, tmp_path_factory) -> Path:
     """Train the article's network on hand-signed digits and export it; give the folder of both."""
     folder = tmp_path_factory.mktemp("digits")
     data = shared("data/sign-digits")
-    # Hands are photographed upright and centred: turned and mirrored copies are other signs.
-    command("trainer.cli", "train", data, "--model", "cnn", "--no-augment", "--out", folder / "run")
+    # Hands are photographed upright and centred: turned far, they are other signs.
+    command(
+        "trainer.cli", "train", data, "--model", "cnn", "--augment", "gentle", "--epochs", "24", "--out", folder / "run"
+    )
     command("export.cli", "export", folder / "run", "--out", folder / "bundle")
     return folder
 
 
-def test_ten_classes_from_scratch_reach_90_percent(digits):
+def test_ten_classes_from_scratch_reach_93_percent(digits):
     metrics = json.loads((digits / "run" / "metrics.json").read_text())
     assert len(metrics["test"]["per_class"]) == 10
-    assert metrics["test"]["accuracy"] >= 0.90
+    assert metrics["test"]["accuracy"] >= 0.93
 
 
 def test_all_six_artifacts_pass_every_check(digits):
     manifest = json.loads((digits / "bundle" / "manifest.json").read_text())
     assert len(manifest["artifacts"]) == 6
-    assert all(artifact["parity"]["accuracy"] >= 0.89 for artifact in manifest["artifacts"])
+    assert all(artifact["parity"]["accuracy"] >= 0.92 for artifact in manifest["artifacts"])
 
 
 @pytest.fixture(scope="module")

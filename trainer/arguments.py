@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from argparse import ArgumentTypeError
+from typing import TYPE_CHECKING
+
+from edge_runtime.command import USAGE
+
+if TYPE_CHECKING:
+    import argparse
 
 LARGEST = 2**31 - 1
 
@@ -49,6 +56,13 @@ def not_negative(text: str) -> float:
     if not 0 <= number < math.inf:
         raise ArgumentTypeError(f"{text!r} is no number of at least 0")
     return number
+
+
+def usage_error(args: argparse.Namespace, what: str) -> int:
+    """Print the usage and what is wrong with it; give the exit code. `args.misused` is its parser's `error`."""
+    with contextlib.suppress(SystemExit):  # argparse's way of saying that it has printed why
+        args.misused(what)
+    return USAGE
 
 
 def _number(text: str) -> float:

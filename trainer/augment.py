@@ -1,14 +1,14 @@
-"""The article's augmentation: one affine transform an image, on bytes, by OpenCV, which lets go of the GIL.
+"""Augmentation, the article's or a gentler one: one affine transform an image, on bytes.
 
 It belongs to training alone and is never part of a model's graph. Everything random follows from the seeds that are
-passed, so two runs are equal and a later one may start at any epoch. TensorFlow's own projective transform works on
-float32 pixels and took five times as long.
+passed, so two runs are equal and a later one may start at any epoch. OpenCV lets go of the GIL; TensorFlow's own
+projective transform works on float32 pixels and took five times as long.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import cv2
 import numpy as np
@@ -22,20 +22,41 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-ROTATION = math.radians(40)
-SHIFT = 0.2  # of the width and of the height
-SHEAR = 0.2  # radians, 11 degrees
-ZOOM = 0.2
+
+class Limits(NamedTuple):
+    """How far images are transformed at random, both ways.
+
+    Attributes:
+        rotation: radians.
+        shift: share of the width and of the height.
+        shear: radians.
+        zoom: share of the size, each axis by itself.
+        flip: whether every other image is mirrored left to right.
+
+    """
+
+    rotation: float
+    shift: float
+    shear: float
+    zoom: float
+    flip: bool
+
+
+ARTICLE = Limits(rotation=math.radians(40), shift=0.2, shear=0.2, zoom=0.2, flip=True)
+# For what comes upright and centred, such as signs and digits: turned far or mirrored, they are others.
+GENTLE = Limits(rotation=math.radians(10), shift=0.1, shear=0.1, zoom=0.1, flip=False)
+LIMITS = {"article": ARTICLE, "gentle": GENTLE, "none": None}
 
 cv2.setNumThreads(1)  # batches are transformed in parallel already
 
 
-def augment(images: Pixels, seed: Sequence[int]) -> Pixels:
+def augment(images: Pixels, seed: Sequence[int], limits: Limits = ARTICLE) -> Pixels:
     """Rotate, shift, shear, zoom and flip each image of a batch in its own random way.
 
     Args:
         images: uint8 of shape (N, H, W, 3).
         seed: whole numbers of at least 0; equal seeds give equal transforms.
+        limits: how far.
 
     Returns:
         uint8 of the same shape; what comes from outside an image repeats its nearest edge.
@@ -43,7 +64,7 @@ def augment(images: Pixels, seed: Sequence[int]) -> Pixels:
     """
     count, height, width = images.shape[:3]
     results = np.empty_like(images)
-    matrices = random_transforms(count, height, width, np.random.default_rng(seed))
+    matrices = random_transforms(count, height, width, np.random.default_rng(seed), limits)
     for image, result, matrix in zip(images, results, matrices, strict=True):
         transform(image, matrix, result)
     return results
@@ -61,14 +82,17 @@ def transform(image: Pixels, matrix: Floats, result: Pixels) -> None:
     )
 
 
-def random_transforms(count: int, height: int, width: int, random: np.random.Generator) -> Floats:
-    """Draw the article's transforms.
+def random_transforms(
+    count: int, height: int, width: int, random: np.random.Generator, limits: Limits = ARTICLE
+) -> Floats:
+    """Draw transforms.
 
     Args:
         count: N, how many.
         height: of the images.
         width: of the images.
         random: decides them.
+        limits: how far they go.
 
     Returns:
         float64 of shape (N, 2, 3): for each image the matrix from output to input pixels.
@@ -76,12 +100,12 @@ def random_transforms(count: int, height: int, width: int, random: np.random.Gen
     """
     unit = random.uniform(-1, 1, (count, 7)).T  # (7, N); drawn image by image, so a longer batch begins alike
     matrices = compose(
-        angle=unit[0] * ROTATION,
-        shear=unit[1] * SHEAR,
-        zoom_x=(1 + unit[2] * ZOOM) * np.where(unit[6] < 0, -1.0, 1.0),
-        zoom_y=1 + unit[3] * ZOOM,
+        angle=unit[0] * limits.rotation,
+        shear=unit[1] * limits.shear,
+        zoom_x=(1 + unit[2] * limits.zoom) * np.where((unit[6] < 0) & limits.flip, -1.0, 1.0),
+        zoom_y=1 + unit[3] * limits.zoom,
     )
-    shifts = np.stack([unit[4] * SHIFT * width, unit[5] * SHIFT * height], axis=-1)  # (N, 2)
+    shifts = np.stack([unit[4] * limits.shift * width, unit[5] * limits.shift * height], axis=-1)  # (N, 2)
     return about_centre(matrices, shifts, height, width)
 
 

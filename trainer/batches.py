@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-import mmap
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
-from trainer.augment import augment
+from trainer.augment import Limits, augment
+from trainer.paging import take
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 Tensor = Any
 Batches = Any
 
-RESIDENT_BYTES = 128 * 2**20  # about so much of a memory map stays in this process
 ENDLESS = 1 << 30
 BATCHES_AN_EPOCH = 1 << 32  # room for the batch's number beside the epoch in one int64
 MIXING = 1  # sets the seed of mixup apart from that of the transforms
@@ -37,7 +36,7 @@ def training_batches(
     *,
     batch_size: int,
     seed: int,
-    augmented: bool = False,
+    augmented: Limits | None = None,
     mixup: float = 0.0,
     first_epoch: int = 0,
 ) -> Batches:
@@ -49,7 +48,7 @@ def training_batches(
         targets: class indices of these rows, shape (N,), or wanted probabilities, float32 of shape (N, D).
         batch_size: rows a batch.
         seed: of the order and of the augmentation.
-        augmented: transform each batch of pixels at random.
+        augmented: how far each batch of pixels is transformed at random; None leaves it as it is.
         mixup: alpha of the beta distribution that two photographs are mixed by; 0 mixes none, and mixing needs
             probabilities as targets.
         first_epoch: where to start.
@@ -63,32 +62,35 @@ def training_batches(
     )
 
     def read(stamp: NDArray[np.int64], positions: NDArray[np.int64]) -> NDArray[Any]:
-        values = array[rows[positions]]
-        _let_go(array, int(stamp) % BATCHES_AN_EPOCH, values.nbytes)
-        return augment(values, (seed, int(stamp))) if augmented else values
+        values = take(array, rows[positions])
+        return augment(values, (seed, int(stamp)), augmented) if augmented else values
 
     def fetch(stamp: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
         pair = _read_in_python(read, (stamp, positions), array), tf.gather(tf.constant(targets), positions)
         return _mixed(*pair, stamp, seed=seed, alpha=mixup) if mixup else pair
 
-    return order.map(fetch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).prefetch(2)
+    return _apart(order.map(fetch, num_parallel_calls=2, deterministic=True).prefetch(2))
 
 
 def plain_batches(array: NDArray[Any], rows: NDArray[np.int64], targets: NDArray[Any], *, batch_size: int) -> Batches:
     """Give each row once, in order; arguments and result as for `training_batches`."""
 
+    def read(positions: NDArray[np.int64]) -> NDArray[Any]:
+        return take(array, rows[positions])
+
     def fetch(positions: Tensor) -> tuple[Tensor, Tensor]:
-        inputs = _read_in_python(lambda at: array[rows[at]], (positions,), array)
+        inputs = _read_in_python(read, (positions,), array)
         return inputs, tf.gather(tf.constant(targets), positions)
 
     order = tf.data.Dataset.range(len(rows)).batch(batch_size)
-    return order.map(fetch, num_parallel_calls=2, deterministic=True).prefetch(2)
+    return _apart(order.map(fetch, num_parallel_calls=2, deterministic=True).prefetch(2))
 
 
-def _let_go(array: NDArray[Any], number: int, nbytes: int) -> None:
-    """Now and then take a memory map's pages off this process's account; the system keeps them while it has room."""
-    if isinstance(array, np.memmap) and number % max(1, RESIDENT_BYTES // nbytes) == 0:
-        array._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined] # noqa: SLF001 - numpy gives no other way
+def _apart(batches: Batches) -> Batches:
+    """Give the input threads of its own, so that it takes none from the network's kernels."""
+    options = tf.data.Options()
+    options.threading.private_threadpool_size = 2
+    return batches.with_options(options)
 
 
 def _epoch_order(epoch: Tensor, *, count: int, batch_size: int, seed: int) -> Batches:

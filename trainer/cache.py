@@ -20,6 +20,7 @@ import PIL
 
 from edge_runtime.jsonio import write_text
 from trainer.errors import DataError
+from trainer.paging import let_go
 from trainer.pixels import Decoded, decode_into, row_reader, run_rows
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from trainer.layout import Found
 
 CACHE_VERSION = 1  # goes up when preprocessing gives other pixels
+ROWS_HELD = 64  # about so many written rows stay on this process's account
 SPARE_BYTES = 64 * 2**20  # left free on the disk
 
 
@@ -169,6 +171,10 @@ def _fill(
     by_digest = {row.digest: at for at, row in enumerate(old.rows) if not row.reason} if old else {}
 
     def fill(at: int) -> tuple[str, str]:
+        if at % ROWS_HELD == 0:
+            let_go(pixels)
+            if old is not None:
+                let_go(old.pixels)
         known = by_stamp.get(stamps[at])
         if old is not None and known is not None and stamps[at][1] >= 0:
             pixels[at] = old.pixels[known]

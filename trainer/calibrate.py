@@ -10,6 +10,8 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, log_expit, log_softmax, softmax
 
+from trainer.paging import take
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -79,7 +81,8 @@ def logits_of(model: Model, pixels: Pixels, rows: NDArray[np.int64]) -> Floats:
     last = model.layers[-1]
     below = keras.Model(model.inputs, last.input)
     chunks = [rows[at : at + BATCH_SIZE] for at in range(0, len(rows), BATCH_SIZE)]
-    features = [below.predict_on_batch(pixels[chunk].astype(np.float32)) for chunk in chunks]
+    batches = (take(pixels, chunk) for chunk in chunks)
+    features = [below.predict_on_batch(batch.astype(np.float32)) for batch in batches]
     kernel, bias = (np.asarray(weight, np.float64) for weight in last.get_weights())
     logits: Floats = np.concatenate(features).astype(np.float64) @ kernel + bias
     return logits

@@ -70,7 +70,8 @@ class Dataset:
 
     def targets(self, photos: Iterable[Photo]) -> NDArray[np.int64]:
         """Give class indices, int64 of shape (photos,)."""
-        return np.array([self.spec.labels.index(photo.file.label) for photo in photos], np.int64)
+        numbers = {label: number for number, label in enumerate(self.spec.labels)}
+        return np.array([numbers[photo.file.label] for photo in photos], np.int64)
 
     def fingerprint(self) -> str:
         """Give a SHA-256 that is equal for equal photographs, classes and splits, whatever their file names."""
@@ -138,9 +139,13 @@ def _splits(
     files: list[Found], digests: dict[str, str], layout: Layout, fractions: Fractions, seed: int
 ) -> dict[str, Split]:
     splits: dict[str, Split] = {}
+    classes: defaultdict[str, list[Found]] = defaultdict(list)
+    for file in files:
+        classes[file.label].append(file)
+    divided = any(file.part != "all" for file in layout.files)
     for label in layout.labels:
-        own = [file for file in files if file.label == label]
-        _check_enough(own, layout, label)
+        own = classes[label]
+        _check_enough(own, layout, label, divided=divided)
         free = [file for file in own if file.part != "test"]
         shares = fractions if len(free) == len(own) else fractions._replace(test=0.0)
         chosen = split_class([digests[file.name] for file in free], shares, seed)
@@ -148,10 +153,10 @@ def _splits(
     return splits
 
 
-def _check_enough(files: list[Found], layout: Layout, label: str) -> None:
+def _check_enough(files: list[Found], layout: Layout, label: str, *, divided: bool) -> None:
     parts = Counter(file.part for file in files)
     enough = len(files) >= MIN_PER_CLASS
-    if any(file.part != "all" for file in layout.files):
+    if divided:
         enough = enough and parts["train"] >= MIN_PER_CLASS - 1 and parts["test"] >= 1
     if not enough:
         raise DataError(

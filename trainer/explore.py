@@ -159,5 +159,8 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def _size(photo: Photo) -> Size:
-    with Image.open(photo.file.path, formats=FORMATS) as image:
-        return Size(*image.size, image.mode)
+    try:
+        with Image.open(photo.file.path, formats=FORMATS) as image:
+            return Size(*image.size, image.mode)
+    except OSError:
+        raise DataError(f"{photo.file.path}: changed while the folder was read; explore again") from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from trainer.augment import augment
+from trainer.augment import ARTICLE, augment
 from trainer.explore import spread, warnings
 from trainer.page import figure, page, paragraph, section, sheet, table
 from trainer.plots import class_distribution
@@ -15,18 +15,19 @@ from trainer.split import SPLITS
 if TYPE_CHECKING:
     import numpy as np
 
+    from trainer.augment import Limits
     from trainer.explore import Exploration
 
 SHOWN, COLUMNS, VIEWS, PAIRS = 24, 8, 7, 40
 
 
-def render(seen: Exploration) -> str:
-    """Give the page."""
+def render(seen: Exploration, limits: Limits | None = ARTICLE) -> str:
+    """Give the page; `limits` are those of the augmentation that it shows."""
     dataset = seen.dataset
     doubts = warnings(seen)
     parts = [paragraph(f"{len(dataset.photos)} photographs of {len(dataset.spec.labels)} classes.")]
     parts += [paragraph(text, "warning") for text in doubts] or [paragraph("Nothing is doubtful.")]
-    parts += [_classes(seen), _sizes(seen), *_alike(seen), _left_out(seen), *_sheets(seen), _views(seen)]
+    parts += [_classes(seen), _sizes(seen), *_alike(seen), _left_out(seen), *_sheets(seen), _views(seen, limits)]
     return page(f"Data: {dataset.folder.name}", [part for part in parts if part])
 
 
@@ -77,12 +78,14 @@ def _sheets(seen: Exploration) -> list[str]:
     return parts
 
 
-def _views(seen: Exploration) -> str:
+def _views(seen: Exploration, limits: Limits | None) -> str:
+    if limits is None:
+        return ""
     dataset = seen.dataset
     pictures: list[np.ndarray] = []  # type: ignore[type-arg] # uint8 pixels
     for photo in balanced(dataset.of("train"), 4):
         pixels = dataset.pixels[photo.row]
-        pictures += [pixels, *augment(pixels[None].repeat(VIEWS, axis=0), (0, photo.row))]
+        pictures += [pixels, *augment(pixels[None].repeat(VIEWS, axis=0), (0, photo.row), limits)]
     return section(
         "What training will see", figure(sheet(pictures, 1 + VIEWS), "Photographs and their augmented views")
     )

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from trainer.augment import augment
+from trainer.augment import ARTICLE, Limits, augment
+from trainer.paging import let_go, take
 from trainer.progress import tracked
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def extract(
     rows: NDArray[np.int64],
     *,
     views: int = 0,
+    limits: Limits = ARTICLE,
     seed: int = 0,
     what: str,
     file: Path | None = None,
@@ -41,6 +43,7 @@ def extract(
         pixels: uint8 of shape (photos, H, W, 3).
         rows: which of them, shape (N,).
         views: how many times each is transformed at random, beside itself.
+        limits: how far.
         seed: of the transforms.
         what: a name for the progress on stderr.
         file: where more than IN_MEMORY_BYTES of features go.
@@ -54,12 +57,13 @@ def extract(
     results = _room(shape, file)
     starts = [(view, start) for view in range(1 + views) for start in range(0, len(rows), BATCH_SIZE)]
     for view, start in tracked(starts, len(starts), what):
-        batch = pixels[rows[start : start + BATCH_SIZE]]
+        batch = take(pixels, rows[start : start + BATCH_SIZE])
         if view:
-            batch = augment(batch, (seed, view, start))
+            batch = augment(batch, (seed, view, start), limits)
         seen: Any = trunk.predict_on_batch(tf.cast(batch, tf.float32))
         at = view * len(rows) + start
         results[at : at + len(batch)] = np.clip(seen, -65504, 65504)  # float16's largest
+        let_go(results)
     return results
 
 

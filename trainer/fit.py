@@ -164,6 +164,7 @@ def fit(
     state: Path,
     class_weight: dict[int, float] | None = None,
     callbacks: Sequence[Any] = (),
+    strategy: Any = None,  # noqa: ANN401 - TensorFlow ships no types
 ) -> Phase:
     """Fit a compiled model, and leave it with the weights of its best epoch.
 
@@ -178,6 +179,7 @@ def fit(
         state: a file that always holds where the last whole epoch left off.
         class_weight: of each class index, in the training loss.
         callbacks: further ones for Keras.
+        strategy: a tf.distribute.Strategy whose scope is open and in which the model was built; None for one device.
 
     Raises:
         InterruptedEarlyError: it was interrupted before its first epoch ended.
@@ -188,11 +190,25 @@ def fit(
     _go_on(model, recorder, state)
     interrupted = False
     try:
-        if not finished(recorder.epochs, plan):
+        first = len(recorder.epochs)
+        if strategy and not finished(recorder.epochs, plan):
+            from trainer.replicas import fit_replicas
+
+            fit_replicas(
+                model,
+                strategy,
+                train(first),
+                validation,
+                epochs=range(first, plan.epochs),
+                steps=plan.steps,
+                class_weight=class_weight,
+                callbacks=[recorder, *callbacks],
+            )
+        elif not finished(recorder.epochs, plan):
             model.fit(
-                train(len(recorder.epochs)),
+                train(first),
                 validation_data=validation,
-                initial_epoch=len(recorder.epochs),
+                initial_epoch=first,
                 epochs=plan.epochs,
                 steps_per_epoch=plan.steps,
                 callbacks=[recorder, *callbacks],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -76,9 +77,18 @@ def scan(folder: Path) -> Layout:
             in themselves) with a folder per class. Hidden files and folders are ignored.
 
     Raises:
-        DataError: there is no such folder, fewer than two classes, or a class without any file.
+        DataError: there is no such folder, it cannot be read, it has fewer than two classes, two that differ by case
+            alone, or one without any file.
 
     """
+    try:
+        return _scan(folder)
+    except OSError as problem:
+        place = problem.filename or folder
+        raise DataError(f"{place}: cannot be read: {problem.strerror}; let this user read it, or move it") from None
+
+
+def _scan(folder: Path) -> Layout:
     _check_folder(folder)
     parts = _divided(folder) or {"all": folder}
     _check_same_classes(parts)
@@ -90,7 +100,8 @@ def scan(folder: Path) -> Layout:
                 found += _class_files(folder, entry, part, problems)
             else:
                 problems.append(Problem(_name(folder, entry), "lies beside the class folders, in none of them"))
-    return Layout(folder, tuple(sorted({file.label for file in found})), tuple(found), tuple(problems))
+    kept = _told_by_name(found, problems)
+    return Layout(folder, tuple(sorted({file.label for file in found})), tuple(kept), tuple(problems))
 
 
 def with_background(layout: Layout, folder: Path) -> Layout:
@@ -108,8 +119,24 @@ def with_background(layout: Layout, folder: Path) -> Layout:
     if not paths:
         raise DataError(f"{folder}: holds no files; --background takes a folder of images of none of the classes")
     part: Part = "all" if all(file.part == "all" for file in layout.files) else "train"
+    problems = list(layout.problems)
     found = [Found(path, f"{BACKGROUND}/{path.relative_to(folder).as_posix()}", BACKGROUND, part) for path in paths]
-    return replace(layout, labels=tuple(sorted((*layout.labels, BACKGROUND))), files=(*layout.files, *found))
+    files = (*layout.files, *_told_by_name(found, problems))
+    return replace(layout, labels=tuple(sorted((*layout.labels, BACKGROUND))), files=files, problems=tuple(problems))
+
+
+def _told_by_name(found: list[Found], problems: list[Problem]) -> list[Found]:
+    """Give the files whose names are text, and put the others among the problems, written so that all can show them."""
+    kept = [file for file in found if _shown(file.name) == file.name]
+    problems += [
+        Problem(file.name, "its name is no UTF-8; rename it") for file in found if _shown(file.name) != file.name
+    ]
+    problems[:] = [replace(problem, path=_shown(problem.path)) for problem in problems]
+    return kept
+
+
+def _shown(name: str) -> str:
+    return name.encode(errors="backslashreplace").decode()
 
 
 def _check_folder(folder: Path) -> None:
@@ -134,6 +161,7 @@ def _divided(folder: Path) -> dict[Part, Path] | None:
 def _check_same_classes(parts: dict[Part, Path]) -> None:
     classes = {part: {entry.name for entry in _folders(root)} for part, root in parts.items()}
     for part, root in parts.items():
+        _check_twins(root, sorted(classes[part]))
         if len(classes[part]) < 2:
             names = ", ".join(classes[part]) or "no class folder"
             raise DataError(f"{root}: holds {names}; a classifier needs two classes or more, a folder each")
@@ -142,21 +170,37 @@ def _check_same_classes(parts: dict[Part, Path]) -> None:
             raise DataError(f"{root}: has no folder for class {min(missing)!r}, which the other part has; add it")
 
 
+def _check_twins(root: Path, names: list[str]) -> None:
+    """Raise DataError where two classes differ by case alone: many a disk cannot keep both, many a reader no more."""
+    seen: dict[str, str] = {}
+    for name in names:
+        twin = seen.setdefault(unicodedata.normalize("NFC", name).casefold(), name)
+        if twin != name:
+            raise DataError(f"{root}: the classes {twin!r} and {name!r} differ by case alone; merge or rename one")
+
+
 def _class_files(folder: Path, class_folder: Path, part: Part, problems: list[Problem]) -> list[Found]:
     entries = _visible(class_folder)
+    if entries and all(entry.is_dir() for entry in entries):
+        raise DataError(f"{class_folder}: holds folders alone; move their photographs up, or remove it")
     if not entries:
         raise DataError(f"{class_folder}: an empty class folder; add photographs or remove it")
-    problems += [
-        Problem(_name(folder, entry), "a folder inside a class folder; move its photographs up")
-        for entry in entries
-        if entry.is_dir()
-    ]
-    return [Found(entry, _name(folder, entry), class_folder.name, part) for entry in entries if not entry.is_dir()]
+    label, within = class_folder.name, _name(folder, class_folder)
+    found = []
+    for entry in entries:
+        name = f"{within}/{entry.name}"
+        if entry.is_dir():
+            problems.append(Problem(name, "a folder inside a class folder; move its photographs up"))
+        else:
+            found.append(Found(entry, name, label, part))
+    return found
 
 
 def _visible(folder: Path) -> list[Path]:
     try:
-        return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+        return sorted(
+            (entry for entry in folder.iterdir() if not entry.name.startswith(".")), key=lambda entry: entry.name
+        )
     except OSError as problem:
         raise DataError(f"{folder}: cannot be read: {problem.strerror}") from None
 

@@ -10,33 +10,44 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from trainer.augment import ARTICLE, LIMITS, Limits
 from trainer.backbone import unfreeze_last
 from trainer.batches import plain_batches, training_batches
+from trainer.cluster import ALONE
+from trainer.devices import check_agreement, learner_of, open_devices
 from trainer.errors import InterruptedEarlyError
 from trainer.features import extract
 from trainer.fit import Phase, Plan, fit
 from trainer.models import build_cnn, build_cnn_bn, build_transfer, loss_of
 from trainer.optimizers import adam, rmsprop
 from trainer.progress import say
+from trainer.replicas import rows_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from trainer.cluster import Cluster
     from trainer.dataset import Dataset
+    from trainer.devices import Devices
+    from trainer.fit import Epoch
     from trainer.models import Model, Transfer
     from trainer.options import Options
     from trainer.split import Split
 
+FINE_TUNED_LAYERS = 60  # of a backbone, unless told: about the last six of MobileNetV2's seventeen blocks
+HEAD_MISSES = 0.05  # share of the validation photographs; unless told, a head that misses more is fine-tuned
+FEW, VIEWS_OF_FEW = 100, 2  # below so many training photographs, augmented views of each taught a head more
 IMBALANCE = 1.5  # of the largest class to the smallest; above it, classes are weighted unless told otherwise
 
 
 class Learned(NamedTuple):
-    """A trained model, from pixels to probabilities, and how its phases went."""
+    """A trained model, from pixels to probabilities, how its phases went, and on which devices."""
 
     model: Model
     phases: list[Phase]
+    devices: dict[str, Any]
 
 
 class Rows(NamedTuple):
@@ -54,6 +65,7 @@ class Job(NamedTuple):
         dataset: photographs with their splits; "train" and "validation" are used.
         options: everything else that decides the result.
         work: a folder for what an interrupted run goes on from.
+        devices: that train.
         callbacks: further ones for Keras.
 
     """
@@ -61,23 +73,27 @@ class Job(NamedTuple):
     dataset: Dataset
     options: Options
     work: Path
+    devices: Devices
     callbacks: tuple[Any, ...] = ()
 
 
-def learn(dataset: Dataset, options: Options, work: Path) -> Learned:
+def learn(dataset: Dataset, options: Options, work: Path, cluster: Cluster = ALONE) -> Learned:
     """Train the wanted network on a dataset, or go on where an earlier call with the same arguments was stopped.
 
     Args:
         dataset: photographs with their splits; "train" and "validation" are used.
         options: everything else that decides the result.
         work: an existing folder that always holds the last whole epoch of each phase.
+        cluster: the machines that train together.
 
     Raises:
-        TrainingError: the weights cannot be had, the loss diverged, or it was interrupted too early.
+        TrainingError: the devices or the weights cannot be had, the loss diverged, or it was interrupted too early.
 
     """
+    devices = open_devices(options, cluster)
+    check_agreement(devices, f"{dataset.fingerprint()} {dataset.spec} {options}")
     make_repeatable(options.seed)
-    job = Job(dataset, options, work, _callbacks(options))
+    job = Job(dataset, options, work, devices, _callbacks(options) if cluster.chief else ())
     if options.model == "cnn":
         return _learn_scratch(build_cnn(dataset.spec, pooling=options.pooling), job)
     if options.model == "cnn_bn":
@@ -118,15 +134,16 @@ def _learn_scratch(model: Model, job: Job) -> Learned:
                 phase="all",
                 epochs=options.epochs,
                 optimizer=partial(make, options.learning_rate),
-                augmented=options.augment,
+                augmented=LIMITS[options.augment],
             )
         ],
+        job.devices.to_json(),
     )
 
 
 def _learn_transfer(job: Job) -> Learned:
     options, spec = job.options, job.dataset.spec
-    tuned = options.fine_tune_layers
+    tuned = FINE_TUNED_LAYERS if options.fine_tune_layers is None else options.fine_tune_layers
     transfer = build_transfer(
         options.model, spec, weights=options.weights, alpha=options.alpha, dropout=options.dropout, learning=tuned
     )
@@ -134,19 +151,34 @@ def _learn_transfer(job: Job) -> Learned:
     pooled = (_pooled(transfer.neck, seen[0]), _pooled(transfer.neck, seen[1])) if tuned else seen
     head = partial(adam, options.learning_rate)
     phases = [_fit(transfer.head, pooled, job, phase="head", epochs=options.epochs, optimizer=head)]
-    if tuned and not phases[0].interrupted:
-        phases += _fine_tune(transfer, seen, job)
-    return Learned(transfer.whole, phases)
+    if tuned and not phases[0].interrupted and (options.fine_tune_layers is not None or _misses(phases[0])):
+        phases += _fine_tune(transfer, seen, job, tuned, _best(phases[0]).val_loss)
+    return Learned(transfer.whole, phases, job.devices.to_json())
+
+
+def _misses(head: Phase) -> bool:
+    missed = 1 - _best(head).val_accuracy
+    if missed <= HEAD_MISSES:
+        return False
+    say(f"the head misses {missed:.1%} of the validation photographs: fine-tuning the backbone's last layers")
+    return True
+
+
+def _best(phase: Phase) -> Epoch:
+    return phase.epochs[phase.best]
 
 
 def _seen(trunk: Model, job: Job) -> tuple[Rows, Rows]:
     """Compute what the frozen layers see in each training view and each validation photograph."""
     dataset, options = job.dataset, job.options
-    views = options.views if options.augment else 0
+    limits = LIMITS[options.augment]
     train, validation = _rows(dataset, "train"), _rows(dataset, "validation")
     see = partial(extract, trunk, dataset.pixels)
+    views = _views(options, len(train.rows)) if limits else 0
     told = f"features of {len(train.rows)} training photographs" + (f" and {views} views of each" if views else "")
-    seen = see(train.rows, views=views, seed=options.seed, what=told, file=job.work / "features.npy")
+    seen = see(
+        train.rows, views=views, limits=limits or ARTICLE, seed=options.seed, what=told, file=job.work / "features.npy"
+    )
     held_out = see(validation.rows, what=f"features of {len(validation.rows)} validation photographs")
     return (
         Rows(seen, np.arange(len(seen)), np.tile(train.targets, (1 + views, 1))),
@@ -154,22 +186,32 @@ def _seen(trunk: Model, job: Job) -> tuple[Rows, Rows]:
     )
 
 
+def _views(options: Options, photographs: int) -> int:
+    if options.views is not None:
+        return options.views
+    return VIEWS_OF_FEW if photographs < FEW else 0
+
+
 def _pooled(neck: Model, part: Rows) -> Rows:
     return part._replace(array=extract(neck, part.array, part.rows, what="the same, through the layers that learn"))
 
 
-def _fine_tune(transfer: Transfer, seen: tuple[Rows, Rows], job: Job) -> list[Phase]:
-    """Let the backbone's last layers learn too; none where it was interrupted before it began to pay."""
+def _fine_tune(transfer: Transfer, seen: tuple[Rows, Rows], job: Job, layers: int, head_loss: float) -> list[Phase]:
+    """Let the backbone's last layers learn too; the head alone stays where that did not pay."""
     options = job.options
     before = transfer.whole.get_weights()
-    unfreeze_last(transfer.backbone, options.fine_tune_layers)
+    unfreeze_last(transfer.backbone, layers)
     optimizer = partial(adam, options.fine_tune_rate)
     try:
-        return [_fit(transfer.tail, seen, job, phase="fine-tune", epochs=options.fine_tune_epochs, optimizer=optimizer)]
+        tuned = _fit(transfer.tail, seen, job, phase="fine-tune", epochs=options.fine_tune_epochs, optimizer=optimizer)
     except InterruptedEarlyError:
         transfer.whole.set_weights(before)
         say("fine-tune: interrupted in its first epoch: keeping the head's best model")
         return []
+    if _best(tuned).val_loss > head_loss:
+        transfer.whole.set_weights(before)
+        say(f"fine-tune: no better than the head's validation loss of {head_loss:.3f}: keeping the head")
+    return [tuned]
 
 
 def _fit(
@@ -180,16 +222,11 @@ def _fit(
     phase: str,
     epochs: int,
     optimizer: Any,  # noqa: ANN401 - makes a Keras optimizer, which has no type
-    augmented: bool = False,
+    augmented: Limits | None = None,
 ) -> Phase:
     train, validation = rows
     options, spec = job.options, job.dataset.spec
-    plan = Plan(epochs, options.patience, len(train.rows), options.batch_size)
-    model.compile(
-        optimizer=optimizer(steps=epochs * plan.steps, weight_decay=options.weight_decay),
-        loss=loss_of(spec, options.label_smoothing),
-        metrics=["accuracy"],
-    )
+    plan = Plan(epochs, options.patience, rows_of(len(train.rows), job.devices.replicas), options.batch_size)
     batches = partial(
         training_batches,
         *train,
@@ -198,16 +235,28 @@ def _fit(
         augmented=augmented,
         mixup=options.mixup,
     )
-    return fit(
-        model,
-        lambda first: batches(first_epoch=first),
-        plain_batches(*validation, batch_size=options.batch_size),
-        phase=phase,
-        plan=plan,
-        state=job.work / f"{phase}.npz",
-        class_weight=class_weights(job.dataset.targets(job.dataset.of("train")), options.class_weights),
-        callbacks=job.callbacks,
-    )
+    with job.devices.scope():
+        learner = learner_of(model, job.devices, mixed_precision=options.mixed_precision)
+        chosen = optimizer(steps=epochs * plan.steps, weight_decay=options.weight_decay)
+        learner.compile(
+            optimizer=keras.optimizers.LossScaleOptimizer(chosen) if options.mixed_precision else chosen,
+            loss=loss_of(spec, options.label_smoothing),
+            metrics=["accuracy"],
+        )
+        fitted = fit(
+            learner,
+            lambda first: batches(first_epoch=first),
+            plain_batches(*validation, batch_size=options.batch_size),
+            phase=phase,
+            plan=plan,
+            state=job.work / f"{phase}.npz",
+            class_weight=class_weights(job.dataset.targets(job.dataset.of("train")), options.class_weights),
+            callbacks=job.callbacks,
+            strategy=job.devices.strategy,
+        )
+    if learner is not model:  # the model itself stays on one device and float32, as it is measured and exported
+        model.set_weights(learner.get_weights())
+    return fitted
 
 
 def _callbacks(options: Options) -> tuple[Any, ...]:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 ModelName = Literal["cnn", "cnn_bn", "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large"]
 ClassWeights = Literal["auto", "on", "off"]
+Augmentation = Literal["article", "gentle", "none"]
+Strategy = Literal["auto", "mirrored", "multiworker"]
 
 
 class Recipe(NamedTuple):
@@ -22,7 +24,7 @@ class Recipe(NamedTuple):
         learning_rate: of RMSprop for cnn, of AdamW for the others; the highest of its schedule.
         weight_decay: share of each weight, times the learning rate, that every step takes off.
         label_smoothing: share of each target that goes to all classes alike.
-        fine_tune_layers: how many of a backbone's last layers learn in the second phase.
+        fine_tune_layers: how many of a backbone's last layers learn in the second phase; None as in Options.
 
     """
 
@@ -32,10 +34,10 @@ class Recipe(NamedTuple):
     learning_rate: float
     weight_decay: float = 0.0
     label_smoothing: float = 0.0
-    fine_tune_layers: int = 0
+    fine_tune_layers: int | None = 0
 
 
-TRANSFER_RECIPE = Recipe(160, 40, 8, 1e-3, weight_decay=1.0)
+TRANSFER_RECIPE = Recipe(160, 40, 8, 1e-3, weight_decay=1.0, fine_tune_layers=None)
 RECIPES: dict[ModelName, Recipe] = {
     "cnn": Recipe(96, 80, 25, 1e-3),
     "cnn_bn": Recipe(96, 100, 40, 3e-3, weight_decay=0.05, label_smoothing=0.05),
@@ -63,19 +65,24 @@ class Options:
         class_weights: whether rare classes weigh more: "on", "off", or "auto" from an imbalance of 1.5:1.
         precision: what the decisions for each class shall reach by its threshold, 0..1; 0 sets no thresholds.
         background: a folder of images of none of the classes, which become one more; empty for none.
-        views: augmented views of each photograph that a backbone's frozen layers see, beside itself.
+        views: augmented views of each photograph that a backbone's frozen layers see, beside itself; None takes them
+            for few photographs alone.
         tensorboard: a folder for TensorBoard's logs; empty for none.
-        augment: whether training sees transformed photographs.
+        augment: how far the photographs that training sees are transformed, as in trainer.augment.
         pooling: of cnn: "max" or "none".
         weights: of a backbone: "imagenet", "none" or a file.
         alpha: of a backbone: its width.
         dropout: of a head and of cnn_bn.
-        fine_tune_layers: how many of the backbone's last layers learn in the second phase; 0 leaves it out.
+        fine_tune_layers: how many of the backbone's last layers learn in the second phase; 0 leaves it out, None
+            takes it where the head alone misses more than a few of the validation photographs.
         fine_tune_epochs: at most so many.
         fine_tune_rate: learning rate of the second phase.
         validation_fraction: share of the photographs that chooses the best epoch.
         test_fraction: share of the photographs that measures the result.
         seed: of split, weights, order and augmentation.
+        strategy: which devices share the batches: "mirrored" all GPUs of this machine, "multiworker" those of the
+            machines in TF_CONFIG, "auto" what there is; one device needs none.
+        mixed_precision: whether a GPU computes in float16; the weights stay float32.
 
     """
 
@@ -92,16 +99,18 @@ class Options:
     class_weights: ClassWeights = "auto"
     precision: float = 0.0
     background: str = ""
-    views: int = 2
+    views: int | None = None
     tensorboard: str = ""
-    augment: bool = True
+    augment: Augmentation = "article"
     pooling: str = "max"
     weights: str = "imagenet"
     alpha: float = 1.0
     dropout: float = 0.2
-    fine_tune_layers: int = 0
+    fine_tune_layers: int | None = 0
     fine_tune_epochs: int = 6
     fine_tune_rate: float = 1e-4
     validation_fraction: float = 0.1
     test_fraction: float = 0.2
     seed: int = 0
+    strategy: Strategy = "auto"
+    mixed_precision: bool = False

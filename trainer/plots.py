@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 TRAINING, VALIDATION, MARK = "#1f77b4", "#d95f02", "#444444"
 DOTS_PER_INCH = 120
+LONGEST_LABEL = 32
 
 
 def write_plots(folder: Path, phases: Sequence[Phase], evaluation: Evaluation, calibration: Calibration) -> None:
@@ -66,11 +67,12 @@ def two_class_curves(scores: NDArray[np.float64], targets: NDArray[np.int64], la
 def class_distribution(counts: dict[str, dict[str, int]]) -> Figure:
     """Draw how many photographs each class has, divided by split."""
     figure, axes = _figure(6.5, 1.2 + 0.35 * len(counts))
-    labels, left = list(counts), np.zeros(len(counts))
+    places, left = np.arange(len(counts)), np.zeros(len(counts))
     for split, color in (("train", TRAINING), ("validation", VALIDATION), ("test", MARK)):
         values = np.array([splits[split] for splits in counts.values()])
-        axes.barh(labels, values, left=left, color=color, label=split)
+        axes.barh(places, values, left=left, color=color, label=split)
         left += values
+    axes.set_yticks(places, [short(label) for label in counts])
     axes.invert_yaxis()
     axes.set(xlabel="photographs")
     figure.legend(loc="outside lower center", ncols=3)
@@ -96,6 +98,11 @@ def reliability_diagram(calibration: Calibration) -> Figure:
     axes.grid(alpha=0.3)
     axes.legend()
     return figure
+
+
+def short(label: str) -> str:
+    """Give a label that leaves a picture room for its content."""
+    return label if len(label) <= LONGEST_LABEL else label[: LONGEST_LABEL - 1] + "…"
 
 
 def _figure(width: float, height: float) -> tuple[Figure, Axes]:
@@ -141,7 +148,7 @@ def _mark_phases(axes: Axes, phases: Sequence[Phase]) -> None:
 def confusion_matrix(evaluation: Evaluation) -> Figure:
     """Draw the counts, shaded by the share of the true class."""
     counts = np.array(evaluation.confusion)
-    labels = [score.label for score in evaluation.per_class]
+    labels = [short(score.label) for score in evaluation.per_class]
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = min(16.0, 3.2 + 0.55 * len(labels))
     figure, axes = _figure(side + 0.8, side)
@@ -169,7 +176,7 @@ def per_class_bars(evaluation: Evaluation) -> Figure:
         values = [getattr(score, what) for score in scores]
         bars = axes.barh(places + offset, values, 0.36, color=color, label=what)
         axes.bar_label(bars, [f"{value:.0%}" for value in values], padding=2, fontsize=8)
-    axes.set_yticks(places, [f"{score.label} ({score.support})" for score in scores])
+    axes.set_yticks(places, [f"{short(score.label)} ({score.support})" for score in scores])
     axes.invert_yaxis()
     axes.set(xlim=(0, 1.08), title=f"Per class on test images, accuracy {evaluation.accuracy:.1%}")
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from trainer.errors import DataError, TrainingError
+from trainer.errors import DataError
+from trainer.keras_file import load_keras
 from trainer.layout import scan
 from trainer.pixels import decode
 from trainer.progress import say
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from edge_runtime.preprocess import Pixels
     from edge_runtime.spec import ModelSpec
     from trainer.evaluate import Evaluation
-    from trainer.models import Model
     from trainer.run_dir import Holdout
 
 
@@ -62,7 +62,7 @@ def measure_run(folder: Path, data: Path | None = None) -> Measured:
 
     spec = read_spec(folder)
     pixels, targets = _labelled(data, spec) if data else _kept(read_holdout(folder, spec))
-    probabilities = predict(_model(folder), pixels)
+    probabilities = predict(load_keras(folder / "model.keras", "train again"), pixels)
     return Measured(spec, score(probabilities, targets, spec.labels), probabilities, targets, pixels)
 
 
@@ -84,13 +84,3 @@ def _labelled(data: Path, spec: ModelSpec) -> tuple[Pixels, NDArray[np.int64]]:
         say(f"{len(layout.files) - len(good)} files left out")
     targets = np.array([spec.labels.index(layout.files[at].label) for at in good], np.int64)
     return decoded.pixels[good], targets
-
-
-def _model(folder: Path) -> Model:
-    import keras
-
-    try:
-        return keras.models.load_model(folder / "model.keras", compile=False)
-    except (OSError, ValueError) as problem:
-        reason = str(problem).strip().partition("\n")[0]
-        raise TrainingError(f"{folder / 'model.keras'}: not readable ({reason}); train again") from None

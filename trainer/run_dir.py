@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import logging
+import os
+import platform
+from collections import Counter
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +26,6 @@ from trainer.versions import versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -87,7 +91,7 @@ def write_run(
     write_plots(folder / "plots", learned.phases, evaluation, calibration)
     write_history(folder / "history.csv", learned.phases)
     write_split(folder / "split.csv", dataset)
-    write_json(folder / "metrics.json", metrics(dataset, journal, learned.phases, evaluation, calibration, wall_s))
+    write_json(folder / "metrics.json", metrics(dataset, journal, learned, evaluation, calibration, wall_s))
 
 
 def write_arrays(path: Path, dataset: Dataset, photos: Sequence[Photo]) -> None:
@@ -113,7 +117,7 @@ def write_split(path: Path, dataset: Dataset) -> None:
 def metrics(
     dataset: Dataset,
     journal: Journal,
-    phases: Sequence[Phase],
+    learned: Learned,
     evaluation: Evaluation,
     calibration: Calibration,
     wall_s: float,
@@ -123,8 +127,12 @@ def metrics(
         "arguments": asdict(journal.options),
         "seed": journal.options.seed,
         "versions": versions(),
+        "parameters": learned.model.count_params(),
+        "devices": learned.devices,
+        "machine": {"platform": platform.platform(), "cpus": os.cpu_count()},
+        "weights_sha256": digest_of(journal.options.weights),
         "wall_s": round(wall_s, 2),
-        "interrupted": any(phase.interrupted for phase in phases),
+        "interrupted": any(phase.interrupted for phase in learned.phases),
         "data": {
             "folder": journal.data,
             "fingerprint": dataset.fingerprint(),
@@ -132,10 +140,18 @@ def metrics(
             "left_out": len(dataset.problems),
             "splits": {split: _counts(dataset, split) for split in SPLITS},
         },
-        "phases": [{"epochs": len(phase.epochs), "best": phase.epochs[phase.best]._asdict()} for phase in phases],
+        "phases": [
+            {"epochs": len(phase.epochs), "best": phase.epochs[phase.best]._asdict()} for phase in learned.phases
+        ],
         "test": evaluation.to_json(),
         "calibration": calibration.to_json(),
     }
+
+
+def digest_of(weights: str) -> str:
+    """Give the SHA-256 of a file of weights; empty for "imagenet", "none" and a file that is gone."""
+    path = Path(weights)
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
 def read_spec(folder: Path) -> ModelSpec:
@@ -175,8 +191,8 @@ def _save_h5(model: Model, path: Path) -> None:
 
 
 def _counts(dataset: Dataset, split: Split) -> dict[str, int]:
-    labels = [photo.file.label for photo in dataset.of(split)]
-    return {label: labels.count(label) for label in dataset.spec.labels}
+    labels = Counter(photo.file.label for photo in dataset.of(split))
+    return {label: labels[label] for label in dataset.spec.labels}
 
 
 def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

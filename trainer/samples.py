@@ -38,11 +38,11 @@ def write_samples(folder: Path, photos: Iterable[Photo], spec: ModelSpec) -> Non
 
     Args:
         folder: where to.
-        photos: to choose from, all readable.
+        photos: to choose from; those whose files have gone since are passed over.
         spec: how large a decoded photograph must at least be.
 
     """
-    chosen = balanced(photos, SAMPLES)
+    chosen = balanced((photo for photo in photos if photo.file.path.is_file()), SAMPLES)
     has_lossless = any(photo.file.path.suffix.lower() in LOSSLESS for photo in chosen)
     for index, photo in enumerate(chosen):
         stem = folder / f"{index:02}-{safe_name(photo.file.label)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
@@ -70,6 +71,6 @@ def _nearest(
 ) -> str:
     """Give the photograph nearest to an empty split's range, from a split that can spare one."""
     low, high = ranges[split]
-    counts = list(chosen.values())
-    spare = [digest for digest in chosen if counts.count(chosen[digest]) > 1]
+    counts = Counter(chosen.values())
+    spare = [digest for digest in chosen if counts[chosen[digest]] > 1]
     return min(spare, key=lambda digest: max(low - places[digest], places[digest] - high))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_runtime.command import published_folder, refuse_existing
+from trainer.cluster import read_cluster
 from trainer.errors import DataError, TrainingError
 from trainer.journal import FOLDER, Journal, begin, changed_versions, clear_if_barren, read_journal, spent_s
 from trainer.progress import say
@@ -21,6 +23,7 @@ from trainer.versions import versions
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from trainer.cluster import Cluster
     from trainer.dataset import Dataset
     from trainer.evaluate import Evaluation
     from trainer.options import Options
@@ -36,14 +39,18 @@ class Ready:
         out: the RUN.
         journal: what was asked for.
         dataset: the photographs.
+        cluster: the machines that train together; the chief alone writes.
         started: on the performance counter, when the command began.
+        resumed: whether it goes on.
 
     """
 
     out: Path
     journal: Journal
     dataset: Dataset
+    cluster: Cluster
     started: float
+    resumed: bool = False
 
 
 def train(
@@ -54,7 +61,7 @@ def train(
     legacy_h5: bool = False,
     overwrite: bool = False,
     cache: Path | None = None,
-) -> Evaluation:
+) -> Evaluation | None:
     """Train on a data folder and write a RUN.
 
     While it trains, RUN/training holds what `resume` needs; an older RUN around it stays whole until the end.
@@ -68,7 +75,7 @@ def train(
         cache: where preprocessed pixels are kept for the next time; None keeps none.
 
     Returns:
-        The result on the test photographs.
+        The result on the test photographs; None on a machine that is not the chief of several.
 
     Raises:
         DataError: the data cannot be trained on.
@@ -76,15 +83,17 @@ def train(
 
     """
     started = time.perf_counter()
-    check_place(data, out, overwrite=overwrite)
-    check_room(out)
+    cluster = read_cluster(options.strategy)
+    if cluster.chief:
+        _check_out(data, out, overwrite=overwrite)
     dataset = read_data(data, options, cache)
     journal = Journal(str(data.absolute()), options, legacy_h5, dataset.fingerprint(), versions())
-    begin(out, journal)
-    return _complete(Ready(out, journal, dataset, started))
+    if cluster.chief:
+        begin(out, journal)
+    return _complete(Ready(out, journal, dataset, cluster, started))
 
 
-def resume(out: Path, cache: Path | None = None) -> Evaluation:
+def resume(out: Path, cache: Path | None = None) -> Evaluation | None:
     """Go on with a run that was stopped, from its last whole epoch, to the result that it would have had.
 
     Raises:
@@ -102,18 +111,21 @@ def resume(out: Path, cache: Path | None = None) -> Evaluation:
     changed = changed_versions(journal)
     if changed:
         say(f"since the run began, versions changed, so the result may differ in its last bits: {changed}")
-    return _complete(Ready(out, journal, dataset, started))
+    return _complete(Ready(out, journal, dataset, read_cluster(journal.options.strategy), started, resumed=True))
 
 
-def _complete(ready: Ready) -> Evaluation:
+def _complete(ready: Ready) -> Evaluation | None:
     """Train to the end and put the RUN in its place."""
+    if not ready.cluster.chief:
+        _assist(ready)
+        return None
     with _stoppable(ready.out):
         require_tensorflow()
         from trainer.finish import finish
         from trainer.learn import learn
 
         earlier_s = spent_s(ready.out)
-        learned = learn(ready.dataset, ready.journal.options, ready.out / FOLDER)
+        learned = learn(ready.dataset, ready.journal.options, ready.out / FOLDER, ready.cluster)
         with published_folder(ready.out, overwrite=True, error=TrainingError) as staging:
             try:
                 evaluation = finish(staging, ready, learned, earlier_s)
@@ -128,6 +140,18 @@ def _complete(ready: Ready) -> Evaluation:
     return evaluation
 
 
+def _assist(ready: Ready) -> None:
+    """Train with the chief, who alone writes the RUN; what was begun is read from it."""
+    require_tensorflow()
+    from trainer.learn import learn
+
+    with tempfile.TemporaryDirectory() as folder, stop_on_sigterm(f"edge-train train --resume {ready.out}"):
+        if ready.resumed:
+            shutil.copytree(ready.out / FOLDER, folder, dirs_exist_ok=True)
+        learn(ready.dataset, ready.journal.options, Path(folder), ready.cluster)
+    say(f"{ready.cluster.name}: done; the chief writes {ready.out}")
+
+
 @contextmanager
 def _stoppable(out: Path) -> Iterator[None]:
     """Leave RUN resumable, or nothing where no epoch was completed, when the block is left early."""
@@ -137,6 +161,14 @@ def _stoppable(out: Path) -> Iterator[None]:
         except BaseException:
             clear_if_barren(out)
             raise
+
+
+def _check_out(data: Path, out: Path, *, overwrite: bool) -> None:
+    try:
+        check_place(data, out, overwrite=overwrite)
+        check_room(out)
+    except OSError as problem:  # such as a name that is too long
+        raise TrainingError(f"{out}: cannot be written: {problem.strerror}; choose another place") from None
 
 
 def check_place(data: Path, out: Path, *, overwrite: bool) -> None:

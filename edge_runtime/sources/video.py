@@ -9,6 +9,7 @@ import re
 import time
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from traceback import clear_frames
 from typing import TYPE_CHECKING, Any
 
 from edge_runtime.errors import SourceError
@@ -76,6 +77,9 @@ class Video:
         try:
             yield from self._live_frames(pictures) if self.live else self._file_frames(pictures)
         except av.error.FFmpegError as problem:
+            # Its frames hold the last packet, which lies in the driver's memory and must be gone before the device
+            # is closed: given back later, at the latest when the process ends, it crashes.
+            clear_frames(problem.__traceback__)
             raise SourceError(f"{self.name}: cannot be read: {problem.strerror}") from None
 
     def _opened(self) -> Any:  # noqa: ANN401 - PyAV is imported only when it is used

@@ -43,6 +43,7 @@ STATIC = {
     "icon.svg": "image/svg+xml",
 }
 STATE_EVERY_S = 0.25
+RETRY_MS = 1000  # after which a browser that lost the stream asks again
 DEVICE_EVERY_S = 5.0
 MOST_VIEWERS = 16
 MOST_UPLOADS = 4  # one is classified, the others wait
@@ -150,6 +151,7 @@ async def _live(site: Site) -> AsyncIterator[str]:
     try:
         labels = list(site.classifier.spec.labels)
         model = {"artifact": site.classifier.artifact.name, "backend": site.classifier.backend.name}
+        yield f"retry: {RETRY_MS}\n"
         yield _sent("hello", {"title": site.title, "labels": labels, **model})
         told = 0
         while not site.stopping():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import fractions
+import functools
 import socket
 import socketserver
 import struct
@@ -19,6 +20,7 @@ MOST_PAYLOAD_BYTES = 1400
 START_CODE = b"\0\0\1"
 
 
+@functools.cache
 def encode(color, fps, size=(320, 240), seconds=1):
     """Give the access units, each a list of NAL units, of a second of one moving colour; the first is a key frame."""
     context = av.CodecContext.create("libx264", "w")

@@ -59,7 +59,8 @@ def test_what_is_kept_is_used_unless_something_else_is_asked_for(bundle, edge_ru
     assert edge_run("classify", bundle, photo("red"))[0] == 0
 
 
-def test_a_way_that_fails_is_told_and_is_never_the_best(bundle_of, spec, models, edge_run, tmp_path):
+def test_a_way_that_fails_is_told_and_is_never_the_best(bundle_of, spec, models, edge_run, tmp_path, monkeypatch):
+    monkeypatch.setattr("edge_runtime.bench.measure.installed", lambda _: ("litert",))
     broken = tmp_path / "broken.tflite"
     broken.write_bytes(b"no model at all" * 100)
     folder = bundle_of(spec, {"int8.tflite": models["int8.tflite"], "float32.tflite": broken})

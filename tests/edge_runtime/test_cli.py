@@ -260,7 +260,7 @@ def test_one_photograph_starts_answers_and_exits_quickly_in_little_memory(bundle
 def test_many_images_take_no_more_memory_than_few(bundle, photo, tmp_path, workers):
     (tmp_path / "many").mkdir()
     (tmp_path / "few").mkdir()
-    source = photo("blue", size=(1200, 900))
+    source = photo("blue", size=(640, 480))
     for index in range(100):
         os.link(source, tmp_path / "many" / f"{index}.png")
         if index < 20:

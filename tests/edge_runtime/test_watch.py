@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import json
 import os
 import signal
@@ -72,10 +73,12 @@ def test_an_unreadable_file_is_told_and_the_exit_is_1(bundle, photo, tmp_path, e
 
 def test_a_lost_camera_is_told_and_ends_the_command_with_1(bundle, photo, edge_run):
     source = f"simulated:{photo('red', name='one/1.png').parent}?fps=50&size=64x48&disconnect=10:1000"
-    code, out, err = edge_run("watch", bundle, "--source", source, "--json", "--give-up", "3", "--stall-timeout", "10")
+    code, out, err = edge_run(
+        "watch", bundle, "--source", source, "--json", "--give-up", "1.5", "--stall-timeout", "10"
+    )
     events = [json.loads(line)["event"] for line in out if "event" in json.loads(line)]
     assert (code, events) == (1, ["entered", "left", "lost"])
-    assert err == [f"edge-run: {source}: no fresh frame for 3 s; gave up"]
+    assert err == [f"edge-run: {source}: no fresh frame for 1.5 s; gave up"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -105,9 +108,10 @@ def test_a_reader_that_sleeps_slows_no_camera(bundle, photo, wait_until):
     source = f"simulated:{photo('red', name='one/1.png').parent}?fps=500&size=64x48"
     command = [*EDGE_RUN, "watch", bundle, "--source", source, "--json", "--stall-timeout", "60"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, 4096)  # some dozen lines
         process.stdout.readline()
-        time.sleep(3)
-        lines = [json.loads(process.stdout.readline()) for _ in range(1500)]
+        time.sleep(0.7)
+        lines = [json.loads(process.stdout.readline()) for _ in range(60)]
         process.terminate()
         process.communicate(timeout=20)
     assert max(line["dropped"] for line in lines if "dropped" in line) > 50

@@ -79,6 +79,13 @@ class Browser:
         """Give what the page wrote to the console, as (level, message), since it was last asked."""
         return [(entry["level"], entry["message"]) for entry in self._call("POST", "/se/log", {"type": "browser"})]
 
+    def reset(self):
+        """Forget what a test has left: its page, cookies, colour scheme and console."""
+        self._cdp("Emulation.setEmulatedMedia", {"features": []})
+        self._call("DELETE", "/cookie")
+        self.open("about:blank")
+        self.console()
+
     def dark(self):
         features = [{"name": "prefers-color-scheme", "value": "dark"}]
         self._cdp("Emulation.setEmulatedMedia", {"features": features})

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from trainer.augment import ROTATION, SHIFT, ZOOM, about_centre, augment, compose, random_transforms, transform
+from trainer.augment import ARTICLE, GENTLE, about_centre, augment, compose, random_transforms, transform
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 21, 31, 3), np.uint8)
 
@@ -58,16 +58,17 @@ def test_each_image_of_a_batch_is_transformed_in_its_own_way():
     assert not np.array_equal(first, second)
 
 
-def test_random_transforms_stay_within_the_articles_limits_and_reach_for_them():
+@pytest.mark.parametrize("limits", [ARTICLE, GENTLE], ids=["article", "gentle"])
+def test_random_transforms_stay_within_their_limits_and_reach_for_them(limits):
     count, height, width = 4000, 100, 200
-    matrices = random_transforms(count, height, width, np.random.default_rng(0))
+    matrices = random_transforms(count, height, width, np.random.default_rng(0), limits)
     zoom_x = np.linalg.norm(matrices[:, :, 0], axis=1)
-    assert (zoom_x.min(), zoom_x.max()) == pytest.approx((1 - ZOOM, 1 + ZOOM), abs=0.01)
+    assert (zoom_x.min(), zoom_x.max()) == pytest.approx((1 - limits.zoom, 1 + limits.zoom), abs=0.01)
     flipped = np.linalg.det(matrices[:, :, :2]) < 0
-    assert 0.45 < flipped.mean() < 0.55
+    assert flipped.mean() == pytest.approx(0.5 * limits.flip, abs=0.05)
     upright = matrices[~flipped]
     angles = np.arctan2(upright[:, 1, 0], upright[:, 0, 0])
-    assert (angles.min(), angles.max()) == pytest.approx((-ROTATION, ROTATION), abs=0.02)
+    assert (angles.min(), angles.max()) == pytest.approx((-limits.rotation, limits.rotation), abs=0.02)
     centre = np.array([(width - 1) / 2, (height - 1) / 2, 1.0])
     shifts = matrices @ centre - centre[:2]
-    assert np.abs(shifts).max(axis=0) == pytest.approx((SHIFT * width, SHIFT * height), rel=0.02)
+    assert np.abs(shifts).max(axis=0) == pytest.approx((limits.shift * width, limits.shift * height), rel=0.02)

@@ -102,9 +102,9 @@ def test_defaults_are_the_models_own():
     cnn = options_of(parse(["train", "d", "--out", "r", "--model", "cnn"]))
     transfer = options_of(parse(["train", "d", "--out", "r"]))
     chosen = options_of(parse(["train", "d", "--out", "r", "--epochs", "3", "--image-size", "100", "--no-augment"]))
-    assert (cnn.model, cnn.image_size, cnn.augment) == ("cnn", 96, True)
+    assert (cnn.model, cnn.image_size, cnn.augment) == ("cnn", 96, "article")
     assert (transfer.model, transfer.image_size, transfer.weights) == ("mobilenet_v2", 160, "imagenet")
-    assert (chosen.epochs, chosen.image_size, chosen.augment) == (3, 100, False)
+    assert (chosen.epochs, chosen.image_size, chosen.augment) == (3, 100, "none")
 
 
 def test_a_missing_tensorflow_names_the_extra(monkeypatch):

@@ -14,6 +14,7 @@ from trainer import learn as learning
 from trainer.dataset import load
 from trainer.errors import InterruptedEarlyError
 from trainer.evaluate import predict
+from trainer.fit import Epoch, Phase
 from trainer.layout import scan
 from trainer.learn import class_weights, learn
 from trainer.options import Options
@@ -66,12 +67,12 @@ def test_equal_seeds_give_equal_weights_and_others_do_not(dataset, tmp_path, opt
 
 
 def test_augmentation_can_be_switched_off(dataset, tmp_path):
-    with_it, without = (weights(dataset, tmp_path, replace(CNN, augment=on)) for on in (True, False))
+    with_it, without = (weights(dataset, tmp_path, replace(CNN, augment=how)) for how in ("article", "none"))
     assert any(not np.array_equal(one, other) for one, other in zip(with_it, without, strict=True))
 
 
 def test_plain_colours_are_learned(dataset, tmp_path):
-    model = learned(dataset, tmp_path, replace(CNN, epochs=8, augment=False)).model
+    model = learned(dataset, tmp_path, replace(CNN, epochs=8, augment="none")).model
     photos = dataset.of("test")
     decided = predict(model, dataset.pixels[[photo.row for photo in photos]]).argmax(axis=1)
     assert decided.tolist() == dataset.targets(photos).tolist()
@@ -88,20 +89,37 @@ def test_fine_tuning_follows_the_head_and_moves_the_backbone(dataset, tmp_path):
     assert {path.rpartition("/")[0].rpartition("/")[2] for path in moved} == {"conv_1", "conv_2"}
 
 
-def test_fine_tuning_interrupted_at_once_keeps_the_head(dataset, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("misses", "phases"), [(-1.0, ["head", "fine-tune"]), (1.0, ["head"])])
+def test_unless_told_the_backbone_is_fine_tuned_only_where_the_head_misses_too_many(
+    dataset, tmp_path, monkeypatch, misses, phases
+):
+    monkeypatch.setattr(learning, "HEAD_MISSES", misses)
+    options = replace(HEAD, epochs=1, fine_tune_layers=None, fine_tune_epochs=1)
+    assert [phase.epochs[0].phase for phase in learned(dataset, tmp_path, options).phases] == phases
+
+
+def test_few_photographs_are_seen_from_more_sides_unless_told():
+    assert [learning._views(HEAD, photographs) for photographs in (99, 100)] == [2, 0]
+    assert learning._views(replace(HEAD, views=5), 1000) == 5
+
+
+@pytest.mark.parametrize("outcome", ["interrupted", "worse"])
+def test_fine_tuning_that_did_not_pay_keeps_the_head(dataset, tmp_path, monkeypatch, outcome):
     options = replace(HEAD, epochs=1, fine_tune_layers=6)
     head = weights(dataset, tmp_path, replace(options, fine_tune_layers=0))
     fit = learning.fit
 
-    def interrupted(model, *args, phase, **more):
+    def spoiled(model, *args, phase, **more):
         if phase != "fine-tune":
             return fit(model, *args, phase=phase, **more)
-        model.set_weights([weight * 0 for weight in model.get_weights()])  # what half an epoch may have done
-        raise InterruptedEarlyError("stopped")
+        model.set_weights([weight * 0 for weight in model.get_weights()])
+        if outcome == "interrupted":
+            raise InterruptedEarlyError("stopped")
+        return Phase([Epoch("fine-tune", 1, 9.0, 0.5, 9.0, 0.5, 1.0)], 0, interrupted=False)
 
-    monkeypatch.setattr(learning, "fit", interrupted)
+    monkeypatch.setattr(learning, "fit", spoiled)
     kept = learned(dataset, tmp_path, options)
-    assert len(kept.phases) == 1
+    assert len(kept.phases) == {"interrupted": 1, "worse": 2}[outcome]
     for one, other in zip(head, kept.model.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-3)  # features pass the cut in half precision
 

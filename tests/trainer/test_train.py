@@ -18,6 +18,7 @@ from trainer.evaluate import score
 from trainer.evaluate_page import render
 from trainer.options import Options
 from trainer.reevaluate import Measured, evaluate_run
+from trainer.run_dir import digest_of
 from trainer.train import train
 
 OPTIONS = Options(
@@ -110,6 +111,15 @@ def test_metrics_say_what_decided_the_result(run):
     assert np.array(metrics["test"]["confusion"]).sum() == metrics["test"]["images"]
     assert set(metrics["test"]["per_class"]) == {"cat", "dog", "owl"}
     assert metrics["wall_s"] > 0
+    assert metrics["devices"] == {"strategy": "none", "workers": 1, "replicas": 1, "gpus": []}
+    assert metrics["machine"]["cpus"] >= 1
+    assert metrics["weights_sha256"] == ""
+
+
+def test_a_file_of_weights_is_told_by_its_digest(tmp_path):
+    (tmp_path / "w.h5").write_bytes(b"abc")
+    assert digest_of(str(tmp_path / "w.h5")).startswith("ba7816bf")  # FIPS 180-2, appendix B.1
+    assert digest_of("imagenet") == ""
 
 
 def test_history_has_a_row_an_epoch(run):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import socket
 import threading
 import time
 from types import SimpleNamespace
@@ -123,10 +122,3 @@ def live(make_prediction, make_frame):
     ended.set()
     for thread in threads:
         thread.join()
-
-
-@pytest.fixture
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

@@ -11,6 +11,8 @@ import sys
 
 import pytest
 
+from edge_runtime.web.command import TOKEN_VARIABLE, _token
+
 EDGE_RUN = [sys.executable, "-m", "edge_runtime.cli"]
 
 
@@ -65,13 +67,19 @@ def test_it_shows_what_the_camera_shows_logs_it_and_ends_well(started, wait_unti
     assert (first.kind, first.label) == ("entered", "red")
 
 
-def test_the_token_comes_from_the_environment_or_a_file(started, tmp_path):
-    _, port = started(EDGE_RUN_TOKEN="correct-horse-battery")
-    assert get(port, "/state")[0] == 401
-    assert get(port, "/state", Authorization="Bearer correct-horse-battery")[0] == 200
+def test_the_token_comes_from_a_file_before_the_environment(started, tmp_path):
     (tmp_path / "token").write_text("another-horse-battery\n")
-    _, port = started("--token-file", tmp_path / "token")
+    _, port = started("--token-file", tmp_path / "token", EDGE_RUN_TOKEN="correct-horse-battery")
+    assert get(port, "/state")[0] == 401
+    assert get(port, "/state", Authorization="Bearer correct-horse-battery")[0] == 401
     assert get(port, "/state", Authorization="Bearer another-horse-battery")[0] == 200
+
+
+def test_the_token_comes_from_the_environment_and_an_empty_one_is_none(monkeypatch):
+    monkeypatch.setenv(TOKEN_VARIABLE, "correct-horse-battery")
+    assert _token(None) == "correct-horse-battery"
+    monkeypatch.setenv(TOKEN_VARIABLE, "")
+    assert _token(None) is None
 
 
 def test_a_network_address_without_a_token_is_refused(refused, bundle, photo, monkeypatch):

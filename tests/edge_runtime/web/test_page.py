@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import shutil
+import socket
+import time
 
 import pytest
 from chromium import browsers
@@ -13,13 +16,31 @@ from edge_runtime.records import Event
 TOKEN = "correct-horse-battery-staple"
 
 
-@pytest.fixture
-def browser(free_port):
+@pytest.fixture(scope="module")
+def chromium():
+    """Give a function that opens a browser of a desktop's or a phone's size: the same one for every test."""
     for program in ("chromium", "chromedriver"):
         if shutil.which(program) is None:
             pytest.skip(f"needs Debian's {program}")
-    with browsers(free_port) as open_browser:
-        yield open_browser
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with browsers(port) as open_browser:
+        yield functools.cache(open_browser)
+
+
+@pytest.fixture
+def browser(chromium):
+    """Give a function that gives a browser in which nothing is left of the test before."""
+    used = []
+
+    def take(*, phone=False):
+        used.append(chromium(phone=phone))
+        return used[-1]
+
+    yield take
+    for page in used:
+        page.reset()
 
 
 @pytest.mark.parametrize("phone", [False, True], ids=["desktop", "phone"])
@@ -70,6 +91,7 @@ def test_a_camera_that_stops_is_shown_and_a_label_is_never_markup(serving, brows
     server.hub.frame(make_frame())
     server.hub.prediction(make_prediction(stable="<img src=x onerror=alert(1)>"))
     server.hub.event(Event("lost", "cam", 1e9, detail="<b>unplugged</b>"))
+    server.hub._clock = lambda: time.monotonic() + 60  # a minute later
     page.open(server.address)
     page.until("return document.getElementById('status').textContent.startsWith('No fresh frame for')")
     assert page.text("label") == "<img src=x onerror=alert(1)>"

@@ -27,6 +27,7 @@ def messages(server, count, **headers):
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
     connection.request("GET", "/events", headers=headers)
     answer = connection.getresponse()
+    assert answer.readline() == b"retry: 1000\n"
     got = []
     while len(got) < count:
         kind = answer.readline().decode().removeprefix("event: ").strip()

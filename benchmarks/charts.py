@@ -1,0 +1,184 @@
+"""The benchmark page's charts, drawn from the results into results/*.png."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+from matplotlib import pyplot as plt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Results = dict[str, Any]
+MARKERS = {"float32": "o", "float16": "s", "dynamic": "^", "int8": "D", "int16x8": "P"}
+SURFACE, INK, QUIET = "#ffffff", "#1f2933", "#9aa5b1"
+COLOURS = ("#1f6feb", "#d9730d", "#2da44e", "#8250df", "#cf222e", "#6e7781")
+WAYS = (
+    ("article", "the article's way", COLOURS[1]),
+    ("ours", "edge-train", COLOURS[0]),
+    ("floor", "no feeding at all", QUIET),
+)
+STYLE = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": QUIET,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e4e7eb",
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+}
+
+
+def draw(results: Results, folder: Path) -> list[Path]:
+    """Draw every chart whose result is there; give the files."""
+    written = []
+    with plt.style.context(STYLE):
+        for name, make in CHARTS.items():
+            figure = make(results)
+            if figure is not None:
+                path = folder / f"{name}.png"
+                figure.savefig(path, dpi=120, facecolor=SURFACE, metadata={"Software": None})
+                plt.close(figure)
+                written.append(path)
+    return written
+
+
+def artifacts(results: Results) -> Figure | None:
+    """Draw accuracy against latency, and against size: a colour for each run, a mark for each precision."""
+    runs = (results.get("export") or {}).get("runs") or []
+    if not runs:
+        return None
+    figure, (by_time, by_size) = plt.subplots(1, 2, sharey=True, figsize=(9.5, 4.6), layout="constrained")
+    for run, colour in zip(runs, COLOURS, strict=False):
+        for item in run["artifacts"]:
+            precision, file_format = item["artifact"].split(".")
+            style: dict[str, Any] = {
+                "marker": MARKERS.get(precision, "o"),
+                "s": 46,
+                "edgecolors": colour,
+                "facecolors": colour if file_format == "tflite" else SURFACE,
+                "linewidths": 1.4,
+            }
+            by_time.scatter(item["latency_ms"], 100 * item["accuracy"], **style)
+            by_size.scatter(item["size_bytes"] / 1e6, 100 * item["accuracy"], **style)
+    by_time.set(xlabel="one image, one thread, ms", ylabel="accuracy on held-out photographs, %")
+    by_size.set(xlabel="size of the file, MB")
+    for axes in (by_time, by_size):
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    used = [item["artifact"] for run in runs for item in run["artifacts"]]
+    _legend(figure, [run["run"] for run in runs], used)
+    return figure
+
+
+def _legend(figure: Figure, runs: list[str], used: list[str]) -> None:
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D([], [], marker="s", linestyle="", color=colour, label=name)
+        for name, colour in zip(runs, COLOURS, strict=False)
+    ]
+    for precision, marker in MARKERS.items():
+        if any(name.startswith(f"{precision}.") for name in used):
+            handles.append(Line2D([], [], marker=marker, linestyle="", color=QUIET, label=precision))
+    if any(name.endswith(".onnx") for name in used):
+        handles.append(
+            Line2D(
+                [], [], marker="o", linestyle="", markeredgecolor=QUIET, markerfacecolor=SURFACE, label="hollow: ONNX"
+            )
+        )
+    figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
+
+
+def frame(results: Results) -> Figure | None:
+    """Draw the parts of a photograph's time, one after the other."""
+    row = (results.get("runtime") or {}).get("jpeg_1080p")
+    if not row:
+        return None
+    figure, axes = plt.subplots(figsize=(8, 1.9), layout="constrained")
+    parts = [(name, row[f"{name}_ms"]) for name in ("decode", "resize", "invoke") if f"{name}_ms" in row]
+    rest = row.get("whole_ms", 0.0) - sum(value for _, value in parts)
+    if rest > 0:
+        parts.append(("all else", rest))
+    left = 0.0
+    for (name, value), colour in zip(parts, (*COLOURS[:3], QUIET), strict=False):
+        axes.barh(0, value, left=left, color=colour, height=0.6, label=f"{name} {value:.2f} ms")
+        left += value
+    axes.set(yticks=[], xlabel="ms", title="One 1920 x 1080 JPEG, one thread")
+    axes.grid(visible=False, axis="y")
+    figure.legend(loc="outside lower center", ncols=4, frameon=False)
+    return figure
+
+
+def other_runtimes(results: Results) -> Figure | None:
+    """Draw cold start and memory beside ONNX Runtime and Keras."""
+    rows = (results.get("other_runtimes") or {}).get("peers") or []
+    return _starts([(row["name"], row["cold_ms"], row["peak_mb"]) for row in rows])
+
+
+def mediapipe(results: Results) -> Figure | None:
+    """Draw cold start and memory beside MediaPipe and a bare loop."""
+    row = (results.get("runtime") or {}).get("cold_start") or {}
+    programs = (("edge_run", "Edgewise"), ("bare", "bare LiteRT loop"), ("mediapipe", "MediaPipe"))
+    if "mediapipe_ms" not in row:
+        return None
+    return _starts([(told, row[f"{who}_ms"], row[f"{who}_mb"]) for who, told in programs])
+
+
+def _starts(rows: list[tuple[str, float, float]]) -> Figure | None:
+    """Draw each program's milliseconds and megabytes, ours in colour."""
+    if not rows:
+        return None
+    figure, (time_axes, memory_axes) = plt.subplots(
+        1, 2, sharey=True, figsize=(9.5, 1.2 + 0.42 * len(rows)), layout="constrained"
+    )
+    names, milliseconds, megabytes = (list(column) for column in zip(*rows, strict=True))
+    colours = [COLOURS[0] if name.startswith("Edgewise") else QUIET for name in names]
+    _bars(time_axes, names, [value / 1e3 for value in milliseconds], colours, "{:.2f} s")
+    _bars(memory_axes, names, megabytes, colours, "{:.0f} MB")
+    time_axes.set(title="Cold start to the first answer", xlabel="s")
+    memory_axes.set(title="Memory at most", xlabel="MB")
+    time_axes.invert_yaxis()
+    return figure
+
+
+def training(results: Results) -> Figure | None:
+    """Draw the seconds of an epoch, the article's way and ours."""
+    seconds = ((results.get("training") or {}).get("epoch") or {}).get("median_s")
+    if not seconds:
+        return None
+    ways = [(told, seconds[way], colour) for way, told, colour in WAYS if way in seconds]
+    figure, axes = plt.subplots(figsize=(8, 1.0 + 0.42 * len(ways)), layout="constrained")
+    names, values, colours = (list(column) for column in zip(*ways, strict=True))
+    _bars(axes, names, values, colours, "{:.1f} s")
+    axes.set(title="One epoch of the article's network", xlabel="s")
+    axes.invert_yaxis()
+    return figure
+
+
+def _bars(axes: Axes, names: list[str], values: list[float], colours: list[str], form: str) -> None:
+    bars = axes.barh(names, values, color=colours, height=0.65)
+    axes.bar_label(bars, [form.format(value) for value in values], padding=3)
+    axes.set_xlim(0, 1.22 * max(values))
+    axes.grid(visible=False, axis="y")
+    axes.tick_params(axis="y", length=0)
+
+
+CHARTS: dict[str, Callable[[Results], Figure | None]] = {
+    "artifacts": artifacts,
+    "frame": frame,
+    "mediapipe": mediapipe,
+    "other_runtimes": other_runtimes,
+    "training": training,
+}

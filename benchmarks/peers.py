@@ -1,0 +1,81 @@
+"""Whole processes side by side: edge-run, a bare loop, and MediaPipe's ImageClassifier in its own environment."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+HERE = Path(__file__).parent
+EDGE_RUN = (sys.executable, "-m", "edge_runtime.cli")
+
+
+class Cost(NamedTuple):
+    """A process's seconds by the clock and by the processor, its peak memory in MB, and the lines it printed."""
+
+    wall_s: float
+    processor_s: float
+    peak_mb: float
+    lines: list[str]
+
+
+def cost(command: Sequence[str]) -> Cost:
+    with tempfile.TemporaryFile("w+") as printed:
+        began = perf_counter()
+        # vfork and exec at once: a forked child would begin with this process's own memory as its peak.
+        actions = [(os.POSIX_SPAWN_DUP2, printed.fileno(), 1), (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0)]
+        pid = os.posix_spawn(command[0], command, os.environ, file_actions=actions)
+        _, status, usage = os.wait4(pid, 0)
+        wall_s = perf_counter() - began
+        if status:
+            raise SystemExit(f"failed: {' '.join(command)[:300]}")
+        printed.seek(0)
+        lines = printed.read().splitlines()
+    return Cost(wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, lines)
+
+
+def in_turns(commands: dict[str, list[str]], rounds: int) -> dict[str, Cost]:
+    """Give each command's medians over some rounds, each of which runs all of them, and the lines of the last."""
+    rows: dict[str, list[Cost]] = {name: [] for name in commands}
+    for _ in range(rounds + 1):  # the first fills the disk cache
+        for name, command in commands.items():
+            rows[name].append(cost(command))
+    return {
+        name: Cost(*(median(column) for column in list(zip(*found[1:], strict=True))[:3]), found[-1].lines)
+        for name, found in rows.items()
+    }
+
+
+@contextmanager
+def mediapipe_environment() -> Iterator[tuple[str, str]]:
+    """Install MediaPipe from PyPI in an environment that is thrown away; give its python and its version."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        python = str(Path(folder, "bin", "python"))
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "mediapipe>=0.10"], check=True, stderr=sys.stderr)
+        yield (
+            python,
+            cost([python, "-c", "from importlib.metadata import version; print(version('mediapipe'))"]).lines[0],
+        )
+
+
+def commands_for(bundle: str, artifact: str, mediapipe: str | None, photos: list[str]) -> dict[str, list[str]]:
+    """Give the command of each, for the same model file, photographs and threads."""
+    model = str(Path(bundle) / f"model.{artifact}")
+    threads = str(len(os.sched_getaffinity(0)))
+    commands = {
+        "bare": [sys.executable, str(HERE / "bare.py"), model, threads, *photos],
+        "edge_run": [*EDGE_RUN, "classify", bundle, "--artifact", artifact, "--workers", "1", *photos],
+    }
+    if mediapipe:
+        commands["mediapipe"] = [mediapipe, str(HERE / "peer_mediapipe.py"), model, *photos]
+    return commands

@@ -1,0 +1,52 @@
+"""Bundles made on the host by the project's own commands, for the devices to run.
+
+They learn drawn shapes: what counts is that two machines decide alike, not how well they know the world.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from emulated.cache import digest, kept
+from emulated.commands import run
+
+PACKAGES = ("edge_runtime", "trainer", "export")
+BACKBONE = Path(__file__).with_name("backbone.py")
+# Small test sets are noisy, and these models need not be good; the export's own tests hold its strict limits.
+LENIENT = ("--min-agreement", "0.1", "--max-accuracy-loss", "1", "--max-recall-loss", "1", "--no-ladder")
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2"}
+
+
+def cnn_bundle(project: Path) -> Path:
+    """Give a bundle of the small network at 64x64, with every TFLite artifact."""
+    return _bundle(project, "cnn", ["--image-size", "64", "--epochs", "8"], size=64, count=60)
+
+
+def mobilenet_bundle(project: Path, weights: Path | None) -> Path:
+    """Give a bundle of MobileNetV2 at 224x224 on pretrained weights, or on random ones that are fit for it."""
+
+    def make(folder: Path) -> None:
+        run(sys.executable, BACKBONE, folder / "backbone.weights.h5", env=QUIET)
+
+    weights = weights or kept("backbone", digest(BACKBONE), make) / "backbone.weights.h5"
+    training = ["--image-size", "224", "--weights", str(weights), "--epochs", "10"]
+    return _bundle(project, "mobilenet_v2", training, size=224, count=24)
+
+
+def _bundle(project: Path, model: str, training: list[str], *, size: int, count: int) -> Path:
+    """Draw `count` shapes of each class, train on them and export every TFLite artifact."""
+    sources = sorted(path for package in PACKAGES for path in (project / package).rglob("*.py"))
+    inputs = [model, training, size, count, LENIENT, digest(*sources), digest(project / "pyproject.toml")]
+
+    def make(folder: Path) -> None:
+        def tool(module: str, *words: object) -> None:
+            run(sys.executable, "-m", module, *words, env={**QUIET, "PYTHONPATH": str(project)}, folder=folder)
+
+        tool("trainer.cli", "shapes", "shapes", "--count", count, "--size", size)
+        tool(
+            "trainer.cli", "train", "shapes", "--model", model, "--no-augment", "--no-cache", *training, "--out", "run"
+        )
+        tool("export.cli", "export", "run", "--out", "bundle", "--formats", "tflite", "--jobs", 0, *LENIENT)
+
+    return kept(f"bundle-{model}", inputs, make) / "bundle"

@@ -1,0 +1,117 @@
+"""Run a target's Python on an emulated processor, and count the instructions that it executes."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from emulated.cache import digest, kept
+from emulated.commands import CommandError, program, run
+from emulated.targets import cpuinfo
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from emulated.targets import Target
+
+PLUGIN_SOURCE = Path(__file__).with_name("icount.c")
+LONGEST_S = 600.0
+
+
+class Mark(NamedTuple):
+    """A moment that the guest marked: its number, and the instructions executed since the mark before."""
+
+    number: int
+    instructions: int
+
+
+class Guest(NamedTuple):
+    """A target's Python on a processor.
+
+    A guest program cannot start another: the host's kernel would not know what to do with its file.
+
+    Attributes:
+        target: the system.
+        processor: a key of PROCESSORS; it is always named, for under qemu's "max" LiteRT gave a wrong class.
+        sites: folders to import from.
+
+    """
+
+    target: Target
+    processor: str
+    sites: Sequence[Path]
+
+    def python(self, *words: object, env: Mapping[str, str] | None = None, log: Path | None = None) -> str:
+        """Run Python to its end and give what it printed; with `log`, marks go to that file.
+
+        Raises CommandError where its exit code is not 0.
+        """
+        done = self.try_python(*words, env=env, log=log)
+        if done.returncode:
+            said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-30:])
+            where = f"{self.target.name} on {self.processor}"
+            raise CommandError(f"{where}: {' '.join(map(str, words))[:200]}: exit code {done.returncode}\n{said}")
+        return done.stdout
+
+    def try_python(
+        self, *words: object, env: Mapping[str, str] | None = None, log: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """As `python`, whatever the exit code."""
+        root = self.target.root()
+        command = [program(self.target.qemu), "-cpu", self._cpu(), "-L", str(_prefix(root, self.processor))]
+        if log:
+            command += ["-plugin", str(_plugin()), "-d", "plugin", "-D", str(log)]
+        command += [str(root / "usr" / "bin" / f"python{self.target.python}"), *map(str, words)]
+        return subprocess.run(
+            command,
+            env={**self._environment(), **(env or {})},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=LONGEST_S,
+        )
+
+    def _cpu(self) -> str:
+        """Give qemu's word for the processor; its 32-bit emulator knows only the one that all of them can pass for."""
+        return "max" if self.target.qemu == "qemu-arm" else self.processor
+
+    def _environment(self) -> dict[str, str]:
+        """Give an environment that is the same on every host; threads and hashes would make counts vary."""
+        return {
+            "PATH": os.defpath,
+            "HOME": "/nonexistent",
+            "LANG": "C.UTF-8",
+            "PYTHONPATH": os.pathsep.join(map(str, self.sites)),
+            "PYTHONNOUSERSITE": "1",
+            "PYTHONHASHSEED": "0",
+            "OPENBLAS_NUM_THREADS": "1",
+        }
+
+
+def marks(log: Path) -> list[Mark]:
+    """Read the marks that a counted run wrote."""
+    found = re.findall(r"^mark (\d+) (\d+)$", log.read_text(encoding="ascii"), re.MULTILINE)
+    return [Mark(int(number), int(count)) for number, count in found]
+
+
+def _prefix(root: Path, processor: str) -> Path:
+    """Give a folder that stands before the guest's absolute paths: the root's, and a Pi's /proc/cpuinfo."""
+
+    def make(folder: Path) -> None:
+        for part in root.iterdir():
+            (folder / part.name).symlink_to(part)
+        (folder / "proc").mkdir()
+        (folder / "proc" / "cpuinfo").write_text(cpuinfo(processor))
+
+    parts = sorted(part.name for part in root.iterdir())
+    return kept("prefix", [str(root), parts, cpuinfo(processor)], make)
+
+
+def _plugin() -> Path:
+    def make(folder: Path) -> None:
+        run(program("gcc"), "-O2", "-shared", "-fPIC", "-o", folder / "libicount.so", PLUGIN_SOURCE)
+
+    return kept("icount", digest(PLUGIN_SOURCE), make) / "libicount.so"

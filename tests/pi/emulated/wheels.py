@@ -1,0 +1,117 @@
+"""The project's wheel and what one of its extras brings on another machine, resolved as that machine's pip would.
+
+pip itself reads markers such as `platform_machine` for the machine that it runs on, whatever --platform says; so it
+only downloads here, one round of requirements after the other.
+"""
+
+from __future__ import annotations
+
+import email
+import sys
+import zipfile
+from typing import TYPE_CHECKING
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from emulated.cache import kept
+from emulated.commands import run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from emulated.targets import Target
+
+OLDEST_GLIBC = 17  # the first that a manylinux tag names
+PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input")
+
+
+def project_wheel(project: Path, folder: Path) -> Path:
+    """Build the project's wheel into an empty folder and give its path."""
+    run(*PIP, "wheel", "--no-deps", "--wheel-dir", folder, project)
+    return next(folder.glob("*.whl"))
+
+
+def unzipped(wheel: Path, folder: Path) -> Path:
+    """Unpack a wheel as pip does, but for the scripts in bin/, and give the folder."""
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
+    return folder
+
+
+def site(name: str, wanted: Sequence[Requirement], target: Target) -> Path:
+    """Give a folder with everything that some requirements bring on a target."""
+    lines = sorted(map(str, wanted))
+
+    def make(folder: Path) -> None:
+        for wheel in _downloaded(wanted, target, folder / ".wheels"):
+            unzipped(wheel, folder)
+            wheel.unlink()
+        (folder / ".wheels").rmdir()
+
+    inputs = [target.machine, target.python, target.glibc, lines, target.pins, target.from_debian]
+    return kept(f"{name}-{target.name}", inputs, make)
+
+
+def requirements(wheel: Path, target: Target, extras: Iterable[str] = ()) -> Iterator[Requirement]:
+    """Give what a wheel requires on a target, with some of its extras; Debian's packages are taken as they are."""
+    with zipfile.ZipFile(wheel) as archive:
+        (listed,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        metadata = email.message_from_bytes(archive.read(listed))
+    for line in metadata.get_all("Requires-Dist", []):
+        requirement = Requirement(line)
+        if canonicalize_name(requirement.name) in target.from_debian:
+            continue
+        marker = requirement.marker
+        if marker is None or any(marker.evaluate({**_environment(target), "extra": extra}) for extra in ("", *extras)):
+            requirement.marker = None
+            yield requirement
+
+
+def _downloaded(wanted: Sequence[Requirement], target: Target, folder: Path) -> list[Path]:
+    """Download wheels until nothing that one of them requires is missing; all rounds' requirements hold together."""
+    known = {str(requirement): requirement for requirement in wanted}
+    while True:
+        folder.mkdir(exist_ok=True)
+        for old in folder.glob("*.whl"):
+            old.unlink()
+        run(*PIP, "download", "--no-deps", "--dest", folder, *_options(target, folder), *known)
+        wheels = sorted(folder.glob("*.whl"))
+        extras = {canonicalize_name(item.name): item.extras for item in known.values()}
+        found = {
+            str(item): item
+            for wheel in wheels
+            for item in requirements(wheel, target, extras.get(canonicalize_name(wheel.name.split("-")[0]), ()))
+        }
+        if found.keys() <= known.keys():
+            (folder / "constraints.txt").unlink()
+            return wheels
+        known.update(found)
+
+
+def _options(target: Target, folder: Path) -> Iterator[object]:
+    constraints = folder / "constraints.txt"
+    constraints.write_text("".join(f"{pin}\n" for pin in target.pins))
+    yield from ("--constraint", constraints, "--only-binary=:all:", "--implementation", "cp")
+    yield from ("--python-version", target.python)
+    for abi in (f"cp{target.python.replace('.', '')}", "abi3", "none"):
+        yield from ("--abi", abi)
+    for minor in range(OLDEST_GLIBC, target.glibc + 1):
+        yield from ("--platform", f"manylinux_2_{minor}_{target.machine}")
+    yield from ("--platform", f"manylinux2014_{target.machine}")
+
+
+def _environment(target: Target) -> dict[str, str]:
+    """Give the values of a target's environment markers, https://packaging.python.org/en/latest/specifications/dependency-specifiers/."""
+    return {
+        "implementation_name": "cpython",
+        "implementation_version": f"{target.python}.0",
+        "os_name": "posix",
+        "platform_machine": target.machine,
+        "platform_python_implementation": "CPython",
+        "platform_system": "Linux",
+        "python_full_version": f"{target.python}.0",
+        "python_version": target.python,
+        "sys_platform": "linux",
+    }

@@ -1,0 +1,196 @@
+"""A day of a camera in an emulated machine: what edge-run makes of its pictures, its faults and its return.
+
+It runs in the machine, with vivid as /dev/video0, and prints lines of "REPORT {JSON}", one a step.
+
+    python camera.py BUNDLE PHOTOGRAPH...      beside PHOTOGRAPH.jpg lies PHOTOGRAPH.yuv, 640x480, planes of 4:2:0
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import traceback
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Empty, Queue
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+CAMERA, SCREEN = "/dev/video0", "/dev/video1"
+EDGE_RUN = (sys.executable, "-m", "edge_runtime.cli")
+PORT = 8080
+PATIENCE_S = 90.0
+
+
+def report(step: str, **facts: object) -> None:
+    """Tell the host."""
+    print("REPORT " + json.dumps({"step": step, **facts}), flush=True)
+
+
+def control(*words: str, check: bool = True) -> None:
+    """Set something of a video device."""
+    subprocess.run(["v4l2-ctl", *words], check=check, capture_output=True)
+
+
+@contextmanager
+def shown(photograph: str) -> Iterator[None]:
+    """Send a picture to the camera, as fast as it takes it, within the block."""
+    control("-d", SCREEN, "--set-output=0")
+    # 640x480 on both sides, in the format that FFmpeg asks for: vivid's scaling of it brings Linux 6.1 down.
+    control("-d", SCREEN, "--set-dv-bt-timings=index=0")
+    control("-d", SCREEN, "--set-fmt-video-out=width=640,height=480,pixelformat=YU12")
+    for device in (CAMERA, SCREEN):  # which of them has it depends on the kernel
+        control("-d", device, "-c", "loop_video=1", check=False)
+    control("-d", CAMERA, "--set-input=0")
+    control("-d", CAMERA, "--set-dv-bt-timings=index=0")
+    control("-d", CAMERA, "-c", "osd_text_mode=2")
+    command = ["v4l2-ctl", "-d", SCREEN, "--stream-out-mmap", f"--stream-from={photograph}.yuv", "--stream-loop"]
+    sender = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        sender.kill()
+        sender.wait()
+
+
+class Watched:
+    """A running `edge-run watch --json`, its lines read as they come."""
+
+    def __init__(self, *words: str) -> None:
+        command = [*EDGE_RUN, "watch", *words, "--source", CAMERA, "--json"]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self._lines: Queue[dict[str, Any]] = Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def until(self, found: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
+        """Give the lines up to the one that was looked for, or those that came in PATIENCE_S."""
+        lines: list[dict[str, Any]] = []
+        ends_s = time.monotonic() + PATIENCE_S
+        while not lines or not found(lines[-1]):
+            try:
+                lines.append(self._lines.get(timeout=max(0.0, ends_s - time.monotonic())))
+            except Empty:
+                break
+        return lines
+
+    def predictions(self, count: int) -> list[dict[str, Any]]:
+        """Give the next predictions from frames that were taken after this moment."""
+        now = time.time()
+        fresh: list[dict[str, Any]] = []
+        while len(fresh) < count and (lines := self.until(lambda line: line.get("captured_at", 0) > now)):
+            fresh.append(lines[-1])
+        return fresh
+
+    def end(self) -> tuple[int, str]:
+        """Ask it to end; give its exit code and what it said on stderr."""
+        self.process.send_signal(signal.SIGTERM)
+        _, said = self.process.communicate(timeout=PATIENCE_S)
+        return self.process.returncode, said
+
+    def _read(self) -> None:
+        for line in self.process.stdout or ():
+            self._lines.put(json.loads(line))
+
+
+def doctor() -> None:
+    done = subprocess.run([*EDGE_RUN, "doctor", "--json"], capture_output=True, text=True, check=False)
+    findings = [json.loads(line) for line in done.stdout.splitlines()]
+    report("doctor", code=done.returncode, findings=findings, said=done.stderr)
+
+
+def watches(bundle: str, photographs: list[str]) -> None:
+    """One `watch` names each photograph, and lives through a stream error, the loss of the device and its return."""
+    watched = Watched(bundle, "--stall-timeout", "8", "--give-up", "300", "--smooth", "1", "--k", "1", "--n", "1")
+    for photograph in photographs[1:]:
+        with shown(photograph):
+            report("names", photograph=photograph, labels=_told(watched.predictions(3)))
+    with shown(photographs[0]):
+        report("names", photograph=photographs[0], labels=_told(watched.predictions(3)))
+        control("-d", CAMERA, "-c", "inject_fatal_streaming_error=1")
+        lines = [*watched.until(_is("recovered")), *watched.predictions(1)]
+        report("stream error", told=_told(lines))
+        control("-d", CAMERA, "-c", "disconnect=1")
+        report("disconnect", told=_told(watched.until(_is("lost"))))
+    watched.process.send_signal(signal.SIGSTOP)  # or it would open the new device before its format is set
+    _load_camera_again()
+    with shown(photographs[0]):
+        watched.process.send_signal(signal.SIGCONT)
+        lines = [*watched.until(_is("recovered")), *watched.predictions(1)]
+    code, said = watched.end()
+    report("return", told=_told(lines), code=code, said=said)
+
+
+def serves(bundle: str, photograph: str) -> None:
+    words = ["serve", bundle, "--source", CAMERA, "--port", str(PORT)]
+    server = subprocess.Popen([*EDGE_RUN, *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    with shown(photograph):
+        first = server.stderr.readline() if server.stderr else ""
+        state = {}
+        for _ in range(60):
+            state = json.loads(_ask("/state"))
+            if state.get("prediction"):
+                break
+            time.sleep(0.5)
+        health = json.loads(_ask("/healthz"))
+        uploaded = json.loads(_ask("/classify", Path(f"{photograph}.jpg").read_bytes()))
+        page = _ask("/").decode()
+    server.send_signal(signal.SIGTERM)
+    server.wait(PATIENCE_S)
+    report("serve", said=first, state=state, health=health, uploaded=uploaded, page=page[:300], code=server.returncode)
+
+
+def _ask(path: str, content: bytes | None = None) -> bytes:
+    request = urllib.request.Request(f"http://127.0.0.1:{PORT}{path}", content, {"Content-Type": "image/jpeg"})
+    with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
+        return bytes(answer.read())
+
+
+def _load_camera_again() -> None:
+    for _ in range(50):  # until what held the old device has let it go
+        if subprocess.run(["/bin/busybox", "rmmod", "vivid"], check=False, capture_output=True).returncode == 0:
+            break
+        time.sleep(0.2)
+    options = Path("/guest/vivid.options").read_text(encoding="ascii").split()
+    subprocess.run(["/bin/busybox", "insmod", "/vivid.ko", *options], check=True)
+    for _ in range(50):
+        if Path(CAMERA).exists() and Path(SCREEN).exists():
+            return
+        time.sleep(0.2)
+
+
+def _is(event: str) -> Callable[[dict[str, Any]], bool]:
+    return lambda line: line.get("event") == event
+
+
+def _told(lines: list[dict[str, Any]]) -> list[str]:
+    """Give what each line tells: an event's kind, a prediction's label."""
+    return [line.get("event") or line["label"] for line in lines]
+
+
+def main(bundle: str, photographs: list[str]) -> None:
+    os.environ["PATH"] = "/usr/bin:/bin:/usr/sbin:/sbin"
+    subprocess.run(["/bin/busybox", "ip", "link", "set", "lo", "up"], check=True)
+    steps: list[Callable[[], None]] = [
+        doctor,
+        lambda: watches(bundle, photographs),
+        lambda: serves(bundle, photographs[0]),
+    ]
+    for step in steps:
+        try:
+            step()
+        except Exception:  # noqa: BLE001 - the other steps tell more
+            report("failed", traceback=traceback.format_exc())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])
+    print("MACHINE-END", flush=True)
+    subprocess.run(["/bin/busybox", "poweroff", "-f"], check=False)

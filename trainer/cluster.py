@@ -1,0 +1,54 @@
+"""TF_CONFIG: which machines train together, and which of them this process is."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import NamedTuple
+
+from trainer.errors import TrainingError
+
+FORM = 'as {"cluster": {"worker": ["host:port", "host:port"]}, "task": {"type": "worker", "index": 0}}'
+
+
+class Cluster(NamedTuple):
+    """Machines that train together.
+
+    Attributes:
+        workers: how many.
+        name: of this one, as "worker 1".
+        chief: whether this one writes the RUN: the chief, or worker 0 where there is none.
+
+    """
+
+    workers: int
+    name: str
+    chief: bool
+
+
+ALONE = Cluster(1, "worker 0", chief=True)
+
+
+def read_cluster(strategy: str) -> Cluster:
+    """Read TF_CONFIG, as far as a strategy asks for it: "auto" and "multiworker" do.
+
+    Raises:
+        TrainingError: it is no TF_CONFIG, or is missing where several workers are wanted.
+
+    """
+    text = os.environ.get("TF_CONFIG", "").strip()
+    if strategy == "mirrored" or (strategy == "auto" and not text):
+        return ALONE
+    if not text:
+        raise TrainingError(f"--strategy multiworker: TF_CONFIG is not set; set it on every machine, {FORM}")
+    try:
+        config = json.loads(text)
+        places, task = config["cluster"], (config["task"]["type"], int(config["task"]["index"]))
+        tasks = [(kind, at) for kind in ("chief", "worker") for at in range(len(places.get(kind, [])))]
+        strangers = set(places) - {"chief", "worker"}
+    except (ValueError, KeyError, TypeError, AttributeError) as problem:
+        raise TrainingError(f"TF_CONFIG: not readable ({type(problem).__name__} {problem}); set it {FORM}") from None
+    if strangers or task not in tasks:
+        wrong = f"{min(strangers)!r} is neither chief nor worker" if strangers else f"no task {task[0]} {task[1]}"
+        raise TrainingError(f"TF_CONFIG: {wrong}; set it {FORM}")
+    return Cluster(len(tasks), f"{task[0]} {task[1]}", chief=task == tasks[0])
