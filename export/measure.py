@@ -128,9 +128,7 @@ def _some(source: SourceModel, count: int) -> NDArray[np.int64]:
     return balanced(source.holdout_labels, count)
 
 
-def _compare_some(
-    candidate: Candidate, source: SourceModel, reference: NDArray[np.float32], run: DeviceRun
-) -> Parity:
+def _compare_some(candidate: Candidate, source: SourceModel, reference: NDArray[np.float32], run: DeviceRun) -> Parity:
     few = _some(source, len(run.probabilities))
     return _compare(candidate, reference[few], run.probabilities, source.holdout_labels[few])
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edge_runtime.bundle import MANIFEST_NAME
-from edge_runtime.command import published_folder
 from edge_runtime.jsonio import write_json, write_text
+from edge_runtime.publish import published_folder
 from export.errors import ExportError
 from export.foreign import ForeignModel, read_foreign
 from export.golden import write_golden

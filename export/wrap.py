@@ -10,10 +10,10 @@ from PIL import Image
 
 from edge_runtime.backends import BACKENDS_BY_FORMAT, installed, missing
 from edge_runtime.bundle import MANIFEST_NAME, MANIFEST_VERSION
-from edge_runtime.command import published_folder
 from edge_runtime.errors import BackendUnavailable
 from edge_runtime.jsonio import write_json, write_text
 from edge_runtime.preprocess import preprocess
+from edge_runtime.publish import published_folder
 from edge_runtime.spec import ModelSpec, OutputForm, ResizeMode
 from export.calibration import balanced
 from export.device import DeviceRun, run_on_device
