@@ -1,4 +1,4 @@
-"""What the three commands share: exit codes, one-line errors, and outputs that appear whole or not at all."""
+"""What the three commands share: exit codes and one-line errors."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ import math
 import os
 import sys
 import warnings
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_runtime.errors import EdgeError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 SUCCESS, FAILURE, USAGE, INTERRUPTED = 0, 1, 2, 130
 MOST = 10_000  # of classes, epochs, threads: a number above it is a slip, and some libraries crash on it
@@ -86,49 +84,3 @@ class _Version(argparse.Action):
 
         print(f"{parser.prog} {version('edgewise')}")
         parser.exit()
-
-
-def refuse_existing(path: Path, *, overwrite: bool, error: type[EdgeError]) -> None:
-    """Raise `error` when `path` exists and may not be replaced."""
-    if path.exists() and not overwrite:
-        raise error(f"{path}: exists already; choose another place or pass --overwrite")
-
-
-@contextmanager
-def published_folder(path: Path, *, overwrite: bool, error: type[EdgeError]) -> Iterator[Path]:
-    """Yield an empty folder beside `path` that takes its place when the block ends well, and vanishes when not.
-
-    An older folder stays whole until the new one is complete. Raises `error` where `path` exists and may not be
-    replaced, or its parent cannot be written.
-    """
-    import shutil  # these two would cost every start of edge-run 10 ms
-    import tempfile
-
-    refuse_existing(path, overwrite=overwrite, error=error)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
-    except OSError as problem:
-        raise error(f"{path}: cannot be written: {problem.strerror}") from None
-    try:
-        staging.chmod(0o755)  # mkdtemp's 0700 is for secrets
-        yield staging
-        _replace(staging, path)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-
-
-def _replace(staging: Path, path: Path) -> None:
-    import shutil
-
-    if not path.exists():
-        staging.rename(path)
-        return
-    old = staging.with_suffix(".old")
-    path.rename(old)  # a folder that is not empty cannot be replaced in one step
-    try:
-        staging.rename(path)
-    except OSError:
-        old.rename(path)
-        raise
-    shutil.rmtree(old, ignore_errors=True)

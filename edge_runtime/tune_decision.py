@@ -8,8 +8,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_runtime.command import SUCCESS, positive_int, refuse_existing
+from edge_runtime.command import SUCCESS, positive_int
 from edge_runtime.errors import SpecError
+from edge_runtime.publish import refuse_existing
 from edge_runtime.watch import add_model_arguments, positive
 
 if TYPE_CHECKING:

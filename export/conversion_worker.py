@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -13,6 +15,8 @@ from edge_runtime.spec import ModelSpec
 from export.convert import Converter
 from export.keras_model import ModelFile, open_classifier
 from export.settings import Settings
+
+PR_SET_PDEATHSIG = 1
 
 
 def main(folder: Path) -> int:
@@ -32,5 +36,11 @@ def main(folder: Path) -> int:
     return 0
 
 
+def _end_with_parent() -> None:
+    """Let Linux kill this process when the export is killed, which would leave it converting for nobody; prctl(2)."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 if __name__ == "__main__":
+    _end_with_parent()
     sys.exit(main(Path(sys.argv[1])))

@@ -6,6 +6,7 @@ not take the export with it.
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -19,6 +20,8 @@ import numpy as np
 from export.errors import ExportError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from edge_runtime.backends import BackendName
@@ -45,17 +48,34 @@ class DeviceRun:
     tensors: tuple[str, ...]
 
 
-def run_on_device(
-    artifact: Path, spec: ModelSpec, pixels: Pixels, backend: BackendName, kernels: str | None = None
-) -> DeviceRun:
-    """Classify preprocessed images with an artifact, one at a time, on one thread.
+@dataclass(frozen=True)
+class DeviceTask:
+    """Images to classify in one way.
+
+    Attributes:
+        pixels: preprocessed, uint8 (N, height, width, 3).
+        kernels: a name from `edge_runtime.backends.KERNELS`; None takes the runtime's best.
+
+    """
+
+    pixels: Pixels
+    kernels: str | None = None
+
+
+def run_on_device(artifact: Path, spec: ModelSpec, pixels: Pixels, backend: BackendName) -> DeviceRun:
+    """Do one task, with the runtime's best kernels; see `run_tasks`."""
+    (run,) = run_tasks(artifact, spec, backend, [DeviceTask(pixels)])
+    return run
+
+
+def run_tasks(artifact: Path, spec: ModelSpec, backend: BackendName, tasks: Sequence[DeviceTask]) -> list[DeviceRun]:
+    """Classify preprocessed images with an artifact, one at a time, on one thread, each task in a fresh interpreter.
 
     Args:
         artifact: a .tflite or .onnx file.
         spec: its contract.
-        pixels: uint8 (N, height, width, 3).
         backend: the runtime, which must be installed.
-        kernels: a name from `edge_runtime.backends.KERNELS`; None takes the runtime's best.
+        tasks: the images and kernels; one process does them all.
 
     Raises:
         ExportError: the runtime refuses the file, fails or crashes; the message is the runtime's.
@@ -64,13 +84,19 @@ def run_on_device(
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         spec.write(folder / "spec.json")
-        np.save(folder / "pixels.npy", pixels)
-        command = [*WORKER, str(artifact), backend, kernels or "", str(folder)]
+        (folder / "tasks.json").write_text(json.dumps([task.kernels for task in tasks]), encoding="utf-8")
+        for index, task in enumerate(tasks):
+            np.save(folder / f"pixels-{index}.npy", task.pixels)
+        command = [*WORKER, str(artifact), backend, str(folder)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise ExportError(f"{artifact.name} in {backend}: {_reason(done)}")
-        with np.load(folder / "result.npz") as result:
-            return DeviceRun(result["probabilities"], float(result["latency_ms"]), tuple(result["tensors"].tolist()))
+        return [_read(folder / f"result-{index}.npz") for index in range(len(tasks))]
+
+
+def _read(path: Path) -> DeviceRun:
+    with np.load(path) as result:
+        return DeviceRun(result["probabilities"], float(result["latency_ms"]), tuple(result["tensors"].tolist()))
 
 
 def _reason(done: subprocess.CompletedProcess[str]) -> str:

@@ -11,43 +11,43 @@ from edge_runtime.decision import decide
 from edge_runtime.golden import GOLDEN_INDEX, GoldenImage, grid_means, input_digest
 from edge_runtime.jsonio import write_json
 from edge_runtime.preprocess import load_image, to_input
-from export.device import DeviceRun, run_on_device
 from export.fragility import signatures
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from edge_runtime.backends import BackendName
     from edge_runtime.preprocess import Pixels
     from edge_runtime.spec import ModelSpec
-    from export.artifacts import Candidate
+    from export.device import DeviceRun
+    from export.measure import Measured
     from export.source_model import SourceModel
 
 
-def write_golden(source: SourceModel, candidates: Sequence[Candidate], folder: Path) -> None:
+def write_golden(source: SourceModel, measured: Sequence[Measured], folder: Path) -> None:
     """Copy the source's sample images into `folder`/golden with what every stage and artifact makes of them.
 
     Args:
         source: its samples, its reference model.
-        candidates: the artifacts, in files already.
+        measured: the artifacts.
         folder: the bundle that is being made.
 
     """
     mistakes = {name: [_numbers(row) for row in rows] for name, rows in signatures(source).items()}
-    files: dict[str, tuple[Path, BackendName]] = {item.name: (item.path, item.backend) for item in candidates}
-    write_golden_of(source.samples, source.spec, files, folder, reference=source.probabilities, mistakes=mistakes)
+    runs: dict[str, DeviceRun] = {item.candidate.name: item.golden for item in measured}
+    reference = source.probabilities(source.sample_pixels)
+    write_golden_of(source.samples, source.spec, runs, reference, folder, mistakes=mistakes)
 
 
 def write_golden_of(
     samples: Sequence[Path],
     spec: ModelSpec,
-    files: Mapping[str, tuple[Path, BackendName]],
+    runs: Mapping[str, DeviceRun],
+    reference: NDArray[np.float32],
     folder: Path,
     *,
-    reference: Callable[[Pixels], NDArray[np.float32]] | None = None,
     mistakes: Mapping[str, Sequence[tuple[float, ...]]] | None = None,
 ) -> None:
     """Write golden vectors of any images.
@@ -55,19 +55,17 @@ def write_golden_of(
     Args:
         samples: encoded images.
         spec: the artifacts' contract.
-        files: each artifact's file and runtime, by name.
+        runs: what each artifact made of the images, by its name.
+        reference: the trained model's probabilities on them, (n_samples, n_classes).
         folder: the bundle that is being made.
-        reference: gives the trained model's probabilities; None where there is none: the first artifact's own.
         mistakes: the trained model's outputs on the images under each classic mistake.
 
     """
     (folder / "golden").mkdir(exist_ok=True)
     decoded = [load_image(path, spec) for path in samples]
     pixels = np.stack([to_input(image, spec) for image in decoded])
-    runs = {name: run_on_device(path, spec, pixels, backend) for name, (path, backend) in files.items()}
-    trusted = reference(pixels) if reference else next(iter(runs.values())).probabilities
     images = [
-        _golden_image(sample, spec, index, np.asarray(decoded[index]), pixels[index], trusted[index], runs).to_json()
+        _golden_image(sample, spec, index, np.asarray(decoded[index]), pixels[index], reference[index], runs).to_json()
         for index, sample in enumerate(samples)
     ]
     for sample in samples:

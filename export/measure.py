@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from edge_runtime.backends import BACKENDS_BY_FORMAT, KERNELS, installed
 from export.calibration import balanced
 from export.compat import requirements, shortfalls
-from export.device import run_on_device
+from export.device import DeviceRun, DeviceTask, run_on_device, run_tasks
 from export.errors import ExportError, ParityError
 from export.parity import Parity, compare
 from export.significance import collapse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -48,6 +48,7 @@ class Measured:
         requirements: the operator and format versions that the file demands.
         shortfalls: what it demands beyond a wanted oldest runtime.
         size_bytes: the file's size.
+        golden: what its backend made of the sample images.
 
     """
 
@@ -61,6 +62,7 @@ class Measured:
     requirements: Requirements
     shortfalls: tuple[str, ...]
     size_bytes: int
+    golden: DeviceRun
 
 
 def measure(
@@ -83,18 +85,19 @@ def measure(
     missing = [why for floor in floors if floor.format == candidate.format for why in shortfalls(demanded, floor)]
     every = len(source.holdout)
     chosen = _some(source, SLOW_IMAGES if candidate.precision == SLOW_PRECISION else every)
-    run = run_on_device(candidate.path, source.spec, source.holdout[chosen], candidate.backend)
-    elsewhere = {}
     # A file that the oldest runtime lacks operators for would only tell so a second time, by failing to load.
-    for backend, kernels, count in () if missing else _others(candidate):
-        few = _some(source, count)
-        other = run_on_device(candidate.path, source.spec, source.holdout[few], backend, kernels)
-        name = f"{backend}:{kernels}" if kernels else backend
-        elsewhere[name] = _compare(candidate, reference[few], other.probabilities, source.holdout_labels[few])
+    kernels = [] if missing else _kernels(candidate)
+    own = [DeviceTask(source.holdout[chosen]), DeviceTask(source.sample_pixels)]
+    tasks = [DeviceTask(source.holdout[_some(source, count)], name) for name, count in kernels]
+    run, golden, *runs = run_tasks(candidate.path, source.spec, candidate.backend, [*own, *tasks])
+    others = {f"{candidate.backend}:{name}": other for (name, _), other in zip(kernels, runs, strict=True)}
+    for backend in () if missing else _other_backends(candidate):
+        few = source.holdout[_some(source, _few(candidate, OTHER_RUNTIME_IMAGES))]
+        others[backend] = run_on_device(candidate.path, source.spec, few, backend)
     return Measured(
         candidate=candidate,
         parity=_compare(candidate, reference[chosen], run.probabilities, source.holdout_labels[chosen]),
-        elsewhere=elsewhere,
+        elsewhere={name: _compare_some(candidate, source, reference, other) for name, other in others.items()},
         latency_ms=run.latency_ms,
         images=chosen,
         probabilities=run.probabilities,
@@ -102,18 +105,19 @@ def measure(
         requirements=demanded,
         shortfalls=tuple(missing),
         size_bytes=candidate.path.stat().st_size,
+        golden=golden,
     )
 
 
-def _others(candidate: Candidate) -> Iterator[tuple[BackendName, str | None, int]]:
-    """Give the other runtimes and kernels with how many images each gets."""
-    for backend in installed(BACKENDS_BY_FORMAT[candidate.format]):
-        if backend != candidate.backend:
-            yield backend, None, _few(candidate, OTHER_RUNTIME_IMAGES)
-            continue
-        for kernels in KERNELS[backend][1:]:
-            count = REFERENCE_KERNEL_IMAGES if kernels == "reference" else OTHER_RUNTIME_IMAGES
-            yield backend, kernels, _few(candidate, count)
+def _kernels(candidate: Candidate) -> list[tuple[str, int]]:
+    """Give the other kernels of the candidate's backend, with how many images each gets."""
+    counts = {"reference": REFERENCE_KERNEL_IMAGES}
+    names = KERNELS[candidate.backend][1:]
+    return [(name, _few(candidate, counts.get(name, OTHER_RUNTIME_IMAGES))) for name in names]
+
+
+def _other_backends(candidate: Candidate) -> list[BackendName]:
+    return [name for name in installed(BACKENDS_BY_FORMAT[candidate.format]) if name != candidate.backend]
 
 
 def _few(candidate: Candidate, count: int) -> int:
@@ -122,6 +126,11 @@ def _few(candidate: Candidate, count: int) -> int:
 
 def _some(source: SourceModel, count: int) -> NDArray[np.int64]:
     return balanced(source.holdout_labels, count)
+
+
+def _compare_some(candidate: Candidate, source: SourceModel, reference: NDArray[np.float32], run: DeviceRun) -> Parity:
+    few = _some(source, len(run.probabilities))
+    return _compare(candidate, reference[few], run.probabilities, source.holdout_labels[few])
 
 
 def _compare(

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edge_runtime.bundle import MANIFEST_NAME
-from edge_runtime.command import published_folder
 from edge_runtime.jsonio import write_json, write_text
+from edge_runtime.publish import published_folder
 from export.errors import ExportError
 from export.foreign import ForeignModel, read_foreign
 from export.golden import write_golden
@@ -99,7 +99,7 @@ def fill(staging: Path, source: SourceModel, plan: Plan, tell: Callable[[str], N
     """Make a whole bundle of a model in a folder that nobody reads yet. Raises as `export_run` does."""
     proof = prove(source, plan, staging, tell)
     tell("writing golden vectors and the report")
-    write_golden(source, [item.candidate for item in proof.measured], staging)
+    write_golden(source, proof.measured, staging)
     write_text(staging / "labels.txt", "".join(f"{label}\n" for label in source.spec.labels))
     write_json(staging / MANIFEST_NAME, manifest(source.spec, proof.measured, staging))
     write_report(report_json(source, proof, plan), source, staging)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import zipfile
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edge_runtime.backends import class_probabilities
+from edge_runtime.preprocess import preprocess
 from edge_runtime.spec import ModelSpec
 from export.calibration import choose
 from export.errors import ExportError
@@ -49,6 +51,11 @@ class SourceModel:
     holdout_labels: NDArray[np.int64]
     samples: tuple[Path, ...]
     unchecked: str | None = None
+
+    @cached_property
+    def sample_pixels(self) -> Pixels:
+        """The samples preprocessed, uint8 (n_samples, height, width, 3)."""
+        return np.stack([preprocess(path, self.spec) for path in self.samples])
 
     def probabilities(self, pixels: NDArray[np.number[Any]]) -> NDArray[np.float32]:
         """Classify pixels 0..255, (N, height, width, 3), with the trained model: float32 (N, classes)."""

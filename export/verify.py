@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge_runtime.backends import BACKENDS_BY_FORMAT, BackendName, installed
+from edge_runtime.backends import BACKENDS_BY_FORMAT, BackendName, default_threads, installed
 from edge_runtime.bundle import Bundle
 from edge_runtime.errors import BundleError
 from edge_runtime.golden import GoldenImage, allowed_drift, input_digest, read_golden
@@ -55,11 +56,13 @@ def verify_bundle(folder: Path) -> list[Verified]:
     bundle.check_files()
     golden = read_golden(bundle)
     pixels = np.stack([_replayed_input(bundle, image) for image in golden])
-    found = [
-        _replay(bundle, artifact, backend, golden, pixels)
+    pairs = [
+        (artifact, backend)
         for artifact in bundle.artifacts.values()
         for backend in installed(BACKENDS_BY_FORMAT[artifact.format])
     ]
+    with ThreadPoolExecutor(default_threads()) as pool:  # each waits for a process of its own
+        found = list(pool.map(lambda pair: _replay(bundle, pair[0], pair[1], golden, pixels), pairs))
     if not found:
         raise ParityError(f"{folder}: nothing verified, no runtime is installed; pip install 'edgewise[export]'")
     return found

@@ -10,13 +10,13 @@ from PIL import Image
 
 from edge_runtime.backends import BACKENDS_BY_FORMAT, installed, missing
 from edge_runtime.bundle import MANIFEST_NAME, MANIFEST_VERSION
-from edge_runtime.command import published_folder
 from edge_runtime.errors import BackendUnavailable
 from edge_runtime.jsonio import write_json, write_text
 from edge_runtime.preprocess import preprocess
+from edge_runtime.publish import published_folder
 from edge_runtime.spec import ModelSpec, OutputForm, ResizeMode
 from export.calibration import balanced
-from export.device import run_on_device
+from export.device import DeviceRun, run_on_device
 from export.errors import ExportError
 from export.foreign import find_images, read_labels
 from export.golden import write_golden_of
@@ -119,7 +119,9 @@ def _fill(staging: Path, out: Path, path: Path, name: str, spec: ModelSpec, data
     _check_probabilities(run.probabilities, path)
     accuracy = None if truth is None else float(np.mean(run.probabilities.argmax(axis=1) == truth))
     chosen = balanced(np.zeros(len(paths), np.int64) if truth is None else truth, GOLDEN_IMAGES)
-    write_golden_of([paths[index] for index in chosen], spec, {name: (path, backends[0])}, staging)
+    golden_run = DeviceRun(run.probabilities[chosen], run.latency_ms, tuple(run.tensors[index] for index in chosen))
+    golden_images = [paths[index] for index in chosen]
+    write_golden_of(golden_images, spec, {name: golden_run}, golden_run.probabilities, staging)
     write_text(staging / "labels.txt", "".join(f"{label}\n" for label in spec.labels))
     parity = {"images": 0 if truth is None else len(paths), "accuracy": accuracy}
     golden = sorted((staging / "golden").iterdir())

@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from edge_runtime.command import SUCCESS, published_folder
+from edge_runtime.command import SUCCESS
 from edge_runtime.preprocess import preprocess
+from edge_runtime.publish import published_folder
 from edge_runtime.spec import ModelSpec
 from trainer.arguments import usage_error
 from trainer.errors import TrainingError

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from edge_runtime.command import published_folder
+from edge_runtime.publish import published_folder
 from trainer.errors import DataError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_runtime.command import published_folder, refuse_existing
+from edge_runtime.publish import published_folder, refuse_existing
 from trainer.cluster import read_cluster
 from trainer.errors import DataError, TrainingError
 from trainer.journal import FOLDER, Journal, begin, changed_versions, clear_if_barren, read_journal, spent_s

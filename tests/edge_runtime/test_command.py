@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from edge_runtime.command import fraction, one_line, positive_int, published_folder, run_command
+from edge_runtime.command import fraction, one_line, positive_int, run_command
 from edge_runtime.errors import EdgeError, SourceError
 
 
@@ -59,51 +59,3 @@ def test_numbers_are_parsed_at_the_border():
     for text in ("-0.1", "1.1", "nan", "x", ""):
         with pytest.raises(argparse.ArgumentTypeError, match=r"0\.\.1"):
             fraction(text)
-
-
-def test_a_folder_is_published_whole(tmp_path):
-    with published_folder(tmp_path / "a" / "out", overwrite=False, error=SourceError) as folder:
-        (folder / "x").write_text("1")
-        assert not (tmp_path / "a" / "out").exists()
-    assert (tmp_path / "a" / "out" / "x").read_text() == "1"
-    assert [path.name for path in (tmp_path / "a").iterdir()] == ["out"]
-
-
-def test_a_failure_publishes_nothing_and_keeps_the_older_folder(tmp_path):
-    out = tmp_path / "out"
-    out.mkdir()
-    (out / "x").write_text("old")
-
-    def fail():
-        with published_folder(out, overwrite=True, error=SourceError) as folder:
-            (folder / "x").write_text("new")
-            raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        fail()
-    assert (out / "x").read_text() == "old"
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
-
-
-def test_an_older_folder_is_replaced_only_when_asked(tmp_path):
-    out = tmp_path / "out"
-    out.mkdir()
-    (out / "stale").write_text("old")
-    with (
-        pytest.raises(SourceError, match="exists already; choose another place or pass --overwrite"),
-        published_folder(out, overwrite=False, error=SourceError),
-    ):
-        pass
-    with published_folder(out, overwrite=True, error=SourceError) as folder:
-        (folder / "x").write_text("new")
-    assert [path.name for path in out.iterdir()] == ["x"]
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
-
-
-def test_a_place_that_cannot_be_written_is_the_callers_error(tmp_path):
-    (tmp_path / "file").write_text("")
-    with (
-        pytest.raises(SourceError, match="cannot be written"),
-        published_folder(tmp_path / "file" / "out", overwrite=False, error=SourceError),
-    ):
-        pass

@@ -62,7 +62,7 @@ def write_run(folder: Path, model, spec: ModelSpec) -> TinyRun:
     np.savez_compressed(folder / "calibration.npz", pixels=pixels, labels=labels)
     pixels, labels = colour_images(60, seed=2)
     np.savez_compressed(folder / "holdout.npz", pixels=pixels, labels=labels)
-    for index in range(6):
+    for index in range(8):
         Image.fromarray(pixels[index]).save(folder / "samples" / f"{index:02d}-{LABELS[labels[index]]}.png")
     return TinyRun(folder, spec)
 

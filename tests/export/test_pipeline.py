@@ -1,4 +1,6 @@
+import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -31,7 +33,7 @@ def test_a_bundle_holds_labels_golden_images_and_a_report(tiny_bundle):
     assert (tiny_bundle / "labels.txt").read_text() == "blue\ngreen\nred\n"
     files = Bundle.open(tiny_bundle).files
     assert "golden/golden.json" in files
-    assert sum(path.endswith(".png") for path in files) == 6
+    assert sum(path.endswith(".png") for path in files) == 8
     assert "int8.tflite" in (tiny_bundle / "report.html").read_text()
 
 
@@ -48,7 +50,7 @@ def test_every_file_was_also_run_in_other_runtimes_and_with_other_kernels(tiny_b
 
 def test_two_exports_of_one_run_are_byte_equal_but_for_times(tiny_run, tiny_bundle, tmp_path):
     again = tmp_path / "again"
-    export_run(tiny_run.folder, again, Plan(ARTIFACT_NAMES, jobs=2))
+    export_run(tiny_run.folder, again, Plan(ARTIFACT_NAMES, jobs=1))  # in a child, the first was not
     names = sorted(path.relative_to(again) for path in again.rglob("*") if path.is_file())
     assert names == sorted(path.relative_to(tiny_bundle) for path in tiny_bundle.rglob("*") if path.is_file())
     differing = [str(name) for name in names if (again / name).read_bytes() != (tiny_bundle / name).read_bytes()]
@@ -100,6 +102,29 @@ def test_a_failed_export_leaves_the_old_bundle_whole(tiny_run, copied_bundle, mo
     arguments = ["--out", str(copied_bundle), "--jobs", "0", "--formats", "float32.tflite", "--overwrite"]
     error_line(main(["export", str(tiny_run.folder), *arguments]))
     assert {path: path.read_bytes() for path in copied_bundle.rglob("*") if path.is_file()} == before
+    assert list(copied_bundle.parent.iterdir()) == [copied_bundle]
+
+
+def test_an_export_that_is_killed_leaves_the_old_bundle_whole_and_the_next_one_cleans_up(tiny_run, copied_bundle):
+    before = {path: path.read_bytes() for path in copied_bundle.rglob("*") if path.is_file()}
+    command = [
+        "export",
+        str(tiny_run.folder),
+        "--out",
+        str(copied_bundle),
+        "--overwrite",
+        "--formats",
+        "float32.tflite",
+    ]
+    process = subprocess.Popen([sys.executable, "-m", "export.cli", *command], stderr=subprocess.DEVNULL)
+    while not list(copied_bundle.parent.glob(".bundle.*.partial/.convert.*/*/work.json")):
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.kill()
+    process.wait()
+    assert {path: path.read_bytes() for path in copied_bundle.rglob("*") if path.is_file()} == before
+    assert len(list(copied_bundle.parent.iterdir())) == 2
+    assert main([*command, "--jobs", "0"]) == 0
     assert list(copied_bundle.parent.iterdir()) == [copied_bundle]
 
 

@@ -13,7 +13,7 @@ def test_a_run_is_read_with_its_images_and_labels(tiny_run):
     assert source.calibration.shape == (90, 24, 24, 3)
     assert source.holdout.dtype == np.uint8
     assert source.holdout_labels.shape == (60,)
-    assert len(source.samples) == 6
+    assert len(source.samples) == 8
 
 
 def test_the_reference_is_right_on_images_it_never_saw(tiny_run):

@@ -28,6 +28,20 @@ def test_the_file_is_valid_and_old_enough_for_old_runtimes(float_file):
     assert {entry.domain: entry.version for entry in model.opset_import}[""] == OPSET
 
 
+def test_a_conversion_gives_equal_bytes_wherever_the_converters_counter_stands(float_file, source, monkeypatch):
+    import tf2onnx
+
+    for count in (7, 95):  # names are sorted as text, so the tenth and the hundredth change places
+        monkeypatch.setattr(tf2onnx.utils, "INTERNAL_NAME", count)
+        assert to_onnx(source.model, source.spec).SerializeToString() == float_file.read_bytes()
+
+
+def test_int8_weights_leave_room_for_kernels_that_add_in_16_bits(float_file, source, tmp_path):
+    quantize_onnx(float_file, tmp_path / "int8.onnx", source.calibration[:20])
+    weights = [onnx.numpy_helper.to_array(item) for item in onnx.load(tmp_path / "int8.onnx").graph.initializer]
+    assert all(np.abs(item.astype(int)).max() <= 64 for item in weights if item.dtype == np.int8 and item.ndim > 1)
+
+
 def test_its_ends_are_image_and_probabilities_with_a_free_batch(float_file):
     graph = onnx.load(float_file).graph
     for (value,), name in ((graph.input, "image"), (graph.output, "probabilities")):

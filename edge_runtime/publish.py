@@ -1,0 +1,105 @@
+"""Folders that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from edge_runtime.errors import EdgeError
+
+# linux/fcntl.h and linux/fs.h; see rename(2).
+AT_FDCWD, RENAME_EXCHANGE = -100, 2
+
+
+def refuse_existing(path: Path, *, overwrite: bool, error: type[EdgeError]) -> None:
+    """Raise `error` when `path` exists and may not be replaced."""
+    if path.exists() and not overwrite:
+        raise error(f"{path}: exists already; choose another place or pass --overwrite")
+
+
+@contextmanager
+def published_folder(path: Path, *, overwrite: bool, error: type[EdgeError]) -> Iterator[Path]:
+    """Yield an empty folder beside `path` that takes its place when the block ends well, and vanishes when not.
+
+    An older folder stays whole until the new one is complete, and gives way in one step. What a killed process left
+    beside `path` is removed. Raises `error` where `path` exists and may not be replaced, or its parent cannot be
+    written.
+    """
+    import fcntl  # these would cost every start of edge-run 10 ms
+    import shutil
+    import tempfile
+
+    refuse_existing(path, overwrite=overwrite, error=error)
+    if path.is_symlink():
+        path = path.resolve()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(path)
+        staging = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent))
+    except OSError as problem:
+        raise error(f"{path}: cannot be written: {problem.strerror}") from None
+    claim = os.open(staging, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(claim, fcntl.LOCK_EX)  # the kernel lets go when the process ends, however it ends
+        staging.chmod(0o755)  # mkdtemp's 0700 is for secrets
+        yield staging
+        _replace(staging, path)
+    finally:
+        os.close(claim)
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove the unfinished folders of processes that are gone."""
+    import fcntl
+    import shutil
+
+    for leftover in path.parent.iterdir():
+        if not (leftover.name.startswith(f".{path.name}.") and leftover.suffix == ".partial"):
+            continue
+        try:
+            claim = os.open(leftover, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except OSError:  # no folder, or another process has just finished with it
+            continue
+        try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(leftover, ignore_errors=True)
+        except BlockingIOError:  # somebody is at work on it
+            continue
+        finally:
+            os.close(claim)
+
+
+def _replace(staging: Path, path: Path) -> None:
+    """Put `staging` in the place of `path`; an older folder ends where `staging` was, or is gone."""
+    import shutil
+
+    if not path.exists():
+        staging.rename(path)
+        return
+    if exchange(staging, path):
+        return
+    old = staging.with_suffix(".old")
+    path.rename(old)  # a folder that is not empty cannot be replaced in one step
+    try:
+        staging.rename(path)
+    except OSError:
+        old.rename(path)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Swap two paths in one step; False where the C library, the kernel or the file system cannot."""
+    import ctypes
+
+    renameat2 = getattr(ctypes.CDLL(None), "renameat2", None)
+    if renameat2 is None:
+        return False
+    done: int = renameat2(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE)
+    return done == 0
