@@ -17,6 +17,9 @@ from trainer.errors import TrainingError
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from edge_runtime.spec import ModelSpec
 
 # Keras ships no types; these are keras.Model and symbolic tensors.
@@ -143,6 +146,15 @@ def build_transfer(
         neck=keras.Model(between, upper),
         tail=keras.Model(between, output(drop(upper))),
     )
+
+
+def centred(head: Model, mean: NDArray[np.float32]) -> Model:
+    """Give a head that takes `mean`, shape (D,), off its features first; it shares the head's layers."""
+    given = keras.Input(head.input_shape[1:])
+    x = layers.Rescaling(1.0, offset=(-mean).tolist())(given)
+    for layer in head.layers[1:]:
+        x = layer(x)
+    return keras.Model(given, x)
 
 
 def loss_of(spec: ModelSpec, smoothing: float = 0.0) -> Any:  # noqa: ANN401 - a keras.Loss, untyped
