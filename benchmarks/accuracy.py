@@ -1,6 +1,6 @@
 """What accuracy does each network reach on photographs that training never saw, over seeds?
 
-    python benchmarks/accuracy.py DATA... [--models cnn cnn_bn mobilenet_v2] [--seeds 0 1 2 3 4] [-- OPTION...]
+    python benchmarks/accuracy.py DATA... [--models cnn cnn_bn] [--seeds 0 1 2] [--keep DIR] [-- OPTION...]
 
 Each row is one `edge-train train` with its defaults and the options after `--`, in a process of its own. A seed
 changes the split too, so the spread holds the chance of the test photographs. Writes results/accuracy.json; rows of
@@ -37,10 +37,10 @@ COLUMNS = (
 )
 
 
-def trained(data: Path, model: str, seed: int, options: list[str]) -> dict[str, Any]:
+def trained(data: Path, model: str, seed: int, options: list[str], keep: Path | None) -> dict[str, Any]:
     """Train once; give the row."""
     with tempfile.TemporaryDirectory() as scratch:
-        run = Path(scratch) / "run"
+        run = (keep or Path(scratch)) / f"{data.name}-{model}-seed{seed}"
         words = ["train", str(data), "--model", model, "--seed", str(seed), "--out", str(run), "--json", *options]
         subprocess.run([sys.executable, "-m", "trainer.cli", *words], check=True, stdout=subprocess.DEVNULL)
         metrics = json.loads((run / "metrics.json").read_text())
@@ -110,6 +110,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, nargs="*")
     parser.add_argument("--models", nargs="+", default=["cnn", "cnn_bn", "mobilenet_v2"])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep the RUNs there")
     parser.add_argument("--table", action="store_true", help="train nothing")
     words = sys.argv[1:]
     at = words.index("--") if "--" in words else len(words)
@@ -118,7 +119,7 @@ def main() -> None:
     for data in [] if args.table else args.data:
         for model in args.models:
             for seed in args.seeds:
-                row = trained(data, model, seed, options)
+                row = trained(data, model, seed, options, args.keep)
                 same = ("data", "model", "options", "seed")
                 rows = [old for old in rows if any(old[key] != row[key] for key in same)] + [row]
                 write(rows)

@@ -102,6 +102,9 @@ model's class. The time is that of one image in the file's runtime, one thread, 
             )
             for item in run["artifacts"]
         ]
+        if not rows:
+            parts.append(f"**{run['run']}**: {run.get('refused', 'nothing was exported')}")
+            continue
         images = run["artifacts"][0].get("images", "?")
         jobs = f" in {run['jobs']} processes" if run.get("jobs") else ""
         parts.append(

@@ -59,11 +59,14 @@ def test_the_int8_file_is_qdq_with_a_scale_a_channel(float_file, source, tmp_pat
     assert [entry.name for entry in tmp_path.iterdir()] == ["int8.onnx"]
 
 
-def test_int8_weights_are_signed_bytes(float_file, source, tmp_path):
+@pytest.mark.parametrize(("target", "dtype", "low", "high"), [("any", np.uint8, 0, 255), ("arm", np.int8, -64, 64)])
+def test_weights_have_the_bits_that_no_kernel_lets_saturate(float_file, source, tmp_path, target, dtype, low, high):
     path = tmp_path / "int8.onnx"
-    quantize_onnx(float_file, path, source.calibration[:20])
+    quantize_onnx(float_file, path, source.calibration[:20], Settings(target=target))
     weights = [onnx.numpy_helper.to_array(item) for item in onnx.load(path).graph.initializer]
-    assert any(item.dtype == np.int8 and item.ndim == 4 for item in weights)
+    kernels = [item for item in weights if item.dtype == dtype and item.ndim == 4]
+    assert kernels
+    assert all(low <= item.min() and item.max() <= high for item in kernels)
 
 
 def activation_types(path):
@@ -73,7 +76,7 @@ def activation_types(path):
     return {points[node.input[2]] for node in graph.node if node.op_type == "QuantizeLinear"}
 
 
-@pytest.mark.parametrize(("target", "dtype"), [("arm", np.int8), ("x86", np.uint8)])
+@pytest.mark.parametrize(("target", "dtype"), [("any", np.uint8), ("arm", np.int8), ("x86", np.uint8)])
 def test_the_target_sets_the_type_of_activations(float_file, source, tmp_path, target, dtype):
     path = tmp_path / "int8.onnx"
     quantize_onnx(float_file, path, source.calibration[:20], Settings(target=target))
