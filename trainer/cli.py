@@ -129,8 +129,8 @@ def _add_backbone_options(group: argparse._ArgumentGroup) -> None:
         "--fine-tune-layers",
         type=whole,
         metavar="N",
-        help="so many of the backbone's last layers learn in a second phase; default: 60, where the head alone misses "
-        "more than 5%% of the validation photographs; 0: never",
+        help="so many of the backbone's last layers learn in a second phase; default: 60, where a head alone misses "
+        "more than 4%% of photographs held out in turn; 0: never",
     )
     group.add_argument("--fine-tune-epochs", type=positive_int, default=6, help="default: %(default)s")
     group.add_argument("--fine-tune-rate", type=positive_float, default=1e-4, help="default: %(default)s")

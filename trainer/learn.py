@@ -16,7 +16,7 @@ from trainer.batches import plain_batches, training_batches
 from trainer.cluster import ALONE
 from trainer.devices import check_agreement, learner_of, open_devices
 from trainer.errors import InterruptedEarlyError
-from trainer.features import extract
+from trainer.features import extract, head_misses
 from trainer.fit import Phase, Plan, fit
 from trainer.models import build_cnn, build_cnn_bn, build_transfer, centred, loss_of
 from trainer.optimizers import adam, rmsprop
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from trainer.split import Split
 
 FINE_TUNED_LAYERS = 60  # of a backbone, unless told: about the last six of MobileNetV2's seventeen blocks
-HEAD_MISSES = 0.05  # share of the validation photographs; unless told, a head that misses more is fine-tuned
+HEAD_MISSES = 0.04  # share of the training photographs, each held out once; unless told, above it tuning pays
 FEW, VIEWS_OF_FEW = 100, 2  # below so many training photographs, augmented views of each taught a head more
 IMBALANCE = 1.5  # of the largest class to the smallest; above it, classes are weighted unless told otherwise
 
@@ -150,7 +150,8 @@ def _learn_transfer(job: Job) -> Learned:
     seen = _seen(transfer.lower if tuned else transfer.trunk, job)
     pooled = (_pooled(transfer.neck, seen[0]), _pooled(transfer.neck, seen[1])) if tuned else seen
     phases = [_fit_head(transfer, pooled, job)]
-    if tuned and not phases[0].interrupted and (options.fine_tune_layers is not None or _misses(phases[0])):
+    photographs = len(job.dataset.of("train"))
+    if not phases[0].interrupted and _wants_tuning(options, pooled[0], photographs):
         phases += _fine_tune(transfer, seen, job, tuned, _best(phases[0]).val_loss)
     return Learned(transfer.whole, phases, job.devices.to_json())
 
@@ -170,11 +171,14 @@ def _fit_head(transfer: Transfer, pooled: tuple[Rows, Rows], job: Job) -> Phase:
     return phase
 
 
-def _misses(head: Phase) -> bool:
-    missed = 1 - _best(head).val_accuracy
+def _wants_tuning(options: Options, features: Rows, photographs: int) -> bool:
+    """Tell whether the backbone shall learn: as told, else where a head on its frozen layers misses too many."""
+    if options.fine_tune_layers is not None:
+        return options.fine_tune_layers > 0
+    missed = head_misses(features.array[:photographs], features.targets[:photographs], options.seed)
     if missed <= HEAD_MISSES:
         return False
-    say(f"the head misses {missed:.1%} of the validation photographs: fine-tuning the backbone's last layers")
+    say(f"a head alone misses {missed:.1%} of the training photographs held out in turn: the backbone learns too")
     return True
 
 
