@@ -76,7 +76,8 @@ def artifacts(results: Results) -> Figure | None:
     by_size.set(xlabel="size of the file, MB")
     for axes in (by_time, by_size):
         axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        for set_formatter in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+            set_formatter(lambda value, _: f"{value:g}")
     used = [item["artifact"] for run in runs for item in run["artifacts"]]
     _legend(figure, [run["run"] for run in runs], used)
     return figure
