@@ -60,7 +60,7 @@ class SourceModel:
     def probabilities(self, pixels: NDArray[np.number[Any]]) -> NDArray[np.float32]:
         """Classify pixels 0..255, (N, height, width, 3), with the trained model: float32 (N, classes)."""
         batches = [pixels[start : start + BATCH] for start in range(0, len(pixels), BATCH)]
-        outputs = [np.asarray(self.model(batch.astype(np.float32), training=False)) for batch in batches]
+        outputs = [self.model.predict_on_batch(batch.astype(np.float32)) for batch in batches]
         return class_probabilities(np.concatenate(outputs), self.spec)
 
 

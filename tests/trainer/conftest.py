@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -80,3 +82,12 @@ def assert_page_opens(tmp_path):
         return count
 
     return opens
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forgotten_graphs():
+    """Let go of a module's networks: what TensorFlow keeps of them slows every later one."""
+    yield
+    sys.modules["keras"].backend.clear_session()
+    gc.collect()
+    gc.freeze()
