@@ -56,6 +56,7 @@ ARGUMENTS: dict[str, Callable[[Given], list[object]]] = {
     "startup": lambda given: [given.bundle, given.photograph],
     "runtime": lambda given: [given.bundle, given.photographs],
     "other_runtimes": lambda given: [given.run, given.bundle, given.photographs],
+    "rescaling": lambda given: [given.bundle],
     "export": lambda given: [given.run],
     "training": lambda given: [given.photographs, "--weights", given.weights],
     "dataset_scale": lambda _: [],

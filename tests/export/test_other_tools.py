@@ -1,4 +1,7 @@
-"""Our files in the tools of others: MediaPipe Tasks and Netron, each as PyPI has it, in an environment of their own."""
+"""Our files in the tools of others: MediaPipe Tasks, Netron and the oldest ONNX Runtime that devices may have.
+
+Each is as PyPI has it, in an environment of its own.
+"""
 
 import json
 import shutil
@@ -10,22 +13,33 @@ import numpy as np
 import pytest
 
 from edge_runtime.bundle import Bundle
+from export.compat import DEFAULT_FLOORS
 from export.device import run_on_device
 
 HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 
 
 @pytest.fixture(scope="session")
 def other_tools(request):
-    """Make the environment once, in pytest's cache; give its python."""
-    folder = request.config.cache.mkdir("other-tools")
+    return environment(request, "other-tools", "mediapipe>=0.10", "netron>=8")
+
+
+@pytest.fixture(scope="session")
+def oldest_onnx_runtime(request):
+    return environment(request, "oldest-onnx-runtime", f"{DEFAULT_FLOORS[1]}.*", "pillow")
+
+
+def environment(request, name, *packages):
+    """Make an environment once, in pytest's cache; give its python."""
+    folder = request.config.cache.mkdir(name)
     python = folder / "bin" / "python"
     if not (folder / "ready").exists():
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        install = [python, "-m", "pip", "install", "--quiet", "mediapipe>=0.10", "netron>=8"]
+        install = [python, "-m", "pip", "install", "--quiet", *packages]
         done = subprocess.run(install, capture_output=True, text=True, check=False)
         if done.returncode:
-            pytest.skip(f"needs mediapipe and netron from PyPI: {done.stderr.strip().splitlines()[-1]}")
+            pytest.skip(f"needs {' '.join(packages)} from PyPI: {done.stderr.strip().splitlines()[-1]}")
         (folder / "ready").touch()
     return python
 
@@ -63,3 +77,10 @@ def test_netrons_parser_opens_every_file(other_tools, tiny_bundle):
     assert len(opened) == len(files) == 6
     assert all((item["inputs"], item["outputs"]) == (["image"], ["probabilities"]) for item in opened)
     assert all("labels" in item["metadata"] for item in opened if item["format"].startswith("ONNX"))
+
+
+@pytest.mark.parametrize("name", ["float32.onnx", "int8.onnx"])
+def test_the_oldest_onnx_runtime_that_we_promise_runs_our_files_as_we_do(oldest_onnx_runtime, tiny_bundle, name):
+    command = [oldest_onnx_runtime, "-m", "edge_runtime.cli", "selftest", tiny_bundle, "--artifact", name]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={"PYTHONPATH": str(ROOT)})
+    assert done.returncode == 0, done.stdout + done.stderr

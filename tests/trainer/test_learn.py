@@ -7,6 +7,8 @@ from tempfile import mkdtemp
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
+from tensorflow.core.util import event_pb2
 
 from edge_runtime.spec import ModelSpec
 from trainer import backbone
@@ -79,6 +81,20 @@ def test_plain_colours_are_learned(dataset, tmp_path):
     photos = dataset.of("test")
     decided = predict(model, dataset.pixels[[photo.row for photo in photos]]).argmax(axis=1)
     assert decided.tolist() == dataset.targets(photos).tolist()
+
+
+def test_tensorboard_finds_each_epochs_loss_and_accuracy(dataset, tmp_path):
+    learned(dataset, tmp_path, replace(HEAD, tensorboard=str(tmp_path / "logs")))
+    found = {split: set(logged(tmp_path / "logs" / split)) for split in ("train", "validation")}
+    assert {("epoch_loss", 0), ("epoch_loss", 1), ("epoch_accuracy", 1)} <= found["train"]
+    assert {("epoch_loss", 0), ("epoch_loss", 1), ("epoch_accuracy", 1)} <= found["validation"]
+
+
+def logged(folder):
+    """Give what is told in a folder of TensorBoard's logs, each with its epoch."""
+    for record in tf.data.TFRecordDataset([str(path) for path in folder.glob("events.*")]).as_numpy_iterator():
+        event = event_pb2.Event.FromString(record)
+        yield from ((value.tag, event.step) for value in event.summary.value)
 
 
 def test_fine_tuning_follows_the_head_and_moves_the_backbone(dataset, tmp_path):
