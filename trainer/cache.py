@@ -1,8 +1,9 @@
 """Preprocessed pixels on disk, so that a second run decodes nothing: a row a file, bound to the SHA-256 of its bytes.
 
-CACHE/<key of folder and spec>/ holds pixels-*.npy, uint8 of shape (files, height, width, 3), read by memory map, and
-index.json, which says of each row its file's name, size, time of change, digest and, where it is unusable, why. The
-index is written last and at once: what it names is complete.
+CACHE/<key of spec>/<key of folder>/ holds pixels-*.npy, uint8 of shape (files, height, width, 3), read by memory map,
+and index.json, which says of each row its file's name, size, time of change, digest and, where it is unusable, why. The
+index is written last and at once: what it names is complete. A folder that was moved or copied is known by its files'
+bytes.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import hashlib
 import json
 import os
 import shutil
+import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
 CACHE_VERSION = 1  # goes up when preprocessing gives other pixels
 ROWS_HELD = 64  # about so many written rows stay on this process's account
 SPARE_BYTES = 64 * 2**20  # left free on the disk
+UNUSED_S = 60 * 24 * 3600  # entries that no run has asked for in so long are removed
 
 
 class Row(NamedTuple):
@@ -79,30 +83,34 @@ def cached_decode(folder: Path, files: Sequence[Found], spec: ModelSpec, cache: 
         DataError: the cache cannot be written, or its disk has no room.
 
     """
-    place = cache / _key(folder, spec)
+    place = cache / _key(spec) / _digest(str(folder.resolve()))
     stamps = [_stamp(file) for file in files]
-    old = _read(place, spec)
+    old = _read(place, spec) or _alike(place.parent, stamps, spec)
     if old is None or [row[:3] for row in old.rows] != stamps:
         try:
             old = _write(place, old, files, stamps, spec)
+            _remove_unused(cache)
         except OSError as problem:
             raise DataError(
                 f"{cache}: the cache cannot be written: {problem.strerror or problem}; "
                 "pass --cache DIR for another place, or --no-cache"
             ) from None
+    with suppress(OSError):  # another's cache may be read
+        os.utime(place / "index.json")
     return Decoded(old.pixels, [row.digest for row in old.rows], [row.reason for row in old.rows])
 
 
-def _key(folder: Path, spec: ModelSpec) -> str:
-    what = [
-        CACHE_VERSION,
-        PIL.__version__,
-        str(folder.resolve()),
-        spec.height,
-        spec.width,
-        spec.resize,
-        spec.crop_fraction,
-    ]
+def _remove_unused(cache: Path) -> None:
+    for index in cache.glob("*/*/index.json"):
+        if time.time() - index.stat().st_mtime > UNUSED_S:
+            shutil.rmtree(index.parent, ignore_errors=True)
+
+
+def _key(spec: ModelSpec) -> str:
+    return _digest([CACHE_VERSION, PIL.__version__, spec.height, spec.width, spec.resize, spec.crop_fraction])
+
+
+def _digest(what: object) -> str:
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]
 
 
@@ -126,6 +134,17 @@ def _read(place: Path, spec: ModelSpec) -> Entry | None:
     return Entry(rows, pixels) if fits else None
 
 
+def _alike(parent: Path, stamps: list[tuple[str, int, int]], spec: ModelSpec) -> Entry | None:
+    """Give another folder's entry with the most files of equal name and size, its times of change voided.
+
+    So the bytes of each file are read and compared, but not decoded again.
+    """
+    wanted = {stamp[:2] for stamp in stamps}
+    entries = [entry for place in parent.glob("*") if (entry := _read(place, spec)) is not None]
+    best = max(entries, key=lambda entry: sum(row[:2] in wanted for row in entry.rows), default=None)
+    return best and best._replace(rows=[row._replace(changed_ns=-1) for row in best.rows])
+
+
 def _write(
     place: Path, old: Entry | None, files: Sequence[Found], stamps: list[tuple[str, int, int]], spec: ModelSpec
 ) -> Entry:
@@ -136,7 +155,7 @@ def _write(
         results = _fill(pixels, old, files, stamps, spec)
         pixels.flush()
         rows = [Row(*stamp, *result) for stamp, result in zip(stamps, results, strict=True)]
-        index = {"folder": str(files[0].path.parent.parent) if files else "", "pixels": name, "rows": rows}
+        index = {"pixels": name, "rows": rows}
         write_text(place / "index.json", json.dumps(index))
     except BaseException:
         (place / name).unlink(missing_ok=True)

@@ -65,6 +65,27 @@ def test_only_what_changed_is_decoded(data, tmp_path, decoded, draw_photo):
     assert len(list((tmp_path / "cache").rglob("*.npy"))) == 1
 
 
+def test_a_folder_that_was_moved_or_copied_is_not_decoded_again(data, tmp_path, decoded):
+    read(data, tmp_path / "cache")
+    decoded.clear()
+    shutil.copytree(data, tmp_path / "copy", copy_function=shutil.copyfile)
+    assert_right(read(tmp_path / "copy", tmp_path / "cache"), tmp_path / "copy")
+    data.rename(tmp_path / "moved")
+    assert_right(read(tmp_path / "moved", tmp_path / "cache"), tmp_path / "moved")
+    assert not decoded
+
+
+def test_files_of_another_folder_with_equal_names_and_sizes_are_told_apart(data, tmp_path):
+    read(data, tmp_path / "cache")
+    other = tmp_path / "other"
+    shutil.copytree(data, other)
+    first, second = sorted((other / "cat").iterdir())[:2]
+    first_content, times = first.read_bytes(), first.stat()
+    first.write_bytes(second.read_bytes()[: len(first_content)].ljust(len(first_content), b"\0"))
+    os.utime(first, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert_right(read(other, tmp_path / "cache"), other)
+
+
 def test_another_spec_has_its_own_pixels(data, tmp_path):
     read(data, tmp_path / "cache")
     padded = ModelSpec(height=16, width=16, labels=("cat", "dog"), output="sigmoid", resize="pad")
@@ -105,3 +126,16 @@ def test_an_interruption_leaves_the_older_cache_whole(data, tmp_path, monkeypatc
 def test_the_default_place_follows_xdg(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert default_cache() == tmp_path / "edgewise"
+
+
+def test_what_no_run_has_asked_for_in_long_is_removed_when_more_is_kept(data, tmp_path, draw_photo):
+    cache = tmp_path / "cache"
+    read(data, cache)
+    shutil.copytree(data, tmp_path / "copy")
+    read(tmp_path / "copy", cache)
+    for index in cache.glob("*/*/index.json"):
+        os.utime(index, (0, 0))
+    read(data, cache)
+    draw_photo(data / "cat" / "new.png", 1000)
+    assert_right(read(data, cache), data)
+    assert len(list(cache.rglob("*.npy"))) == 1
