@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format docs bench bench-page clean
+.PHONY: help setup demo test test-packages test-whole lint format docs bench bench-page clean
 
 help: ## show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,11 +30,17 @@ demo: $(READY) ## train on drawn shapes, export, verify, classify: a few minutes
 	$(BIN)/edge-run classify demo/bundle demo/new
 	$(BIN)/edge-run inspect demo/bundle --time
 
-# In processes of their own: TensorFlow and tflite-runtime cannot share one.
 test: lint ## lint, types, import rules and every test
 	$(BIN)/python -m pytest tests/edge_runtime tests/test_imports.py
+	@echo "the rest of the tests, two at a time; each is shown when it has ended"
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-whole test-packages
+
+# In processes of their own: TensorFlow and tflite-runtime cannot share one.
+test-packages: $(READY)
 	$(BIN)/python -m pytest tests/export
 	$(BIN)/python -m pytest tests/trainer
+
+test-whole: $(READY)
 	$(BIN)/python -m pytest tests/test_end_to_end.py tests/docs
 
 lint: $(READY) ## ruff, mypy and import-linter

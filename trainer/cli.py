@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -64,8 +65,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_data_options(group: argparse._ActionsContainer) -> None:
-    sizes = ", ".join(f"{name} {recipe.image_size}" for name, recipe in RECIPES.items())
-    group.add_argument("--image-size", type=positive_int, metavar="PIXELS", help=f"default: {sizes}")
+    group.add_argument("--image-size", type=positive_int, metavar="PIXELS", help=_defaults("image_size"))
     group.add_argument("--resize", choices=get_args(ResizeMode), default="stretch", help="default: %(default)s")
     group.add_argument("--background", default="", metavar="DIR", help="images of none of the classes: one class more")
     group.add_argument(
@@ -83,14 +83,14 @@ def _add_data_options(group: argparse._ActionsContainer) -> None:
 
 
 def _add_learning_options(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--epochs", type=positive_int, help="at most so many")
-    group.add_argument("--patience", type=positive_int, help="epochs without progress before training stops")
-    group.add_argument("--batch-size", type=positive_int, default=32, help="default: %(default)s")
-    group.add_argument("--learning-rate", type=positive_float, help="default: 0.001")
+    group.add_argument("--epochs", type=positive_int, help=f"at most so many, {_defaults('epochs')}")
     group.add_argument(
-        "--weight-decay", type=not_negative, metavar="F", help="default: cnn 0, cnn_bn 0.05, others 0.01"
+        "--patience", type=positive_int, help=f"epochs without progress before training stops, {_defaults('patience')}"
     )
-    group.add_argument("--label-smoothing", type=below_one, metavar="F", help="default: cnn 0, others 0.05")
+    group.add_argument("--batch-size", type=positive_int, default=32, help="default: %(default)s")
+    group.add_argument("--learning-rate", type=positive_float, help=_defaults("learning_rate"))
+    group.add_argument("--weight-decay", type=not_negative, metavar="F", help=_defaults("weight_decay"))
+    group.add_argument("--label-smoothing", type=below_one, metavar="F", help=_defaults("label_smoothing"))
     group.add_argument("--mixup", type=not_negative, default=0.0, metavar="ALPHA", help="blend photographs, as 0.2")
     group.add_argument("--dropout", type=below_one, default=0.2, help="before the last layer, default: %(default)s")
     group.add_argument(
@@ -104,6 +104,14 @@ def _add_learning_options(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--tensorboard", default="", metavar="DIR", help="write TensorBoard's logs there")
     group.add_argument("--seed", type=whole, default=0, help="default: %(default)s")
+
+
+def _defaults(setting: str) -> str:
+    """Say what each model takes unless told; the MobileNets share one recipe."""
+    values = {
+        re.sub("^mobilenet_.*", "mobilenet_*", name): getattr(recipe, setting) for name, recipe in RECIPES.items()
+    }
+    return "default: " + ", ".join(f"{name} {value:g}" for name, value in values.items())
 
 
 def _add_device_options(group: argparse._ArgumentGroup) -> None:
