@@ -1,4 +1,4 @@
-"""Augmentation, the article's or a gentler one: one affine transform an image, on bytes.
+"""Augmentation, the article's or another: one affine transform an image in space, and one in colour, on bytes.
 
 It belongs to training alone and is never part of a model's graph. Everything random follows from the seeds that are
 passed, so two runs are equal and a later one may start at any epoch. OpenCV lets go of the GIL; TensorFlow's own
@@ -32,6 +32,7 @@ class Limits(NamedTuple):
         shear: radians.
         zoom: share of the size, each axis by itself.
         flip: whether every other image is mirrored left to right.
+        light: share of brightness, contrast and saturation; of each colour channel by itself, half of it.
 
     """
 
@@ -40,18 +41,22 @@ class Limits(NamedTuple):
     shear: float
     zoom: float
     flip: bool
+    light: float = 0.0
 
 
 ARTICLE = Limits(rotation=math.radians(40), shift=0.2, shear=0.2, zoom=0.2, flip=True)
 # For what comes upright and centred, such as signs and digits: turned far or mirrored, they are others.
 GENTLE = Limits(rotation=math.radians(10), shift=0.1, shear=0.1, zoom=0.1, flip=False)
-LIMITS = {"article": ARTICLE, "gentle": GENTLE, "none": None}
+# For things that stand upright, at any distance and in any light.
+PHOTO = Limits(rotation=math.radians(20), shift=0.15, shear=0.1, zoom=0.35, flip=True, light=0.3)
+LIMITS = {"article": ARTICLE, "photo": PHOTO, "gentle": GENTLE, "none": None}
+LIGHT = 1  # sets the seed of the light apart from that of the transforms
 
 cv2.setNumThreads(1)  # batches are transformed in parallel already
 
 
 def augment(images: Pixels, seed: Sequence[int], limits: Limits = ARTICLE) -> Pixels:
-    """Rotate, shift, shear, zoom and flip each image of a batch in its own random way.
+    """Rotate, shift, shear, zoom, flip and light each image of a batch in its own random way.
 
     Args:
         images: uint8 of shape (N, H, W, 3).
@@ -67,6 +72,11 @@ def augment(images: Pixels, seed: Sequence[int], limits: Limits = ARTICLE) -> Pi
     matrices = random_transforms(count, height, width, np.random.default_rng(seed), limits)
     for image, result, matrix in zip(images, results, matrices, strict=True):
         transform(image, matrix, result)
+    if limits.light:
+        for result, light in zip(
+            results, random_light(count, np.random.default_rng((*seed, LIGHT)), limits.light), strict=True
+        ):
+            relight(result, light)
     return results
 
 
@@ -80,6 +90,27 @@ def transform(image: Pixels, matrix: Floats, result: Pixels) -> None:
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
+
+
+def relight(image: Pixels, light: Floats) -> None:
+    """Change an image's colours in place.
+
+    Args:
+        image: uint8 of shape (H, W, 3), RGB; what leaves 0..255 is clipped.
+        light: float64 of shape (6,): factors of the mean (brightness), of the distance from the mean (contrast), of
+            the distance from grey (saturation), and of red, green and blue.
+
+    """
+    brightness, contrast, saturation = light[:3]
+    tint = light[3:, None]
+    mixed = saturation * np.eye(3) + (1 - saturation) / 3
+    offset = (brightness - contrast) * np.mean(cv2.mean(image)[:3])
+    cv2.transform(image, tint * np.hstack([contrast * mixed, np.full((3, 1), offset)]), dst=image)
+
+
+def random_light(count: int, random: np.random.Generator, most: float) -> Floats:
+    """Draw `relight`'s factors for N images, within 1 ± `most`, of the channels half that: float64 of shape (N, 6)."""
+    return 1.0 + most * random.uniform(-1, 1, (count, 6)) * np.array([1.0, 1.0, 1.0, 0.5, 0.5, 0.5])
 
 
 def random_transforms(

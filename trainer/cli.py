@@ -76,8 +76,8 @@ def _add_data_options(group: argparse._ActionsContainer) -> None:
         "--augment",
         choices=get_args(Augmentation),
         default="article",
-        help="article: turned, moved, mirrored photographs too; gentle: turned a little, for what is upright and "
-        "centred, such as signs; none: as they are",
+        help="article: turned, moved, mirrored photographs too; photo: zoomed more, turned less, and in other light; "
+        "gentle: turned a little, for what is upright and centred, such as signs; none: as they are",
     )
     group.add_argument("--no-augment", dest="augment", action="store_const", const="none", help="--augment none")
 

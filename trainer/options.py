@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 ModelName = Literal["cnn", "cnn_bn", "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large"]
 ClassWeights = Literal["auto", "on", "off"]
-Augmentation = Literal["article", "gentle", "none"]
+Augmentation = Literal["article", "photo", "gentle", "none"]
 Strategy = Literal["auto", "mirrored", "multiworker"]
 
 

@@ -1,11 +1,22 @@
-"""The article's augmentation."""
+"""Augmentation, the article's and the others."""
 
 import math
 
 import numpy as np
 import pytest
 
-from trainer.augment import ARTICLE, GENTLE, about_centre, augment, compose, random_transforms, transform
+from trainer.augment import (
+    ARTICLE,
+    GENTLE,
+    PHOTO,
+    about_centre,
+    augment,
+    compose,
+    random_light,
+    random_transforms,
+    relight,
+    transform,
+)
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 21, 31, 3), np.uint8)
 
@@ -58,7 +69,52 @@ def test_each_image_of_a_batch_is_transformed_in_its_own_way():
     assert not np.array_equal(first, second)
 
 
-@pytest.mark.parametrize("limits", [ARTICLE, GENTLE], ids=["article", "gentle"])
+def relit(**factors):
+    names = ("brightness", "contrast", "saturation", "red", "green", "blue")
+    image = (IMAGES[0] // 4 + 80).astype(np.uint8)  # nothing is clipped
+    result = image.copy()
+    relight(result, np.array([factors.get(name, 1.0) for name in names]))
+    return image.astype(np.float64), result.astype(np.float64)
+
+
+def test_light_that_is_unchanged_changes_nothing():
+    before, after = relit()
+    np.testing.assert_array_equal(after, before)
+
+
+def test_brightness_moves_the_mean_alone():
+    before, after = relit(brightness=1.2)
+    np.testing.assert_allclose(after - before, 0.2 * before.mean(), atol=0.51)
+
+
+def test_contrast_widens_about_the_mean():
+    before, after = relit(contrast=0.5)
+    np.testing.assert_allclose(after - before.mean(), 0.5 * (before - before.mean()), atol=0.51)
+
+
+def test_no_saturation_is_grey():
+    before, after = relit(saturation=0.0)
+    np.testing.assert_allclose(after, np.broadcast_to(before.mean(axis=2, keepdims=True), after.shape), atol=0.51)
+
+
+def test_a_tint_changes_its_channel_alone():
+    before, after = relit(blue=1.1)
+    np.testing.assert_allclose(after, before * [1, 1, 1.1], atol=0.51)
+
+
+def test_random_light_stays_within_its_limits_and_reaches_for_them():
+    light = random_light(4000, np.random.default_rng(0), 0.3)
+    assert light.min(axis=0) == pytest.approx([0.7] * 3 + [0.85] * 3, abs=0.01)
+    assert light.max(axis=0) == pytest.approx([1.3] * 3 + [1.15] * 3, abs=0.01)
+
+
+def test_only_photographs_are_lit_anew():
+    assert (ARTICLE.light, GENTLE.light) == (0, 0)
+    dark, lit = (augment(IMAGES, (1, 2), PHOTO._replace(light=light)) for light in (0.0, 0.3))
+    assert not np.array_equal(dark, lit)
+
+
+@pytest.mark.parametrize("limits", [ARTICLE, PHOTO, GENTLE], ids=["article", "photo", "gentle"])
 def test_random_transforms_stay_within_their_limits_and_reach_for_them(limits):
     count, height, width = 4000, 100, 200
     matrices = random_transforms(count, height, width, np.random.default_rng(0), limits)
