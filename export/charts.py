@@ -39,6 +39,7 @@ def frontier(artifacts: Sequence[dict[str, Any]], default: str) -> str:
         chosen = " class='chosen'" if item["name"] == default else ""
         label = f"{item['name']} · {item['parity']['accuracy']:.1%}"
         marks.append(
+            f"<path d='M{x:.0f} {y:.0f}L{x + 9:.0f} {text_y - 4:.0f}'/>"  # to a label that had to give way
             f"<circle cx='{x:.0f}' cy='{y:.0f}' r='6'{chosen}/>"
             f"<text x='{x + 11:.0f}' y='{text_y:.0f}'{chosen}>{label}</text>"
         )

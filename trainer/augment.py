@@ -110,7 +110,8 @@ def relight(image: Pixels, light: Floats) -> None:
 
 def random_light(count: int, random: np.random.Generator, most: float) -> Floats:
     """Draw `relight`'s factors for N images, within 1 ± `most`, of the channels half that: float64 of shape (N, 6)."""
-    return 1.0 + most * random.uniform(-1, 1, (count, 6)) * np.array([1.0, 1.0, 1.0, 0.5, 0.5, 0.5])
+    light: Floats = 1 + most * random.uniform(-1, 1, (count, 6)) * [1, 1, 1, 0.5, 0.5, 0.5]
+    return light
 
 
 def random_transforms(
