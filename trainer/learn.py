@@ -18,7 +18,7 @@ from trainer.devices import check_agreement, learner_of, open_devices
 from trainer.errors import InterruptedEarlyError
 from trainer.features import extract, head_misses
 from trainer.fit import Phase, Plan, fit
-from trainer.models import build_cnn, build_cnn_bn, build_transfer, centred, loss_of
+from trainer.models import accuracy, build_cnn, build_cnn_bn, build_transfer, centred, loss_of
 from trainer.optimizers import adam, rmsprop
 from trainer.progress import say
 from trainer.replicas import rows_of
@@ -259,7 +259,7 @@ def _fit(
         learner.compile(
             optimizer=keras.optimizers.LossScaleOptimizer(chosen) if options.mixed_precision else chosen,
             loss=loss_of(spec, options.label_smoothing),
-            metrics=["accuracy"],
+            metrics=[accuracy()],
         )
         fitted = fit(
             learner,

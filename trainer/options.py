@@ -40,7 +40,7 @@ class Recipe(NamedTuple):
 TRANSFER_RECIPE = Recipe(160, 40, 8, 1e-3, weight_decay=1.0, fine_tune_layers=None)
 RECIPES: dict[ModelName, Recipe] = {
     "cnn": Recipe(96, 80, 25, 1e-3),
-    "cnn_bn": Recipe(96, 100, 40, 3e-3, weight_decay=0.05, label_smoothing=0.05),
+    "cnn_bn": Recipe(128, 150, 50, 3e-3, weight_decay=0.05, label_smoothing=0.05),
     "mobilenet_v2": TRANSFER_RECIPE,
     "mobilenet_v3_small": TRANSFER_RECIPE,
     "mobilenet_v3_large": TRANSFER_RECIPE,

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.errors import TrainingError
+from trainer.models import right
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -137,7 +138,6 @@ def _everywhere(step: Callable[[Tensor, Tensor], Tensor], strategy: Strategy) ->
 
 def _sums(loss: Tensor, targets: Tensor, outputs: Tensor, strategy: Strategy) -> Tensor:
     """Give (loss, right decisions, rows), each summed over this device's rows."""
-    right = keras.metrics.binary_accuracy if targets.shape[-1] == 1 else keras.metrics.categorical_accuracy
     rows = tf.cast(tf.shape(targets)[0], tf.float32)
     hits = tf.reduce_sum(tf.cast(right(targets, outputs), tf.float32))
     return tf.stack([tf.cast(loss, tf.float32) * strategy.num_replicas_in_sync * rows, hits, rows])

@@ -23,11 +23,7 @@ PROBE = (
 )
 TINTS = {"cat": (200, 60, 40), "dog": (40, 80, 200), "owl": (60, 190, 60)}
 
-
-@pytest.fixture(scope="session", autouse=True)
-def quiet_tensorflow():
-    """Import TensorFlow as the command does, whichever test comes first."""
-    require_tensorflow()
+require_tensorflow()  # as the command does, before a test module imports keras
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from edge_runtime.spec import ModelSpec
 from trainer import backbone
 from trainer.backbone import unfreeze_last
 from trainer.errors import TrainingError
-from trainer.models import build_cnn, build_cnn_bn, build_transfer, loss_of
+from trainer.models import build_cnn, build_cnn_bn, build_transfer, loss_of, right
 
 TWO = ModelSpec(height=48, width=64, labels=("cat", "dog"), output="sigmoid")
 THREE = ModelSpec(height=48, width=64, labels=("a", "b", "c"), output="softmax")
@@ -166,3 +166,15 @@ def test_an_input_too_small_for_a_backbone_is_refused():
     spec = ModelSpec(height=16, width=16, labels=("a", "b"), output="sigmoid")
     with pytest.raises(TrainingError, match="mobilenet_v2: "):
         small_transfer(spec)
+
+
+@pytest.mark.parametrize(
+    ("targets", "probabilities", "told"),
+    [
+        ([[0.8], [0.2], [1.0]], [[0.9], [0.9], [0.4]], [1, 0, 0]),
+        ([[0.8, 0.2, 0.0], [0.3, 0.0, 0.7]], [[0.5, 0.4, 0.1], [0.6, 0.1, 0.3]], [1, 0]),
+    ],
+    ids=["sigmoid", "softmax"],
+)
+def test_of_a_mixed_target_the_greater_part_decides_what_is_right(targets, probabilities, told):
+    assert np.asarray(right(np.array(targets, np.float32), np.array(probabilities, np.float32))).tolist() == told
