@@ -1,15 +1,17 @@
-"""The live loop: source, frame, model input, inference, decision, sinks; capture and preparation run beside it."""
+"""The live loop: decisions and sinks, beside the threads that capture frames, prepare them and run the model."""
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edge_runtime.capture import Capture, Patience
 from edge_runtime.decision import decide
 from edge_runtime.handoff import Ended
+from edge_runtime.inference import Inference, Inferred
 from edge_runtime.preparation import Preparation, Prepared, Selection, Unreadable
 from edge_runtime.records import Event, FramePrediction
 from edge_runtime.smoothing import Rules, State, advance, label_of
@@ -17,6 +19,8 @@ from edge_runtime.temporal import EventTracker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from numpy.typing import NDArray
 
     from edge_runtime.classifier import Classifier
     from edge_runtime.errors import SourceError
@@ -105,6 +109,7 @@ class Stream:
         self._state = State()
         self._tracker = EventTracker()
         self._last_number = -1
+        self._longest_wait_s = self._patience.stall_timeout_s if source.live else math.inf
 
     def run(self) -> Tally:
         """Run until the source ends, `frames` are decided upon, or `stop` is set.
@@ -116,23 +121,30 @@ class Stream:
         """
         stop_reading = threading.Event()
         capture = Capture(self._source, self._patience, stop_reading)
-        preparation = Preparation(capture, self._classifier.spec, self._selection, stop_reading)
+        preparation = Preparation(capture, self._classifier, self._selection, stop_reading)
+        inference = Inference(preparation, self._classifier.backend, self._longest_wait_s)
         try:
             while not self._stop.is_set() and self.tally.predictions != self._frames:
                 try:
-                    self._take(preparation.ready.get(POLL_S), preparation)
+                    self._take(inference.done.get(POLL_S))
                 except TimeoutError:
                     continue
                 except Ended:
                     break
         finally:
-            preparation.close()
+            inference.close()
             self._tell(self._tracker.end())
         return self.tally
 
-    def _take(self, item: Prepared | Unreadable | Event, preparation: Preparation) -> None:
-        if isinstance(item, Prepared):
-            self._decide(item, preparation)
+    def _take(self, item: Inferred | Prepared | Unreadable | Event) -> None:
+        if isinstance(item, Inferred):
+            if not self._grew_old(item.item.frame, item.inference_ms):
+                self._decide(*item)
+        elif isinstance(item, Prepared):
+            if not self._grew_old(item.frame):
+                self.tally.unchanged += 1
+                self._tracker.unchanged(item.frame, self._source_time(item.frame))
+                self._heartbeat()
         elif isinstance(item, Unreadable):
             self.tally.unreadable += 1
             self._on_unreadable(*item)
@@ -142,20 +154,9 @@ class Stream:
                 self._state = State()
             self._tell([item])
 
-    def _decide(self, item: Prepared, preparation: Preparation) -> None:
+    def _decide(self, item: Prepared, output: NDArray[Any], inference_ms: float) -> None:
         frame, at_s = item.frame, self._source_time(item.frame)
-        if self._source.live and time.monotonic() - frame.captured_s > self._patience.stall_timeout_s:
-            return  # this loop was held up, and the frame grew old meanwhile
-        if not item.changed:
-            self.tally.unchanged += 1
-            self._tracker.unchanged(frame, at_s)
-            self._heartbeat()
-            return
-        preparation.pace.inference_began()
-        began = time.perf_counter()
-        probabilities = self._classifier.backend.run(item.pixels[None])[0]
-        inference_ms = (time.perf_counter() - began) * 1e3
-        preparation.pace.inference_ended()
+        probabilities = self._classifier.backend.probabilities(output)[0]
         self._state = advance(self._state, probabilities, self._rules)
         stable = label_of(self._state.stable, self._classifier.spec.labels)
         decision = decide(probabilities, self._classifier.spec, top_k=self._top_k)
@@ -182,6 +183,10 @@ class Stream:
         smoothed = self._state.smoothed
         score = 0.0 if smoothed is None or self._state.stable == -1 else float(smoothed[self._state.stable])
         self._tell(self._tracker.update(stable, score, frame, item.image, at_s))
+
+    def _grew_old(self, frame: Frame, inference_ms: float = 0.0) -> bool:
+        """Tell whether a hook or a sink held this loop up for so long that a camera's frame is no news any more."""
+        return time.monotonic() - frame.captured_s - inference_ms / 1e3 > self._longest_wait_s
 
     def _source_time(self, frame: Frame) -> float:
         """Give a frame's moment on a clock that does not leap: a camera's monotonic one, a video's own."""

@@ -12,7 +12,7 @@ from recording import Recorder
 
 from edge_runtime.capture import Patience
 from edge_runtime.classifier import Classifier
-from edge_runtime.errors import SourceError
+from edge_runtime.errors import InferenceError, SourceError
 from edge_runtime.preparation import Selection
 from edge_runtime.records import Frame
 from edge_runtime.smoothing import Rules
@@ -73,21 +73,44 @@ def test_every_frame_is_told_with_its_number_age_and_drops(run, camera):
 
 
 def test_a_slow_model_sees_only_the_newest_frames(run, camera, classifier, monkeypatch):
-    fast = classifier.backend.run
+    fast = classifier.backend.invoke
 
-    def slow(pixels):
+    def slow(tensor):
         time.sleep(0.1)
-        return fast(pixels)
+        return fast(tensor)
 
-    monkeypatch.setattr(classifier.backend, "run", slow)
+    monkeypatch.setattr(classifier.backend, "invoke", slow)
     recorder, _ = run(camera("fps=100"), frames=8)
     assert sum(prediction.dropped for prediction in recorder.predictions) > 20
     assert np.median([prediction.age_ms for prediction in recorder.predictions]) < 1000
 
 
+def test_the_model_runs_on_the_next_frame_while_one_is_decided_upon(run, camera, classifier, monkeypatch):
+    fast, began, again = classifier.backend.invoke, [], threading.Event()
+
+    def invoke(tensor):
+        began.append(tensor)
+        if len(began) == 2:
+            again.set()
+        return fast(tensor)
+
+    monkeypatch.setattr(classifier.backend, "invoke", invoke)
+    _, tally = run(camera("fps=50"), frames=2, on_frame=lambda *_: again.wait(60) or pytest.fail("it did not run"))
+    assert tally.predictions == 2
+
+
+def test_a_failure_of_the_model_ends_the_loop_with_its_error(run, camera, classifier, monkeypatch):
+    def failing(tensor):
+        raise InferenceError("out of memory")
+
+    monkeypatch.setattr(classifier.backend, "invoke", failing)
+    with pytest.raises(InferenceError, match="out of memory"):
+        run(camera("fps=50"))
+
+
 def test_a_stall_is_told_and_survived(run, camera):
     recorder, _ = run(camera("fps=50&stall=10:0.9"), frames=20, patience=BRIEF)
-    assert in_order(recorder.kinds(), "entered", "left", "stalled", "recovered", "entered", "left")
+    assert in_order(recorder.kinds(), "stalled", "recovered", "entered", "left")
     recovered = next(event for event in recorder.events if event.kind == "recovered")
     assert recovered.duration_s >= 0.4
 
@@ -96,7 +119,7 @@ def test_a_picture_that_is_sent_again_and_again_is_never_decided_upon_twice(run,
     """Forty frames at 50 a second are frozen: a stall, though frames come."""
     recorder, _ = run(camera("fps=50&freeze=10:40"), frames=20, patience=BRIEF)
     numbers = [prediction.frame for prediction in recorder.predictions]
-    assert in_order(recorder.kinds(), "entered", "left", "stalled", "recovered", "entered", "left")
+    assert in_order(recorder.kinds(), "stalled", "recovered", "entered", "left")
     assert len(numbers) == 20
     shown = [p.captured_at for p in recorder.predictions]
     assert max(np.diff(shown)) > 0.4  # nothing was decided in between
