@@ -103,7 +103,7 @@ def _watch(args: argparse.Namespace) -> int:
 
     source = open_source(args.source, fps=args.fps, timeout_s=2 * args.stall_timeout)
     classifier = Classifier.open(args.bundle, artifact=args.artifact, backend=args.backend, threads=args.threads)
-    sinks = [_console(args), *sinks_from(args)]
+    sinks = [_console(args, live=source.live), *sinks_from(args)]
     try:
         with stop_on_signals() as stop:
             stream = stream_from(args, source, classifier, sinks, stop=stop)
@@ -145,11 +145,13 @@ def stream_from(
     )
 
 
-def _console(args: argparse.Namespace) -> Sink:
-    """Give what tells results on standard output."""
-    from edge_runtime.sinks.console import CsvSink, JsonSink, TextSink
+def _console(args: argparse.Namespace, *, live: bool) -> Sink:
+    """Give what tells results on standard output: of files every line, of a camera those that its reader can take."""
+    from edge_runtime.sinks.console import Console, Csv, DirectLines, Json, Text
+    from edge_runtime.sinks.lines import QueuedLines
 
-    return (JsonSink if args.json else CsvSink if args.csv else TextSink)(sys.stdout)
+    form = Json() if args.json else Csv() if args.csv else Text()
+    return Console(form, QueuedLines(sys.stdout) if live else DirectLines(sys.stdout))
 
 
 def _rules(args: argparse.Namespace, classifier: Classifier) -> Rules:

@@ -6,6 +6,7 @@ import csv
 import fcntl
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -103,18 +104,27 @@ def test_a_reader_that_leaves_early_is_no_error(bundle, photo):
         assert (process.stderr.read(), process.wait(20)) == ("", 0)
 
 
-def test_a_reader_that_sleeps_slows_no_camera(bundle, photo, wait_until):
-    """The pipe is full for a while; what is told afterwards is of now."""
-    source = f"simulated:{photo('red', name='one/1.png').parent}?fps=500&size=64x48"
-    command = [*EDGE_RUN, "watch", bundle, "--source", source, "--json", "--stall-timeout", "60"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+def test_a_reader_that_sleeps_slows_no_camera_and_what_it_missed_is_counted(bundle, photo):
+    source = f"simulated:{photo('red', name='one/1.png').parent}?fps=1000&size=64x48"
+    command = [*EDGE_RUN, "watch", bundle, "--source", source, "--json", "--frames", "400", "--stall-timeout", "60"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, 4096)  # some dozen lines
-        process.stdout.readline()
-        time.sleep(0.7)
-        lines = [json.loads(process.stdout.readline()) for _ in range(60)]
-        process.terminate()
-        process.communicate(timeout=20)
-    assert max(line["dropped"] for line in lines if "dropped" in line) > 50
+        full = process.stderr.readline()  # the loop went on, though not a line was read
+        lines, told = process.communicate(timeout=60)
+    assert full.startswith("edge-run: standard output: the queue is full (257 lines wait, 1 dropped so far)")
+    dropped = int(re.findall(r"(\d+) dropped so far", full + told)[-1])
+    got = [json.loads(line) for line in lines.splitlines()]
+    assert len(got) + dropped == 400 + 2  # the frames, and a class that came and went
+    assert got[-1]["event"] == "left"
+
+
+def test_a_reader_of_files_that_is_slow_is_waited_for(bundle, scene):
+    command = [*EDGE_RUN, "watch", bundle, "--source", scene, "--json", "--smooth", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, 4096)
+        lines = [json.loads(line) for line in process.stdout if not time.sleep(0.02)]
+        assert (process.stderr.read(), process.wait(20)) == ("", 0)
+    assert [line["frame"] for line in lines if "event" not in line] == list(range(20))
 
 
 @pytest.mark.parametrize(
