@@ -29,7 +29,8 @@ class Inference:
     """A thread that runs the model on what a preparation gives; all else passes through in its place.
 
     Attributes:
-        done: where the next item lies: Inferred, Prepared where nothing had changed, Unreadable or Event.
+        done: where the next item lies: Inferred, Prepared where nothing had changed or the frame had grown old,
+            Unreadable or Event.
 
     """
 
@@ -39,7 +40,7 @@ class Inference:
         Args:
             preparation: gives the inputs; closed with this.
             backend: used by this thread alone until `close` returns.
-            longest_wait_s: a frame that was captured longer ago is passed over; infinite for files.
+            longest_wait_s: the model is not run on a frame that was captured longer ago; infinite for files.
 
         """
         self.done: Handoff[Inferred | Prepared | Unreadable | Event] = Handoff(newest_only=False)
@@ -48,6 +49,10 @@ class Inference:
         self._longest_wait_s = longest_wait_s
         self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
         self._thread.start()
+
+    def forget_scene(self) -> None:
+        """Tell the preparation; see there."""
+        self._preparation.forget_scene()
 
     def close(self) -> None:
         """End this thread and the preparation's; wait until the model is free."""
@@ -72,9 +77,8 @@ class Inference:
             return self.done.put(item)
         if self.done.ended:
             return False
-        if time.monotonic() - item.frame.captured_s > self._longest_wait_s:
-            return True  # what takes the results was held up, and the frame grew old meanwhile
-        return self.done.put(self._inferred(item, waited=waited))
+        old = time.monotonic() - item.frame.captured_s > self._longest_wait_s
+        return self.done.put(item if old else self._inferred(item, waited=waited))
 
     def _inferred(self, item: Prepared, *, waited: bool) -> Inferred:
         pace = self._preparation.pace

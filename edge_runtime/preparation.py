@@ -119,6 +119,10 @@ class Preparation:
         self._thread = threading.Thread(target=self._run, name="preprocess", daemon=True)
         self._thread.start()
 
+    def forget_scene(self) -> None:
+        """Take the next frame for changed: the one that it would be compared with was not decided upon."""
+        self._decided_upon = None
+
     def close(self) -> None:
         """End the thread; wait a moment for it to close the source."""
         self._stop.set()
@@ -128,6 +132,8 @@ class Preparation:
     def _run(self) -> None:
         try:
             for item in self._chosen():
+                if isinstance(item, Event):
+                    self.forget_scene()  # nobody knows what happened meanwhile
                 if not self.ready.put(item if isinstance(item, Event) else self._prepare(item)):
                     return
         except Exception as problem:  # noqa: BLE001 - raised again in the thread that takes the items

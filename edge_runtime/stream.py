@@ -20,6 +20,7 @@ from edge_runtime.temporal import EventTracker
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from edge_runtime.classifier import Classifier
@@ -107,6 +108,7 @@ class Stream:
         self._on_frame = on_frame
         self._on_unreadable = on_unreadable
         self._state = State()
+        self._probabilities: NDArray[np.float32] | None = None  # of the scene last decided upon
         self._tracker = EventTracker()
         self._last_number = -1
         self._longest_wait_s = self._patience.stall_timeout_s if source.live else math.inf
@@ -126,7 +128,7 @@ class Stream:
         try:
             while not self._stop.is_set() and self.tally.predictions != self._frames:
                 try:
-                    self._take(inference.done.get(POLL_S))
+                    self._take(inference.done.get(POLL_S), inference)
                 except TimeoutError:
                     continue
                 except Ended:
@@ -136,29 +138,43 @@ class Stream:
             self._tell(self._tracker.end())
         return self.tally
 
-    def _take(self, item: Inferred | Prepared | Unreadable | Event) -> None:
+    def _take(self, item: Inferred | Prepared | Unreadable | Event, inference: Inference) -> None:
         if isinstance(item, Inferred):
-            if not self._grew_old(item.item.frame, item.inference_ms):
+            if self._grew_old(item.item.frame, item.inference_ms):
+                self._forget_scene(inference)
+            else:
                 self._decide(*item)
         elif isinstance(item, Prepared):
-            if not self._grew_old(item.frame):
-                self.tally.unchanged += 1
-                self._tracker.unchanged(item.frame, self._source_time(item.frame))
-                self._heartbeat()
+            if item.changed:
+                self._forget_scene(inference)
+            elif not self._grew_old(item.frame):
+                self._pass_over(item)
         elif isinstance(item, Unreadable):
             self.tally.unreadable += 1
             self._on_unreadable(*item)
         else:
             if item.kind in {"stalled", "lost"}:  # what was seen before is no longer known to be there
                 self._tell(self._tracker.end())
-                self._state = State()
+                self._state, self._probabilities = State(), None
             self._tell([item])
 
+    def _forget_scene(self, inference: Inference) -> None:
+        """Pass over a frame that grew old: what the next ones show was not decided upon."""
+        inference.forget_scene()
+        self._probabilities = None
+
+    def _pass_over(self, item: Prepared) -> None:
+        """Let a frame that shows the scene last decided upon vote as that one did."""
+        self.tally.unchanged += 1
+        self._heartbeat()
+        if self._probabilities is not None:
+            self._advance(self._probabilities)
+            self._tell(self._tracked(item))
+
     def _decide(self, item: Prepared, output: NDArray[Any], inference_ms: float) -> None:
-        frame, at_s = item.frame, self._source_time(item.frame)
+        frame = item.frame
         probabilities = self._classifier.backend.probabilities(output)[0]
-        self._state = advance(self._state, probabilities, self._rules)
-        stable = label_of(self._state.stable, self._classifier.spec.labels)
+        self._advance(probabilities)
         decision = decide(probabilities, self._classifier.spec, top_k=self._top_k)
         prediction = FramePrediction(
             source=frame.source,
@@ -169,7 +185,7 @@ class Stream:
             label=decision.label,
             score=decision.score,
             top=decision.top,
-            stable=stable,
+            stable=self._stable(),
             decode_ms=item.decode_ms,
             preprocess_ms=item.preprocess_ms,
             inference_ms=inference_ms,
@@ -180,17 +196,26 @@ class Stream:
         self._on_frame(frame, prediction)
         for sink in self._sinks:
             sink.prediction(prediction)
+        self._tell(self._tracked(item))
+
+    def _advance(self, probabilities: NDArray[np.float32]) -> None:
+        self._probabilities = probabilities
+        self._state = advance(self._state, probabilities, self._rules)
+
+    def _stable(self) -> str:
+        return label_of(self._state.stable, self._classifier.spec.labels)
+
+    def _tracked(self, item: Prepared) -> list[Event]:
+        """Give the events that the newest state makes of a frame."""
         smoothed = self._state.smoothed
         score = 0.0 if smoothed is None or self._state.stable == -1 else float(smoothed[self._state.stable])
-        self._tell(self._tracker.update(stable, score, frame, item.image, at_s))
+        # A camera's monotonic clock or a video's own: neither leaps.
+        at_s = item.frame.captured_s if self._source.live else item.frame.captured_at
+        return self._tracker.update(self._stable(), score, item.frame, item.image, at_s)
 
     def _grew_old(self, frame: Frame, inference_ms: float = 0.0) -> bool:
         """Tell whether a hook or a sink held this loop up for so long that a camera's frame is no news any more."""
         return time.monotonic() - frame.captured_s - inference_ms / 1e3 > self._longest_wait_s
-
-    def _source_time(self, frame: Frame) -> float:
-        """Give a frame's moment on a clock that does not leap: a camera's monotonic one, a video's own."""
-        return frame.captured_s if self._source.live else frame.captured_at
 
     def _tell(self, events: Iterable[Event]) -> None:
         for event in events:

@@ -211,9 +211,18 @@ def test_motion_passes_over_an_unchanged_scene_and_sees_a_change(run, photo, tmp
         photo("red" if index < 12 else "blue", name=f"scene/{index:02}.png")
     beats = []
     source = open_source(str(tmp_path / "scene"))
-    recorder, tally = run(source, selection=Selection(motion=5.0), heartbeat=lambda: beats.append(1))
+    rules = Rules((0.0, 0.0, 0.0), alpha=1.0)
+    recorder, tally = run(source, selection=Selection(motion=5.0), rules=rules, heartbeat=lambda: beats.append(1))
     assert [(p.frame, p.label) for p in recorder.predictions] == [(0, "red"), (12, "blue")]
     assert (tally.unchanged, len(beats)) == (18, 20)
+    told = [(event.kind, event.label, event.frame) for event in recorder.events if event.kind == "entered"]
+    assert told == [("entered", "red", 2), ("entered", "blue", 14)]  # frames that show the same vote as the first did
+
+
+def test_after_a_stall_the_motion_gate_takes_no_scene_for_known(run, camera):
+    recorder, tally = run(camera("fps=50&stall=10:0.9"), frames=2, selection=Selection(motion=5.0), patience=BRIEF)
+    assert tally.predictions == 2
+    assert in_order(recorder.kinds(), "entered", "stalled", "recovered")
 
 
 def test_every_n_looks_at_one_in_n(run, photo, tmp_path):
