@@ -7,6 +7,7 @@ import math
 import signal
 import sys
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ SOURCES = (
     "image, folder, 'quoted/*.jpg', - (paths on stdin), video file, camera index or /dev/videoN, http:// (MJPEG), "
     "rtsp://, picamera, simulated:FOLDER?fps=30"
 )
+UNREADABLE_EVERY_S = 60.0  # a camera whose every frame is damaged would fill a disk with lines
 
 
 def add_watch(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subparsers' type private
@@ -141,7 +143,7 @@ def stream_from(
         stop=stop,
         heartbeat=heartbeat(),
         on_frame=on_frame,
-        on_unreadable=_tell_unreadable,
+        on_unreadable=unreadable_teller(source),
     )
 
 
@@ -203,8 +205,21 @@ def stop_on_signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _tell_unreadable(frame: Frame, problem: SourceError) -> None:
-    print(f"edge-run: {frame.source}: frame {frame.number} passed over: {one_line(problem)}", file=sys.stderr)
+def unreadable_teller(source: Source) -> Callable[[Frame, SourceError], None]:
+    """Give what tells of frames that could not be decoded: of files each, of a camera one a minute, with a count."""
+    told_s, silent = -math.inf, 0
+
+    def tell(frame: Frame, problem: SourceError) -> None:
+        nonlocal told_s, silent
+        if source.live and time.monotonic() - told_s < UNREADABLE_EVERY_S:
+            silent += 1
+            return
+        before = f" ({silent} others before it)" if silent else ""
+        told_s, silent = time.monotonic(), 0
+        where = f"edge-run: {frame.source}: frame {frame.number} passed over{before}"
+        print(f"{where}: {one_line(problem)}", file=sys.stderr)
+
+    return tell
 
 
 def positive(text: str) -> float:

@@ -206,7 +206,7 @@ class Outbox(Generic[Item]):
         self._reported_s, self._failing = now_s, failing or self._failing
         counts = self.counts()
         self._told_dropped = counts.dropped
-        state = f"{counts.waiting} {self._things} wait, {counts.dropped} dropped so far"
+        state = f"{self._things} waiting: {counts.waiting}, dropped so far: {counts.dropped}"
         print(f"edge-run: {self.name}: {' '.join(why.split())} ({state})", file=sys.stderr, flush=True)
 
     def _report_recovery(self) -> None:

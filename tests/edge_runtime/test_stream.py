@@ -181,6 +181,15 @@ def test_a_camera_that_disconnects_and_comes_back(run, camera):
     assert recorder.events[3].duration_s >= 0.3
 
 
+def test_a_simulated_camera_of_nothing_is_refused_at_once(run, camera, tmp_path):
+    with pytest.raises(SourceError, match="no such folder; simulated:FOLDER"):
+        run(camera(folder="nowhere"))
+    (tmp_path / "bad").mkdir()
+    (tmp_path / "bad" / "a.jpg").write_text("no picture")
+    with camera(folder="bad") as source, pytest.raises(SourceError, match=r"a\.jpg is no image that can be read"):
+        next(iter(source))
+
+
 def test_a_camera_that_stays_away_ends_the_loop(run, camera):
     with pytest.raises(SourceError, match="gave up"):
         run(camera("fps=50&disconnect=5:1000"), patience=replace(BRIEF, give_up_s=0.6))

@@ -39,7 +39,7 @@ def test_a_reader_that_does_not_read_loses_the_oldest(pipe, capfd):
     assert in_pipe == sorted(in_pipe)
     told = capfd.readouterr().err.splitlines()
     assert told[0].startswith("edge-run: standard output: the queue is full (")
-    assert told[1:] == [f"edge-run: standard output: closed (0 lines wait, {counts.dropped} dropped so far)"]
+    assert told[1:] == [f"edge-run: standard output: closed (lines waiting: 0, dropped so far: {counts.dropped})"]
 
 
 def test_a_reader_that_has_left_is_told_with_the_next_line(pipe, wait_until):

@@ -59,7 +59,7 @@ def test_a_receiver_that_is_only_slow_is_told_of_once_and_at_the_end(outbox, mak
     box.close()
     told = capfd.readouterr().err.splitlines()
     assert len(told) <= 2
-    assert all("the queue is full" in line or "closed (0 events wait" in line for line in told)
+    assert all("the queue is full" in line or "closed (events waiting: 0" in line for line in told)
 
 
 def test_a_failed_delivery_is_tried_again_until_it_succeeds(outbox, make_event, wait_until, capfd):
