@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from edge_runtime.preprocess import Pixels, Roi
 
 NEWEST_WEIGHT = 0.2  # of the newest duration in the running means
-LEAST_SLACK_S = 0.001
+LEAST_SLACK_S, MOST_SLACK_S = 0.001, 0.1  # a frame must not grow old while it waits for a slow model
 LATE_GROWTH, IN_TIME_SHRINKAGE = 1.5, 0.995  # settle where the model waits for one frame in a hundred
 MOTION_STEP = 4  # every fourth pixel of the model's input is enough to see that something moved
 
@@ -82,8 +82,8 @@ class Pace:
     def inference_began(self, *, waited: bool) -> None:
         """Take note that the model runs, and whether it stood idle before for want of a prepared frame."""
         self._began_s = time.monotonic()
-        slack_s = min(self._slack_s * LATE_GROWTH, self._inference_s) if waited else self._slack_s * IN_TIME_SHRINKAGE
-        self._slack_s = max(slack_s, LEAST_SLACK_S)
+        slack_s = self._slack_s * (LATE_GROWTH if waited else IN_TIME_SHRINKAGE)
+        self._slack_s = max(min(slack_s, self._inference_s, MOST_SLACK_S), LEAST_SLACK_S)
 
     def inference_ended(self) -> None:
         """Take note that the model is free."""

@@ -27,12 +27,12 @@ def frames(clock):
     """Give a function that lets some frames pass, for which the model had to wait or not; it gives the next wait."""
     pace = Pace()
 
-    def play(count, *, waited):
+    def play(count, *, waited, inference_s=INFERENCE_S):
         for _ in range(count):
             pace.inference_began(waited=waited)
             began_s = pace.wait_s()
             pace.prepared(PREPARE_S)
-            clock.now_s += INFERENCE_S
+            clock.now_s += inference_s
             pace.inference_ended()
         return began_s
 
@@ -58,3 +58,7 @@ def test_once_the_model_had_to_wait_frames_are_taken_earlier_and_later_again_lit
 
 def test_a_source_slower_than_the_model_is_not_waited_for_beyond_its_frames(frames):
     assert frames(100, waited=True) < 0
+
+
+def test_a_frame_does_not_wait_long_for_a_slow_model(frames):
+    assert frames(100, waited=True, inference_s=8.0) > 7.8
