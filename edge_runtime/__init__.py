@@ -23,7 +23,6 @@ if TYPE_CHECKING:
         SourceError,
         SpecError,
     )
-    from edge_runtime.preprocess import preprocess
     from edge_runtime.spec import ModelSpec
 
 _HOMES = {
@@ -39,7 +38,6 @@ _HOMES = {
     "InferenceError": "errors",
     "SourceError": "errors",
     "SpecError": "errors",
-    "preprocess": "preprocess",
     "ModelSpec": "spec",
 }
 
@@ -56,7 +54,6 @@ __all__ = [  # noqa: RUF022 - the order of _HOMES
     "InferenceError",
     "SourceError",
     "SpecError",
-    "preprocess",
     "ModelSpec",
 ]
 

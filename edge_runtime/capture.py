@@ -131,7 +131,8 @@ class Capture:
         if isinstance(problem, TimeoutError):
             detail = f"no fresh frame for {self._patience.stall_timeout_s:g} s"
             return Event("stalled", self.source.name, time.time(), detail=detail)
-        return Event("lost", self.source.name, time.time(), detail=str(problem) or "the stream ended")
+        detail = str(problem).removeprefix(f"{self.source.name}: ") or "the stream ended"
+        return Event("lost", self.source.name, time.time(), detail=detail)
 
     def _recovered(self) -> Event:
         self._away, self._wait_s = False, self._patience.first_wait_s

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import io
 import math
 import os
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SUCCESS, FAILURE, USAGE, INTERRUPTED = 0, 1, 2, 130
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 MOST = 10_000  # of classes, epochs, threads: a number above it is a slip, and some libraries crash on it
 
 
@@ -41,12 +43,24 @@ def run_command(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> 
         print(f"{parser.prog}: {one_line(problem)}", file=sys.stderr)
         return FAILURE
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_no_more()
         return SUCCESS
+    except OSError as problem:
+        if problem.errno not in DISK_FULL:
+            raise
+        _write_no_more()
+        about = f"{problem.filename}: " if problem.filename else ""
+        print(f"{parser.prog}: {about}{problem.strerror}", file=sys.stderr)
+        return FAILURE
     except KeyboardInterrupt:
         print(f"{parser.prog}: interrupted", file=sys.stderr)
         return INTERRUPTED
     return code
+
+
+def _write_no_more() -> None:
+    """Let what is still buffered for standard output go nowhere, or the end of the process would try once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def one_line(problem: EdgeError) -> str:

@@ -56,6 +56,11 @@ class Handoff(Generic[T]):
             return not self._ended
 
     @property
+    def empty(self) -> bool:
+        """Whether nothing lies here at this moment."""
+        return not self._items
+
+    @property
     def ended(self) -> bool:
         """Whether either side has said that nothing more comes or is wanted."""
         return self._ended

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -17,14 +17,16 @@ from edge_runtime.records import Event, Frame
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from numpy.typing import NDArray
     from PIL import Image
 
     from edge_runtime.capture import Capture
+    from edge_runtime.classifier import Classifier
     from edge_runtime.preprocess import Pixels, Roi
-    from edge_runtime.spec import ModelSpec
 
 NEWEST_WEIGHT = 0.2  # of the newest duration in the running means
-SLACK_S = 0.001
+LEAST_SLACK_S, MOST_SLACK_S = 0.001, 0.1  # a frame must not grow old while it waits for a slow model
+LATE_GROWTH, IN_TIME_SHRINKAGE = 1.5, 0.995  # settle where the model waits for one frame in a hundred
 MOTION_STEP = 4  # every fourth pixel of the model's input is enough to see that something moved
 
 
@@ -48,10 +50,10 @@ class Selection:
 
 
 class Prepared(NamedTuple):
-    """A frame ready for the model: uint8 pixels (h, w, 3), its decoded picture, and whether the scene has changed."""
+    """A frame ready for the model: what enters the graph, its decoded picture, and whether the scene has changed."""
 
     frame: Frame
-    pixels: Pixels
+    tensor: NDArray[Any]
     image: Image.Image
     decode_ms: float
     preprocess_ms: float
@@ -66,15 +68,22 @@ class Unreadable(NamedTuple):
 
 
 class Pace:
-    """Tells when to take a camera's newest frame: so that it is ready just when the model is, and no older."""
+    """Tells when to take a camera's newest frame: so that it is ready just when the model is, and no older.
+
+    How much earlier than it would take on average is learnt: more as soon as the model had to wait, little by little
+    less while it has not.
+    """
 
     def __init__(self) -> None:
         self._inference_s = self._prepare_s = 0.0
+        self._slack_s = LEAST_SLACK_S
         self._began_s = float("-inf")
 
-    def inference_began(self) -> None:
-        """Take note that the model runs."""
+    def inference_began(self, *, waited: bool) -> None:
+        """Take note that the model runs, and whether it stood idle before for want of a prepared frame."""
         self._began_s = time.monotonic()
+        slack_s = self._slack_s * (LATE_GROWTH if waited else IN_TIME_SHRINKAGE)
+        self._slack_s = max(min(slack_s, self._inference_s, MOST_SLACK_S), LEAST_SLACK_S)
 
     def inference_ended(self) -> None:
         """Take note that the model is free."""
@@ -86,7 +95,7 @@ class Pace:
 
     def wait_s(self) -> float:
         """Give the seconds until the next frame should be taken."""
-        return self._began_s + self._inference_s - 1.5 * self._prepare_s - SLACK_S - time.monotonic()
+        return self._began_s + self._inference_s - self._prepare_s - self._slack_s - time.monotonic()
 
 
 class Preparation:
@@ -98,16 +107,21 @@ class Preparation:
 
     """
 
-    def __init__(self, capture: Capture, spec: ModelSpec, selection: Selection, stop: threading.Event) -> None:
+    def __init__(self, capture: Capture, classifier: Classifier, selection: Selection, stop: threading.Event) -> None:
         self.ready: Handoff[Prepared | Unreadable | Event] = Handoff(newest_only=False)
         self.pace = Pace()
         self._capture = capture
-        self._spec = spec
+        self._spec = classifier.spec
+        self._model_input = classifier.backend.model_input
         self._selection = selection
         self._stop = stop
         self._decided_upon: Pixels | None = None  # every few pixels of it
         self._thread = threading.Thread(target=self._run, name="preprocess", daemon=True)
         self._thread.start()
+
+    def forget_scene(self) -> None:
+        """Take the next frame for changed: the one that it would be compared with was not decided upon."""
+        self._decided_upon = None
 
     def close(self) -> None:
         """End the thread; wait a moment for it to close the source."""
@@ -118,6 +132,8 @@ class Preparation:
     def _run(self) -> None:
         try:
             for item in self._chosen():
+                if isinstance(item, Event):
+                    self.forget_scene()  # nobody knows what happened meanwhile
                 if not self.ready.put(item if isinstance(item, Event) else self._prepare(item)):
                     return
         except Exception as problem:  # noqa: BLE001 - raised again in the thread that takes the items
@@ -163,9 +179,10 @@ class Preparation:
             return Unreadable(frame, problem)
         decoded = time.perf_counter()
         pixels = to_input(image, self._spec)
+        tensor = self._model_input(pixels[None])
         ended = time.perf_counter()
         self.pace.prepared(ended - began)
-        return Prepared(frame, pixels, image, (decoded - began) * 1e3, (ended - decoded) * 1e3, self._changed(pixels))
+        return Prepared(frame, tensor, image, (decoded - began) * 1e3, (ended - decoded) * 1e3, self._changed(pixels))
 
     def _changed(self, pixels: Pixels) -> bool:
         """Tell whether a frame differs from the one last decided upon; if so it takes that one's place."""

@@ -79,8 +79,8 @@ class FramePrediction:
         top: the top classes, best first.
         stable: the label decided over frames (smoothing, k of n, hysteresis), or "unknown".
         decode_ms: time to decode.
-        preprocess_ms: time to resize to the model's input.
-        inference_ms: time in the backend.
+        preprocess_ms: time to resize to the model's input and to give it the graph's type.
+        inference_ms: time that the graph ran.
 
     """
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_runtime.command import SUCCESS, positive_int
+from edge_runtime.command import SUCCESS, USAGE, positive_int
 from edge_runtime.errors import BundleError, SourceError
 
 if TYPE_CHECKING:
@@ -125,12 +125,15 @@ def _service(args: argparse.Namespace) -> int:
     bundle = Path(args.bundle).resolve()
     if not bundle.is_dir():
         raise BundleError(f"{args.bundle}: no such bundle folder; edge-export writes one")
+    subcommand, options = "serve" if args.serve else "watch", _words(args.options)
+    if not _understood([subcommand, args.bundle, "--source", args.source, *options]):
+        return USAGE
     print(
         unit(
             bundle,
             args.source,
-            _words(args.options),
-            subcommand="serve" if args.serve else "watch",
+            options,
+            subcommand=subcommand,
             user=args.user or os.environ.get("SUDO_USER") or getpass.getuser(),
             memory_mb=args.memory_mb,
             cpu_percent=args.cpu_percent,
@@ -148,6 +151,23 @@ def _words(text: str) -> list[str]:
         return shlex.split(text)
     except ValueError as problem:
         raise SourceError(f"--options {text!r}: {problem}") from None
+
+
+def _understood(argv: Sequence[str]) -> bool:
+    """Tell whether edge-run takes these words, or say why not: a unit that cannot start would be restarted for ever."""
+    import argparse
+
+    from edge_runtime.watch import add_watch
+    from edge_runtime.web.command import add_serve
+
+    parser = argparse.ArgumentParser(prog="edge-run", allow_abbrev=False)
+    commands = parser.add_subparsers()
+    (add_serve if argv[0] == "serve" else add_watch)(commands)
+    try:
+        parser.parse_args(argv)
+    except SystemExit:
+        return False
+    return True
 
 
 def unit(

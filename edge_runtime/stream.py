@@ -1,15 +1,17 @@
-"""The live loop: source, frame, model input, inference, decision, sinks; capture and preparation run beside it."""
+"""The live loop: decisions and sinks, beside the threads that capture frames, prepare them and run the model."""
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edge_runtime.capture import Capture, Patience
 from edge_runtime.decision import decide
 from edge_runtime.handoff import Ended
+from edge_runtime.inference import Inference, Inferred
 from edge_runtime.preparation import Preparation, Prepared, Selection, Unreadable
 from edge_runtime.records import Event, FramePrediction
 from edge_runtime.smoothing import Rules, State, advance, label_of
@@ -17,6 +19,9 @@ from edge_runtime.temporal import EventTracker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from edge_runtime.classifier import Classifier
     from edge_runtime.errors import SourceError
@@ -103,8 +108,10 @@ class Stream:
         self._on_frame = on_frame
         self._on_unreadable = on_unreadable
         self._state = State()
+        self._probabilities: NDArray[np.float32] | None = None  # of the scene last decided upon
         self._tracker = EventTracker()
         self._last_number = -1
+        self._longest_wait_s = self._patience.stall_timeout_s if source.live else math.inf
 
     def run(self) -> Tally:
         """Run until the source ends, `frames` are decided upon, or `stop` is set.
@@ -116,48 +123,58 @@ class Stream:
         """
         stop_reading = threading.Event()
         capture = Capture(self._source, self._patience, stop_reading)
-        preparation = Preparation(capture, self._classifier.spec, self._selection, stop_reading)
+        preparation = Preparation(capture, self._classifier, self._selection, stop_reading)
+        inference = Inference(preparation, self._classifier.backend, self._longest_wait_s)
         try:
             while not self._stop.is_set() and self.tally.predictions != self._frames:
                 try:
-                    self._take(preparation.ready.get(POLL_S), preparation)
+                    self._take(inference.done.get(POLL_S), inference)
                 except TimeoutError:
                     continue
                 except Ended:
                     break
         finally:
-            preparation.close()
+            inference.close()
             self._tell(self._tracker.end())
         return self.tally
 
-    def _take(self, item: Prepared | Unreadable | Event, preparation: Preparation) -> None:
-        if isinstance(item, Prepared):
-            self._decide(item, preparation)
+    def _take(self, item: Inferred | Prepared | Unreadable | Event, inference: Inference) -> None:
+        if isinstance(item, Inferred):
+            if self._grew_old(item.item.frame, item.inference_ms):
+                self._forget_scene(inference)
+            else:
+                self._decide(*item)
+        elif isinstance(item, Prepared):
+            if item.changed:
+                self._forget_scene(inference)
+            elif not self._grew_old(item.frame):
+                self._pass_over(item)
         elif isinstance(item, Unreadable):
             self.tally.unreadable += 1
             self._on_unreadable(*item)
         else:
             if item.kind in {"stalled", "lost"}:  # what was seen before is no longer known to be there
                 self._tell(self._tracker.end())
-                self._state = State()
+                self._state, self._probabilities = State(), None
             self._tell([item])
 
-    def _decide(self, item: Prepared, preparation: Preparation) -> None:
-        frame, at_s = item.frame, self._source_time(item.frame)
-        if self._source.live and time.monotonic() - frame.captured_s > self._patience.stall_timeout_s:
-            return  # this loop was held up, and the frame grew old meanwhile
-        if not item.changed:
-            self.tally.unchanged += 1
-            self._tracker.unchanged(frame, at_s)
-            self._heartbeat()
-            return
-        preparation.pace.inference_began()
-        began = time.perf_counter()
-        probabilities = self._classifier.backend.run(item.pixels[None])[0]
-        inference_ms = (time.perf_counter() - began) * 1e3
-        preparation.pace.inference_ended()
-        self._state = advance(self._state, probabilities, self._rules)
-        stable = label_of(self._state.stable, self._classifier.spec.labels)
+    def _forget_scene(self, inference: Inference) -> None:
+        """Pass over a frame that grew old: what the next ones show was not decided upon."""
+        inference.forget_scene()
+        self._probabilities = None
+
+    def _pass_over(self, item: Prepared) -> None:
+        """Let a frame that shows the scene last decided upon vote as that one did."""
+        self.tally.unchanged += 1
+        self._heartbeat()
+        if self._probabilities is not None:
+            self._advance(self._probabilities)
+            self._tell(self._tracked(item))
+
+    def _decide(self, item: Prepared, output: NDArray[Any], inference_ms: float) -> None:
+        frame = item.frame
+        probabilities = self._classifier.backend.probabilities(output)[0]
+        self._advance(probabilities)
         decision = decide(probabilities, self._classifier.spec, top_k=self._top_k)
         prediction = FramePrediction(
             source=frame.source,
@@ -168,7 +185,7 @@ class Stream:
             label=decision.label,
             score=decision.score,
             top=decision.top,
-            stable=stable,
+            stable=self._stable(),
             decode_ms=item.decode_ms,
             preprocess_ms=item.preprocess_ms,
             inference_ms=inference_ms,
@@ -179,13 +196,26 @@ class Stream:
         self._on_frame(frame, prediction)
         for sink in self._sinks:
             sink.prediction(prediction)
+        self._tell(self._tracked(item))
+
+    def _advance(self, probabilities: NDArray[np.float32]) -> None:
+        self._probabilities = probabilities
+        self._state = advance(self._state, probabilities, self._rules)
+
+    def _stable(self) -> str:
+        return label_of(self._state.stable, self._classifier.spec.labels)
+
+    def _tracked(self, item: Prepared) -> list[Event]:
+        """Give the events that the newest state makes of a frame."""
         smoothed = self._state.smoothed
         score = 0.0 if smoothed is None or self._state.stable == -1 else float(smoothed[self._state.stable])
-        self._tell(self._tracker.update(stable, score, frame, item.image, at_s))
+        # A camera's monotonic clock or a video's own: neither leaps.
+        at_s = item.frame.captured_s if self._source.live else item.frame.captured_at
+        return self._tracker.update(self._stable(), score, item.frame, item.image, at_s)
 
-    def _source_time(self, frame: Frame) -> float:
-        """Give a frame's moment on a clock that does not leap: a camera's monotonic one, a video's own."""
-        return frame.captured_s if self._source.live else frame.captured_at
+    def _grew_old(self, frame: Frame, inference_ms: float = 0.0) -> bool:
+        """Tell whether a hook or a sink held this loop up for so long that a camera's frame is no news any more."""
+        return time.monotonic() - frame.captured_s - inference_ms / 1e3 > self._longest_wait_s
 
     def _tell(self, events: Iterable[Event]) -> None:
         for event in events:

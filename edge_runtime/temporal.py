@@ -76,11 +76,6 @@ class EventTracker:
             )
         return events
 
-    def unchanged(self, frame: Frame, at_s: float) -> None:
-        """Take note that a frame still shows the scene last decided upon."""
-        if self._present:
-            self._present.last_s, self._present.last_at = at_s, frame.captured_at
-
     def end(self, at_s: float | None = None, at: float | None = None) -> list[Event]:
         """Let the present class leave, at a moment, or without one when it was last seen; give "left" or nothing."""
         present, self._present = self._present, None

@@ -7,6 +7,7 @@ import math
 import signal
 import sys
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ SOURCES = (
     "image, folder, 'quoted/*.jpg', - (paths on stdin), video file, camera index or /dev/videoN, http:// (MJPEG), "
     "rtsp://, picamera, simulated:FOLDER?fps=30"
 )
+UNREADABLE_EVERY_S = 60.0  # a camera whose every frame is damaged would fill a disk with lines
 
 
 def add_watch(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subparsers' type private
@@ -103,7 +105,7 @@ def _watch(args: argparse.Namespace) -> int:
 
     source = open_source(args.source, fps=args.fps, timeout_s=2 * args.stall_timeout)
     classifier = Classifier.open(args.bundle, artifact=args.artifact, backend=args.backend, threads=args.threads)
-    sinks = [_console(args), *sinks_from(args)]
+    sinks = [_console(args, live=source.live), *sinks_from(args)]
     try:
         with stop_on_signals() as stop:
             stream = stream_from(args, source, classifier, sinks, stop=stop)
@@ -141,15 +143,17 @@ def stream_from(
         stop=stop,
         heartbeat=heartbeat(),
         on_frame=on_frame,
-        on_unreadable=_tell_unreadable,
+        on_unreadable=unreadable_teller(source),
     )
 
 
-def _console(args: argparse.Namespace) -> Sink:
-    """Give what tells results on standard output."""
-    from edge_runtime.sinks.console import CsvSink, JsonSink, TextSink
+def _console(args: argparse.Namespace, *, live: bool) -> Sink:
+    """Give what tells results on standard output: of files every line, of a camera those that its reader can take."""
+    from edge_runtime.sinks.console import Console, Csv, DirectLines, Json, Text
+    from edge_runtime.sinks.lines import QueuedLines
 
-    return (JsonSink if args.json else CsvSink if args.csv else TextSink)(sys.stdout)
+    form = Json() if args.json else Csv() if args.csv else Text()
+    return Console(form, QueuedLines(sys.stdout) if live else DirectLines(sys.stdout))
 
 
 def _rules(args: argparse.Namespace, classifier: Classifier) -> Rules:
@@ -201,8 +205,21 @@ def stop_on_signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _tell_unreadable(frame: Frame, problem: SourceError) -> None:
-    print(f"edge-run: {frame.source}: frame {frame.number} passed over: {one_line(problem)}", file=sys.stderr)
+def unreadable_teller(source: Source) -> Callable[[Frame, SourceError], None]:
+    """Give what tells of frames that could not be decoded: of files each, of a camera one a minute, with a count."""
+    told_s, silent = -math.inf, 0
+
+    def tell(frame: Frame, problem: SourceError) -> None:
+        nonlocal told_s, silent
+        if source.live and time.monotonic() - told_s < UNREADABLE_EVERY_S:
+            silent += 1
+            return
+        before = f" ({silent} others before it)" if silent else ""
+        told_s, silent = time.monotonic(), 0
+        where = f"edge-run: {frame.source}: frame {frame.number} passed over{before}"
+        print(f"{where}: {one_line(problem)}", file=sys.stderr)
+
+    return tell
 
 
 def positive(text: str) -> float:

@@ -56,6 +56,17 @@ def test_every_public_name_is_there_and_no_other():
     )
 
 
+def test_no_public_name_is_a_modules_too():
+    """Once the module was imported, the import system would put it in the place of what `__getattr__` gives."""
+    python(
+        """
+        from importlib.util import find_spec
+        import edge_runtime
+        assert not [name for name in edge_runtime.__all__ if find_spec(f"edge_runtime.{name}")]
+        """
+    )
+
+
 @pytest.mark.parametrize(
     "arguments", [["--help"], ["--version"], ["classify", "--help"], ["classify"], ["serve", "--help"], ["bench"]]
 )

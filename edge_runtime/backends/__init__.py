@@ -39,7 +39,7 @@ MOST_THREADS = 4  # small networks gain nothing from more
 
 
 class Backend(Protocol):
-    """One opened artifact.
+    """One opened artifact. Only one thread at a time may `invoke`; the steps before and after it are free to overlap.
 
     Attributes:
         name: the runtime's name, as in BACKEND_NAMES.
@@ -52,8 +52,16 @@ class Backend(Protocol):
         """Give the tensor that enters the graph, of the graph's own type, for uint8 pixels (N, height, width, 3)."""
         ...
 
+    def invoke(self, tensor: NDArray[Any]) -> NDArray[Any]:
+        """Run the graph on what `model_input` gave; give what leaves it, of its own type. Raises InferenceError."""
+        ...
+
+    def probabilities(self, output: NDArray[Any]) -> NDArray[np.float32]:
+        """Give what leaves the graph as probabilities, float32 of shape (N, classes)."""
+        ...
+
     def run(self, pixels: Pixels) -> NDArray[np.float32]:
-        """Classify preprocessed images.
+        """Classify preprocessed images: the three steps in one.
 
         Args:
             pixels: RGB, uint8 of shape (N, height, width, 3), values 0..255.

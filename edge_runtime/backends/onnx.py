@@ -70,8 +70,16 @@ class OnnxBackend:
 
     def run(self, pixels: Pixels) -> NDArray[np.float32]:
         """Classify uint8 pixels of shape (N, H, W, 3) as one batch; see `Backend.run`."""
+        return self.probabilities(self.invoke(self.model_input(pixels)))
+
+    def invoke(self, tensor: NDArray[Any]) -> NDArray[Any]:
+        """Run the graph on a batch; see `Backend.invoke`."""
         try:
-            (output,) = self._session.run(None, {self._input_name: self.model_input(pixels)})
+            output: NDArray[Any] = self._session.run(None, {self._input_name: tensor})[0]
         except Exception as problem:  # noqa: BLE001 - its exceptions share no public base class
             raise InferenceError(f"onnxruntime failed: {problem}") from None
+        return output
+
+    def probabilities(self, output: NDArray[Any]) -> NDArray[np.float32]:
+        """Give what leaves the graph as probabilities; see `Backend.probabilities`."""
         return class_probabilities(output, self._spec)

@@ -56,8 +56,8 @@ class TfliteBackend:
 
     def run(self, pixels: Pixels) -> NDArray[np.float32]:
         """Classify uint8 pixels of shape (N, H, W, 3), one after the other; see `Backend.run`."""
-        outputs = [self._run_one(image[np.newaxis]) for image in pixels]
-        return class_probabilities(outputs[0] if len(outputs) == 1 else np.concatenate(outputs), self._spec)
+        outputs = [self.invoke(self.model_input(image[np.newaxis])) for image in pixels]  # one's floats at a time
+        return self.probabilities(_joined(outputs))
 
     def model_input(self, pixels: Pixels) -> NDArray[Any]:
         """Give the tensor that enters the graph; see `Backend.model_input`."""
@@ -65,16 +65,30 @@ class TfliteBackend:
             return self._input_levels[pixels]
         return _to_input(pixels, self._input)
 
-    def _run_one(self, pixels: Pixels) -> NDArray[np.float32]:
+    def invoke(self, tensor: NDArray[Any]) -> NDArray[Any]:
+        """Run the graph on each of N inputs; see `Backend.invoke`."""
         try:
-            self._interpreter.set_tensor(self._input["index"], self.model_input(pixels))
-            self._interpreter.invoke()
-            output: NDArray[Any] = self._interpreter.get_tensor(self._output["index"])
-            if self._output_values is not None:
-                return np.take(self._output_values, output.view(np.uint8))
-            return _from_output(output, self._output)
+            return _joined([self._invoke_one(one[np.newaxis]) for one in tensor])
         except (ValueError, RuntimeError) as problem:
             raise InferenceError(f"{self.name} failed: {_first_line(problem)}") from None
+
+    def probabilities(self, output: NDArray[Any]) -> NDArray[np.float32]:
+        """Give what leaves the graph as probabilities; see `Backend.probabilities`."""
+        if self._output_values is not None:
+            real = np.take(self._output_values, output.view(np.uint8))
+        else:
+            real = _from_output(output, self._output)
+        return class_probabilities(real, self._spec)
+
+    def _invoke_one(self, tensor: NDArray[Any]) -> NDArray[Any]:
+        self._interpreter.set_tensor(self._input["index"], tensor)
+        self._interpreter.invoke()
+        output: NDArray[Any] = self._interpreter.get_tensor(self._output["index"])
+        return output
+
+
+def _joined(outputs: list[NDArray[Any]]) -> NDArray[Any]:
+    return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
 
 
 def _to_input(pixels: Pixels, detail: dict[str, Any]) -> NDArray[Any]:

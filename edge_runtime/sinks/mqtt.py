@@ -75,7 +75,7 @@ class Mqtt:
         self._announcements = discovery(node, base, version("edgewise"))
         self._camera = "ON"
         self._connected = threading.Event()
-        self._why_not = "not connected yet"
+        self._why_not = f"nobody has answered at {broker.host}:{broker.port} yet"
         self._predicted_s = float("-inf")
         self._client = _client(f"edgewise-{node}", broker, self.topics.availability)
         self._client.on_connect = self._on_connect

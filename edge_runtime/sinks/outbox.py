@@ -11,16 +11,17 @@ import threading
 import time
 from collections import deque
 from itertools import count
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from edge_runtime.errors import EdgeError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from edge_runtime.records import Event, FramePrediction
+    from edge_runtime.records import FramePrediction
 
 Item = TypeVar("Item")
+Delivered = TypeVar("Delivered")
 
 CAPACITY = 1000  # events, each with a thumbnail of some 10 kB
 LONGEST_PAUSE_S = 30.0
@@ -33,21 +34,21 @@ class DeliveryError(EdgeError):
 
 
 class DeliveryRefused(DeliveryError):  # noqa: N818 - a refusal is what it is, and trying again will not help
-    """The receiver does not want this event, and will not later."""
+    """The receiver does not want this item, and will not later."""
 
 
 class Counts(NamedTuple):
-    """What became of the events: delivered, dropped for want of room or after the last attempt, and still waiting."""
+    """What became of the items: delivered, dropped for want of room or after the last attempt, and still waiting."""
 
     delivered: int
     dropped: int
     waiting: int
 
 
-class Outbox:
-    """Events in order, the newest prediction beside them, and the threads that deliver both.
+class Outbox(Generic[Item]):
+    """Items, mostly events, in order, the newest prediction beside them, and the threads that deliver both.
 
-    When the queue is full the oldest event is dropped and counted. Predictions are replaced by newer ones, and one
+    When the queue is full the oldest item is dropped and counted. Predictions are replaced by newer ones, and one
     that fails is not tried again: it would be old.
 
     Attributes:
@@ -58,24 +59,26 @@ class Outbox:
     def __init__(
         self,
         name: str,
-        deliver: Callable[[Event], None],
+        deliver: Callable[[Item], None],
         deliver_prediction: Callable[[FramePrediction], None] | None = None,
         *,
         capacity: int = CAPACITY,
         attempts: int | None = None,
         first_pause_s: float = 1.0,
         workers: int = 1,
+        things: str = "events",
     ) -> None:
         """Start the threads.
 
         Args:
             name: the sink's, in reports and metrics.
-            deliver: hands one event over, within a bounded time; raises DeliveryError when it could not.
+            deliver: hands one item over, within a bounded time; raises DeliveryError when it could not.
             deliver_prediction: the same for the newest prediction; None ignores predictions.
-            capacity: events that wait at most.
-            attempts: for each event; None tries until the outbox closes.
+            capacity: items that wait at most.
+            attempts: for each item; None tries until the outbox closes.
             first_pause_s: before the second attempt; it doubles up to LONGEST_PAUSE_S.
-            workers: threads; with one, events arrive in order.
+            workers: threads; with one, items arrive in order.
+            things: what the items are called in reports.
 
         """
         self.name = name
@@ -84,9 +87,10 @@ class Outbox:
         self._attempts = attempts
         self._first_pause_s = first_pause_s
         self._capacity = capacity
-        self._events: deque[Event] = deque()
+        self._things = things
+        self._items: deque[Item] = deque()
         self._prediction: FramePrediction | None = None
-        self._delivered = self._dropped = self._in_hand = 0
+        self._delivered = self._dropped = self._told_dropped = self._in_hand = 0
         self._changed = threading.Condition()
         self._closing = threading.Event()
         self._deadline_s = float("inf")
@@ -96,17 +100,17 @@ class Outbox:
         for thread in self._threads:
             thread.start()
 
-    def put(self, event: Event) -> None:
-        """Queue an event, in the place of the oldest one when there is no room."""
+    def put(self, item: Item) -> None:
+        """Queue an item, in the place of the oldest one when there is no room."""
         with self._changed:
-            full = len(self._events) >= self._capacity
+            full = len(self._items) >= self._capacity
             if full:
-                self._events.popleft()
+                self._items.popleft()
                 self._dropped += 1
-            self._events.append(event)
+            self._items.append(item)
             self._changed.notify()
         if full:
-            self.report("the queue is full")
+            self.report("the queue is full", failing=False)
 
     def put_prediction(self, prediction: FramePrediction) -> None:
         """Keep the newest prediction for delivery."""
@@ -117,9 +121,9 @@ class Outbox:
             self._changed.notify()
 
     def counts(self) -> Counts:
-        """Tell what became of the events so far."""
+        """Tell what became of the items so far."""
         with self._changed:
-            return Counts(self._delivered, self._dropped, len(self._events) + self._in_hand)
+            return Counts(self._delivered, self._dropped, len(self._items) + self._in_hand)
 
     def given_up(self) -> bool:
         """Tell a delivery that waits for its receiver that the time for closing is over."""
@@ -134,36 +138,36 @@ class Outbox:
         for thread in self._threads:
             thread.join(max(0.0, self._deadline_s - time.monotonic()) + 0.5)
         with self._changed:
-            left = len(self._events) + self._in_hand
+            left = len(self._items) + self._in_hand
             self._dropped, self._in_hand, self._settled = self._dropped + left, 0, True
-            self._events.clear()
-        if left:
-            self.report("closed before they were delivered", at_once=True)
+            self._items.clear()
+        if self._dropped > self._told_dropped:
+            self.report("closed before all were delivered" if left else "closed", at_once=True)
 
     def _work(self) -> None:
         while (item := self._take()) is not None:
             if isinstance(item, tuple):
                 self._try_prediction(item[0])
             else:
-                self._try_event(item)
+                self._try_item(item)
 
-    def _take(self) -> Event | tuple[FramePrediction] | None:
-        """Wait for an event, or else a prediction (in a tuple, to tell them apart); None when it is time to stop."""
+    def _take(self) -> Item | tuple[FramePrediction] | None:
+        """Wait for an item, or else a prediction (in a tuple, to tell them apart); None when it is time to stop."""
         with self._changed:
-            while not (self._events or self._prediction or self._closing.is_set()):
+            while not (self._items or self._prediction or self._closing.is_set()):
                 self._changed.wait()
             if self.given_up():
                 return None
-            if self._events:
+            if self._items:
                 self._in_hand += 1
-                return self._events.popleft()
+                return self._items.popleft()
             prediction, self._prediction = self._prediction, None
             return (prediction,) if prediction else None
 
-    def _try_event(self, event: Event) -> None:
+    def _try_item(self, item: Item) -> None:
         pause_s = self._first_pause_s
         for attempt in count(1):
-            problem = self._failure(self._deliver, event)
+            problem = self._failure(self._deliver, item)
             if problem is None or isinstance(problem, DeliveryRefused):
                 break
             if attempt == self._attempts or self._closing.is_set():
@@ -182,7 +186,7 @@ class Outbox:
         if self._deliver_prediction is not None:
             self._failure(self._deliver_prediction, prediction)
 
-    def _failure(self, deliver: Callable[[Item], None], item: Item) -> Exception | None:
+    def _failure(self, deliver: Callable[[Delivered], None], item: Delivered) -> Exception | None:
         """Give what went wrong, or None; nothing that one delivery raises may end the thread for good."""
         try:
             deliver(item)
@@ -194,17 +198,18 @@ class Outbox:
             return problem
         return None
 
-    def report(self, why: str, *, at_once: bool = False) -> None:
+    def report(self, why: str, *, at_once: bool = False, failing: bool = True) -> None:
         """Say on stderr what is wrong, but not again and again: a log on an SD card is not free."""
         now_s = time.monotonic()
         if now_s - self._reported_s < REPORT_EVERY_S and not at_once:
             return
-        self._reported_s, self._failing = now_s, True
+        self._reported_s, self._failing = now_s, failing or self._failing
         counts = self.counts()
-        state = f"{counts.waiting} events wait, {counts.dropped} dropped so far"
+        self._told_dropped = counts.dropped
+        state = f"{self._things} waiting: {counts.waiting}, dropped so far: {counts.dropped}"
         print(f"edge-run: {self.name}: {' '.join(why.split())} ({state})", file=sys.stderr, flush=True)
 
     def _report_recovery(self) -> None:
         if self._failing:
-            self._failing, self._reported_s = False, float("-inf")
+            self._failing = False
             print(f"edge-run: {self.name}: delivers again", file=sys.stderr, flush=True)

@@ -78,7 +78,8 @@ class Webhook:
             again = answer.code in TRY_AGAIN or answer.code >= http.client.INTERNAL_SERVER_ERROR
             raise (DeliveryError if again else DeliveryRefused)(f"{self.url}: answered {answer.code}") from None
         except (OSError, http.client.HTTPException) as problem:
-            raise DeliveryError(f"{self.url}: {getattr(problem, 'reason', None) or problem}") from None
+            reason = getattr(problem, "reason", None) or problem
+            raise DeliveryError(f"{self.url}: {getattr(reason, 'strerror', None) or reason}") from None
 
 
 class _NoRedirection(urllib.request.HTTPRedirectHandler):

@@ -33,6 +33,8 @@ def open_source(text: str, *, fps: float | None = None, timeout_s: float = 10.0)
         SourceError: there is no such kind of source, or the library that it needs is missing.
 
     """
+    if not text:
+        raise SourceError("a source needs a name, such as /dev/video0, a folder or rtsp://camera/stream")
     scheme = text.partition(":")[0]
     if scheme == "simulated":
         from edge_runtime.sources.simulated import SimulatedCamera

@@ -19,6 +19,7 @@ from __future__ import annotations
 import io
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -106,6 +107,8 @@ class SimulatedCamera:
                 self._paths.append(path)
                 if len(self._paths) == MOST_PICTURES:
                     break
+        if not Path(self._paths[0]).is_file():
+            raise SourceError(f"{self.name}: no such folder; simulated:FOLDER?fps=30 plays the images in one")
         self._played.openings += 1
         self._opening = self._played.openings
         return self
@@ -177,9 +180,15 @@ class SimulatedCamera:
     def _picture(self, frame: int) -> Pixels:
         index = frame % len(self._paths)
         if (index, self._size) not in self._pictures:
-            with Image.open(self._paths[index], formats=FORMATS) as image:
-                self._pictures[index, self._size] = np.asarray(image.convert("RGB").resize(self._size))
+            self._pictures[index, self._size] = self._read(self._paths[index])
         return self._pictures[index, self._size]
+
+    def _read(self, path: str) -> Pixels:
+        try:
+            with Image.open(path, formats=FORMATS) as image:
+                return np.asarray(image.convert("RGB").resize(self._size))
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+            raise SourceError(f"{self.name}: {path} is no image that can be read; replace or remove it") from None
 
 
 def _fault(name: str, kind: str, value: str) -> Fault:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from edge_runtime.classifier import Classifier
+    from edge_runtime.records import Event
     from edge_runtime.sinks.outbox import Outbox
     from edge_runtime.web.hub import Hub, Numbered
 
@@ -69,7 +70,7 @@ class Site:
     classifier: Classifier
     token: str | None = None
     title: str = "Edgewise"
-    outboxes: Sequence[Outbox] = ()
+    outboxes: Sequence[Outbox[Event]] = ()
     stopping: Callable[[], bool] = lambda: False
     stale_s: float = STALE_S
     viewers: int = 0

@@ -14,6 +14,7 @@ from edge_runtime.web.hub import PERCENTILES
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from edge_runtime.records import Event
     from edge_runtime.sinks.outbox import Outbox
     from edge_runtime.web.hub import Hub
 
@@ -29,7 +30,7 @@ class Metric(NamedTuple):
     values: Mapping[str, float | None]
 
 
-def metrics(hub: Hub, outboxes: Sequence[Outbox], uploads: Mapping[str, int]) -> str:
+def metrics(hub: Hub, outboxes: Sequence[Outbox[Event]], uploads: Mapping[str, int]) -> str:
     """Give all metrics as text.
 
     Args:
@@ -60,7 +61,7 @@ def _live(hub: Hub) -> Iterable[Metric]:
     yield Metric("latency_seconds", "gauge", "Of late, by stage; age is from capture to decision.", latency)
 
 
-def _deliveries(outboxes: Sequence[Outbox]) -> Iterable[Metric]:
+def _deliveries(outboxes: Sequence[Outbox[Event]]) -> Iterable[Metric]:
     counts = {f'sink="{outbox.name}"': outbox.counts() for outbox in outboxes}
     for index, (name, kind, text) in enumerate(
         [

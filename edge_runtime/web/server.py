@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from edge_runtime.classifier import Classifier
+    from edge_runtime.records import Event
     from edge_runtime.sinks.outbox import Outbox
     from edge_runtime.web.hub import Hub
 
@@ -36,7 +37,7 @@ def run_server(
     port: int = 8080,
     token: str | None = None,
     title: str = "Edgewise",
-    outboxes: Sequence[Outbox] = (),
+    outboxes: Sequence[Outbox[Event]] = (),
     stale_s: float = STALE_S,
     stop: threading.Event | None = None,
     on_ready: Callable[[str], None] = lambda _url: None,

@@ -76,5 +76,12 @@ def test_systemd_finds_nothing_wrong_with_it(bundle, edge_run, tmp_path, extra):
     assert complaints == []
 
 
+@pytest.mark.parametrize("extra", [["--options=--jsn"], ["--serve", "--options=--json"], ["--options=--k many"]])
+def test_options_that_the_command_would_refuse_make_no_unit(bundle, edge_run, extra):
+    code, out, err = edge_run("service", bundle, "--source", "0", *extra)
+    assert (code, out) == (2, [])
+    assert "error: " in err[-1]
+
+
 def test_a_bundle_that_is_not_there_is_one_line(refused, tmp_path):
     assert "no such bundle folder" in refused("service", tmp_path / "none", "--source", "0")

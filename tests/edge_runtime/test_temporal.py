@@ -43,7 +43,7 @@ def test_one_class_leaves_before_the_next_enters(tracker):
 def test_the_end_lets_the_class_leave_when_it_was_last_seen(tracker):
     see(tracker, 1, "cat", 0.9)
     see(tracker, 3, "cat", 0.5)
-    tracker.unchanged(Frame("camera", 7, b"", 1007.0, 7.0), 7.0)
+    see(tracker, 7, "cat", 0.6)
     (left,) = tracker.end()
     assert (left.kind, left.at, left.duration_s, left.frame) == ("left", 1007.0, 6.0, 1)
     assert tracker.end() == []

@@ -127,6 +127,7 @@ def test_a_password_is_in_no_name():
     ("text", "message"),
     [
         ("ftp://camera/", "ftp is no kind of source"),
+        ("", "a source needs a name, such as"),
         ("simulated:folder?speed=3", "unknown setting 'speed'; known are fps"),
         ("simulated:folder?fps=fast", "'fast' is not a number"),
         ("simulated:folder?size=640", "'640' is not a size such as 640x480"),

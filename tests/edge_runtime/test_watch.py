@@ -6,10 +6,12 @@ import csv
 import fcntl
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -81,6 +83,25 @@ def test_a_lost_camera_is_told_and_ends_the_command_with_1(bundle, photo, edge_r
     assert err == [f"edge-run: {source}: no fresh frame for 1.5 s; gave up"]
 
 
+def test_a_camera_whose_frames_cannot_be_decoded_is_told_once_and_not_for_each(bundle, photo, edge_run):
+    source = f"simulated:{photo('red', name='one/1.png').parent}?fps=100&size=64x48"
+    patience = ["--give-up", "0.4", "--stall-timeout", "0.3"]
+    code, _, err = edge_run("watch", bundle, "--source", source, "--roi", "100,0,9,9", *patience)
+    assert code == 1
+    assert err == [
+        f"edge-run: {source}: frame 0 passed over: region 100,0,9,9 lies outside the 64x48 picture",
+        f"edge-run: {source}: no fresh frame for 0.4 s; gave up",
+    ]
+
+
+@pytest.mark.parametrize("form", ["--json", "--csv"])
+def test_a_full_disk_is_told_in_one_line(bundle, photo, form):
+    command = [*EDGE_RUN, "watch", bundle, "--source", photo("red"), form]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "edge-run: No space left on device\n")
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_cleanly(bundle, photo, number):
     source = f"simulated:{photo('red', name='one/1.png').parent}?fps=50&size=64x48"
@@ -103,18 +124,27 @@ def test_a_reader_that_leaves_early_is_no_error(bundle, photo):
         assert (process.stderr.read(), process.wait(20)) == ("", 0)
 
 
-def test_a_reader_that_sleeps_slows_no_camera(bundle, photo, wait_until):
-    """The pipe is full for a while; what is told afterwards is of now."""
-    source = f"simulated:{photo('red', name='one/1.png').parent}?fps=500&size=64x48"
-    command = [*EDGE_RUN, "watch", bundle, "--source", source, "--json", "--stall-timeout", "60"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+def test_a_reader_that_sleeps_slows_no_camera_and_what_it_missed_is_counted(bundle, photo):
+    source = f"simulated:{photo('red', name='one/1.png').parent}?fps=1000&size=64x48"
+    command = [*EDGE_RUN, "watch", bundle, "--source", source, "--json", "--frames", "400", "--stall-timeout", "60"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, 4096)  # some dozen lines
-        process.stdout.readline()
-        time.sleep(0.7)
-        lines = [json.loads(process.stdout.readline()) for _ in range(60)]
-        process.terminate()
-        process.communicate(timeout=20)
-    assert max(line["dropped"] for line in lines if "dropped" in line) > 50
+        full = process.stderr.readline()  # the loop went on, though not a line was read
+        lines, told = process.communicate(timeout=60)
+    assert full.startswith("edge-run: standard output: the queue is full (lines waiting: 257, dropped so far: 1)")
+    dropped = int(re.findall(r"dropped so far: (\d+)", full + told)[-1])
+    got = [json.loads(line) for line in lines.splitlines()]
+    assert len(got) + dropped == 400 + 2  # the frames, and a class that came and went
+    assert got[-1]["event"] == "left"
+
+
+def test_a_reader_of_files_that_is_slow_is_waited_for(bundle, scene):
+    command = [*EDGE_RUN, "watch", bundle, "--source", scene, "--json", "--smooth", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        fcntl.fcntl(process.stdout, fcntl.F_SETPIPE_SZ, 4096)
+        lines = [json.loads(line) for line in process.stdout if not time.sleep(0.02)]
+        assert (process.stderr.read(), process.wait(20)) == ("", 0)
+    assert [line["frame"] for line in lines if "event" not in line] == list(range(20))
 
 
 @pytest.mark.parametrize(

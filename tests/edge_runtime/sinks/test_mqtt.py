@@ -210,6 +210,7 @@ def test_events_wait_for_a_broker_that_was_never_there(broker, listener, wait_un
 
 def test_closing_without_a_broker_takes_a_bounded_time(free_port, make_event):
     sink = Mqtt(Broker("127.0.0.1", free_port, tls=False), node="porch")
+    assert sink._why_not == f"nobody has answered at 127.0.0.1:{free_port} yet"
     sink.event(make_event())
     sink.outbox.close(0.3)
     sink.close()

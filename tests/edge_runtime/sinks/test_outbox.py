@@ -47,6 +47,21 @@ def test_a_dead_receiver_costs_the_camera_nothing_and_the_oldest_are_dropped_and
     assert capfd.readouterr().err.count("test: the queue is full") == 1
 
 
+def test_a_receiver_that_is_only_slow_is_told_of_once_and_at_the_end(outbox, make_event, capfd):
+    """Not once for each event that it takes."""
+    gate = threading.Semaphore(0)
+    box = outbox(lambda _: gate.acquire(), capacity=2)
+    for number in range(50):
+        box.put(make_event(number))
+        gate.release()
+    for _ in range(50):
+        gate.release()
+    box.close()
+    told = capfd.readouterr().err.splitlines()
+    assert len(told) <= 2
+    assert all("the queue is full" in line or "closed (events waiting: 0" in line for line in told)
+
+
 def test_a_failed_delivery_is_tried_again_until_it_succeeds(outbox, make_event, wait_until, capfd):
     tries = []
 

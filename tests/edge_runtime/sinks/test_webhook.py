@@ -70,7 +70,7 @@ def test_a_refusal_or_a_redirection_is_final(receiver, make_event, wait_until, c
     assert [body["frame"] for _, body in receiver.got] == [1, 2]
 
 
-def test_a_slow_or_absent_receiver_is_given_up_after_its_attempts(receiver, free_port, make_event, wait_until):
+def test_a_slow_or_absent_receiver_is_given_up_after_its_attempts(receiver, free_port, make_event, wait_until, capfd):
     receiver.codes[:] = ["slow", "slow"]
     hook = Webhook(receiver.url, first_pause_s=0.01, attempts=2, timeout_s=0.1)
     nobody = Webhook(f"http://127.0.0.1:{free_port}", first_pause_s=0.01, attempts=2)
@@ -78,6 +78,8 @@ def test_a_slow_or_absent_receiver_is_given_up_after_its_attempts(receiver, free
         sink.event(make_event(1))
         wait_until(lambda sink=sink: sink.outbox.counts().dropped == 1)
         sink.close()
+    refused = f"http://127.0.0.1:{free_port}: Connection refused (events waiting: 1, dropped so far: 0)"
+    assert f"edge-run: webhook: {refused}" in capfd.readouterr().err.splitlines()
 
 
 @pytest.mark.parametrize("url", ["ftp://x", "file:///etc/passwd", "nonsense", "http://", "http://user:pw@host"])
