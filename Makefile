@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-packages test-whole lint format docs bench bench-page clean
+.PHONY: help setup demo test test-packages test-whole pi pi-budgets lint format docs bench bench-page clean
 
 help: ## show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,15 @@ test-packages: $(READY)
 
 test-whole: $(READY)
 	$(BIN)/python -m pytest tests/test_end_to_end.py tests/docs
+
+# Debian's packages, wheels and bundles are kept in ~/.cache/edgewise-pi.
+pi: $(READY) ## the runtime on emulated Raspberry Pis: needs qemu, says how to install it
+	@$(BIN)/python tests/pi/emulated/commands.py
+	$(BIN)/python -m pytest tests/pi
+
+pi-budgets: $(READY) ## let tests/pi/budgets.json say what frames cost and installations take now
+	@$(BIN)/python tests/pi/emulated/commands.py
+	$(BIN)/python -m pytest tests/pi/test_cost.py tests/pi/test_size.py --renew-budgets
 
 lint: $(READY) ## ruff, mypy and import-linter
 	$(BIN)/ruff check .

@@ -8,6 +8,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from edge_runtime.device_state import governor
+
 LIBRARIES = (
     "numpy",
     "pillow",
@@ -20,7 +22,6 @@ LIBRARIES = (
     "tf2onnx",
     "onnx",
 )
-GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 
 
 def facts() -> dict[str, Any]:
@@ -42,14 +43,6 @@ def facts() -> dict[str, Any]:
         "load_average_1_min": round(os.getloadavg()[0], 2),
         "libraries": {name: _version(name) for name in LIBRARIES},
     }
-
-
-def governor() -> str | None:
-    """Name what sets the processor's frequency; None where the system does not tell, as in a virtual machine."""
-    try:
-        return GOVERNOR.read_text().strip()
-    except OSError:
-        return None
 
 
 def _version(name: str) -> str | None:

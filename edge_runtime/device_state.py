@@ -1,4 +1,7 @@
-"""What the device itself feels: temperature and throttling. Standard library only; None where it cannot be told."""
+"""What the device itself feels: temperature, throttling, what sets its pace; None where it cannot be told.
+
+Standard library only.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 THERMAL = Path("/sys/class/thermal")
+GOVERNOR = Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 VCGENCMD_S = 2.0
 # https://www.raspberrypi.com/documentation/computers/os.html#get_throttled
 NOW_BITS = {0: "under-voltage", 1: "frequency capped", 2: "throttled", 3: "soft temperature limit"}
@@ -27,6 +31,14 @@ def temperature_c(folder: Path = THERMAL) -> float | None:
     readings = [_millidegrees(path) for path in folder.glob("thermal_zone*/temp")]
     known = [reading / 1000 for reading in readings if reading is not None]
     return max(known, default=None)
+
+
+def governor(path: Path = GOVERNOR) -> str | None:
+    """Name what sets the processor's frequency; None where the system does not tell, as in a virtual machine."""
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except OSError:
+        return None
 
 
 def throttling() -> Throttling | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from edge_runtime.spec import ModelSpec
 TESTS = Path(__file__).resolve().parent
 HEIGHT, WIDTH = 24, 32  # unequal, so that a swap of the two shows
 LABELS = ("red", "green", "blue")
+MODEL_NAMES = ("float32.tflite", "int8.tflite", "float32.onnx")
 COLORS = {"red": (220, 30, 20), "green": (25, 210, 30), "blue": (20, 40, 230)}
 
 
@@ -47,8 +49,11 @@ def spec():
 def models(tmp_path_factory, request):
     """Write the colour classifier as float32 TFLite, int8 TFLite and ONNX; give the files by artifact name.
 
-    TensorFlow takes ten seconds for them, so pytest's cache keeps them: `--cache-clear` makes them anew.
+    TensorFlow takes ten seconds for them, so pytest's cache keeps them: `--cache-clear` makes them anew. A device has
+    no TensorFlow: EDGEWISE_TEST_MODELS names a folder where they lie ready.
     """
+    if ready := os.environ.get("EDGEWISE_TEST_MODELS"):
+        return {name: Path(ready) / f"model.{name}" for name in MODEL_NAMES}
     for module in ("tensorflow", "onnx"):
         if find_spec(module) is None:
             pytest.skip(f"needs {module} to make the test models")
@@ -56,7 +61,7 @@ def models(tmp_path_factory, request):
     made_by = hashlib.sha256(script.read_bytes() + version("tensorflow").encode()).hexdigest()[:16]
     cache = getattr(request.config, "cache", None)
     folder = cache.mkdir(f"models-{made_by}") if cache else tmp_path_factory.mktemp("models")
-    files = {name: folder / f"model.{name}" for name in ("float32.tflite", "int8.tflite", "float32.onnx")}
+    files = {name: folder / f"model.{name}" for name in MODEL_NAMES}
     if not all(path.exists() for path in files.values()):
         scratch = tmp_path_factory.mktemp("made")
         done = subprocess.run([sys.executable, script, scratch], capture_output=True, text=True, check=False)

@@ -6,6 +6,7 @@ import argparse
 import json
 import math
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_runtime.command import FAILURE, SUCCESS, fraction, positive_int
@@ -32,6 +33,9 @@ def add_bench(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subpa
         "--json", action="store_true", help="one JSON object, every percentile of every stage included"
     )
     command.add_argument("--keep", action="store_true", help="let classify, watch and serve use the best from now on")
+    command.add_argument(
+        "--submit", type=Path, metavar="FILE", help="add a row to this file that can be sent: no name, no path in it"
+    )
     command.add_argument("--threads", type=_counts, metavar="N,N", help="numbers of threads to try (default: 1,2,4)")
     command.add_argument(
         "--seconds", type=_seconds, default=SECONDS, metavar="S", help=f"for each (default: {SECONDS:g})"
@@ -48,10 +52,13 @@ def add_bench(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subpa
 
 def _bench(args: argparse.Namespace) -> int:
     from edge_runtime.bench.measure import best, device, measure_ways, thread_counts, ways
+    from edge_runtime.bench.submission import add_row, check_place, make_row
     from edge_runtime.bundle import Bundle
 
     bundle = Bundle.open(args.bundle)
     bundle.check_files()
+    if args.submit:
+        check_place(args.submit)
     wanted = ways(bundle, args.threads or thread_counts())
     before = device()
     results = []
@@ -61,6 +68,9 @@ def _bench(args: argparse.Namespace) -> int:
         print(f"edge-run: {len(results)}/{len(wanted)} {_way(result)}: {told}", file=sys.stderr)
     after, chosen = device(), best(results, args.max_loss)
     kept = _keep(bundle, chosen) if args.keep and chosen else None
+    if args.submit:
+        rows = add_row(args.submit, make_row(bundle, before, after, results))
+        print(f"edge-run: {args.submit}: {rows} row{'s'[: rows > 1]}, ready to be sent", file=sys.stderr)
     report = {"before": before, "after": after, "results": results, "best": chosen, "kept": kept}
     print(json.dumps(report) if args.json else _render(report))
     return SUCCESS if chosen else FAILURE

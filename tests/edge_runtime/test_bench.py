@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import getpass
 import json
+import socket
 
 import pytest
 
@@ -133,3 +135,73 @@ def test_percentiles_are_of_the_nearest_rank():
     assert percentiles([float(number) for number in range(100)]) == {"p50": 50.0, "p90": 90.0, "p99": 99.0}
     assert percentiles([7.0]) == {"p50": 7.0, "p90": 7.0, "p99": 7.0}
     assert thread_counts()[0] == 1
+
+
+def texts(data):
+    """Give every text in a JSON value, keys included."""
+    if isinstance(data, str):
+        yield data
+    elif isinstance(data, dict):
+        yield from data
+        for value in data.values():
+            yield from texts(value)
+    elif isinstance(data, list):
+        for value in data:
+            yield from texts(value)
+
+
+def bench(edge_run, bundle, file):
+    return edge_run("bench", bundle, "--seconds", "0.05", "--threads", "1", "--submit", file)
+
+
+def test_a_row_to_send_holds_the_device_the_versions_and_every_number(bundle, edge_run, tmp_path):
+    code, _, err = bench(edge_run, bundle, tmp_path / "rows.json")
+    (row,) = json.loads((tmp_path / "rows.json").read_text())["rows"]
+    assert code == 0
+    assert err[-1].endswith("1 row, ready to be sent")
+    assert {"processor", "architecture", "memory_mb", "governor", "kernel", "c_library"} == set(row["device"])
+    assert {"python", "edgewise", "numpy", "pillow"} <= set(row["versions"])
+    assert row["bundle"]["input"] == [24, 32]
+    assert set(row["bundle"]["artifact_bytes"]) == set(Bundle.open(bundle).artifacts)
+    assert {"load", "temperature_c", "throttling"} == set(row["before"]) == set(row["after"])
+    measured = {(item["artifact"], item["backend"], item["threads"]) for item in row["results"]}
+    assert measured == set(ways(Bundle.open(bundle), [1]))
+    assert all(item["inference_ms"]["p50"] > 0 for item in row["results"])
+
+
+def test_a_row_names_no_path_no_host_and_no_user(bundle_of, spec, models, edge_run, tmp_path, monkeypatch):
+    monkeypatch.setattr("edge_runtime.bench.measure.installed", lambda _: ("litert",))
+    broken = tmp_path / "broken.tflite"
+    broken.write_bytes(b"no model at all" * 100)
+    folder = bundle_of(spec, {"int8.tflite": models["int8.tflite"], "float32.tflite": broken})
+    bench(edge_run, folder, tmp_path / "rows.json")
+    told = list(texts(json.loads((tmp_path / "rows.json").read_text())))
+    assert "failed" in told
+    assert not [text for text in told if "/" in text]
+    assert not {socket.gethostname(), getpass.getuser()} & set(told)
+
+
+def test_another_run_takes_the_place_of_its_row_and_another_device_adds_one(bundle, edge_run, tmp_path, monkeypatch):
+    file = tmp_path / "rows.json"
+    bench(edge_run, bundle, file)
+    bench(edge_run, bundle, file)
+    assert len(json.loads(file.read_text())["rows"]) == 1
+    monkeypatch.setattr("edge_runtime.bench.measure.processor", lambda: "Raspberry Pi 5 Model B Rev 1.0, 4 cores")
+    bench(edge_run, bundle, file)
+    rows = json.loads(file.read_text())["rows"]
+    assert [row["device"]["processor"].startswith("Raspberry Pi 5") for row in rows] == [False, True]
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"version": 1}', '{"version": 2, "rows": []}', '{"version": 1, "rows": 3}']
+)
+def test_a_file_that_holds_something_else_is_refused_before_anything_is_measured(content, bundle, refused, tmp_path):
+    file = tmp_path / "notes.json"
+    file.write_text(content)
+    told = refused("bench", bundle, "--submit", file)
+    assert str(file) in told
+    assert file.read_text() == content
+
+
+def test_a_place_where_nothing_can_be_written_is_refused_before_anything_is_measured(bundle, refused, tmp_path):
+    assert "cannot be written" in refused("bench", bundle, "--submit", tmp_path / "none" / "rows.json")

@@ -20,24 +20,25 @@ QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2"}
 
 def cnn_bundle(project: Path) -> Path:
     """Give a bundle of the small network at 64x64, with every TFLite artifact."""
-    return _bundle(project, "cnn", ["--image-size", "64", "--epochs", "8"], size=64, count=60)
+    training = ["--image-size", "64", "--epochs", "8"]
+    return _bundle(project, "cnn", training, size=64, count=60, formats="tflite")
 
 
-def mobilenet_bundle(project: Path, weights: Path | None) -> Path:
-    """Give a bundle of MobileNetV2 at 224x224 on pretrained weights, or on random ones that are fit for it."""
+def mobilenet_bundle(project: Path) -> Path:
+    """Give a bundle of MobileNetV2 at 224x224, int8 alone, on random weights that are fit for it."""
 
     def make(folder: Path) -> None:
         run(sys.executable, BACKBONE, folder / "backbone.weights.h5", env=QUIET)
 
-    weights = weights or kept("backbone", digest(BACKBONE), make) / "backbone.weights.h5"
-    training = ["--image-size", "224", "--weights", str(weights), "--epochs", "10"]
-    return _bundle(project, "mobilenet_v2", training, size=224, count=24)
+    weights = kept("backbone", digest(BACKBONE), make) / "backbone.weights.h5"
+    training = ["--image-size", "224", "--weights", str(weights), "--epochs", "10", "--fine-tune-layers", "0"]
+    return _bundle(project, "mobilenet_v2", training, size=224, count=24, formats="int8.tflite")
 
 
-def _bundle(project: Path, model: str, training: list[str], *, size: int, count: int) -> Path:
-    """Draw `count` shapes of each class, train on them and export every TFLite artifact."""
+def _bundle(project: Path, model: str, training: list[str], *, size: int, count: int, formats: str) -> Path:
+    """Draw `count` shapes of each class, train on them and export them."""
     sources = sorted(path for package in PACKAGES for path in (project / package).rglob("*.py"))
-    inputs = [model, training, size, count, LENIENT, digest(*sources), digest(project / "pyproject.toml")]
+    inputs = [model, training, size, count, formats, LENIENT, digest(*sources), digest(project / "pyproject.toml")]
 
     def make(folder: Path) -> None:
         def tool(module: str, *words: object) -> None:
@@ -47,6 +48,6 @@ def _bundle(project: Path, model: str, training: list[str], *, size: int, count:
         tool(
             "trainer.cli", "train", "shapes", "--model", model, "--no-augment", "--no-cache", *training, "--out", "run"
         )
-        tool("export.cli", "export", "run", "--out", "bundle", "--formats", "tflite", "--jobs", 0, *LENIENT)
+        tool("export.cli", "export", "run", "--out", "bundle", "--formats", formats, "--jobs", 0, *LENIENT)
 
     return kept(f"bundle-{model}", inputs, make) / "bundle"

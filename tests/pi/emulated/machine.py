@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 END = "MACHINE-END"  # what the guest prints when all is done
 MEGABYTES = 1024
-IMAGE_MEGABYTES = 900
+IMAGE_MEGABYTES = 2000  # most of it a hole; less would be a warning of the doctor
 
 
 class Console(NamedTuple):

@@ -6,9 +6,11 @@ Their maintainer scripts do not run, so what these would set up must be done by 
 from __future__ import annotations
 
 import shutil
+import sys
 from functools import cache
 from typing import TYPE_CHECKING
 
+from emulated.bytecode import compile_all
 from emulated.cache import kept
 from emulated.commands import CommandError, program, run
 
@@ -34,7 +36,7 @@ Dir::Etc::preferencesparts "{folder}/none";
 """
 
 
-def unpacked(name: str, suite: str, architecture: str, packages: Sequence[str]) -> Path:
+def unpacked(name: str, suite: str, architecture: str, packages: Sequence[str], python: str = "") -> Path:
     """Give a folder that holds some packages of a Debian release and all that they depend on.
 
     Args:
@@ -42,6 +44,7 @@ def unpacked(name: str, suite: str, architecture: str, packages: Sequence[str]) 
         suite: the release, such as "bookworm".
         architecture: Debian's word for it, such as "arm64".
         packages: their names; "linux-image-arm64" and the like bring the kernel.
+        python: whose modules are compiled, as their installation would; "" for none.
 
     """
 
@@ -58,8 +61,9 @@ def unpacked(name: str, suite: str, architecture: str, packages: Sequence[str]) 
             archive.unlink()
         shutil.rmtree(state)
         _link(folder)
+        compile_all(folder / "usr" / "lib", python)
 
-    return kept(name, [suite, architecture, *packages], make)
+    return kept(name, [suite, architecture, *packages, python, sys.version_info[:2]], make)
 
 
 def _begin(state: Path, suite: str, architecture: str) -> None:

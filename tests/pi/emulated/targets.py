@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from emulated.packages import unpacked
@@ -62,7 +62,8 @@ class Target:
     def root(self) -> Path:
         """Give the folder that holds the system's files."""
         wanted = ("python3", "libstdc++6", "libgomp1", "libatomic1", "busybox-static", *self.packages)
-        return unpacked(f"root-{self.suite}-{self.architecture}", self.suite, self.architecture, wanted)
+        name = f"root-{self.suite}-{self.architecture}"
+        return unpacked(name, self.suite, self.architecture, wanted, self.python)
 
 
 LITERT_PINS = ("ai-edge-litert==2.3.0", "numpy==2.4.6", "pillow==13.0.0")
@@ -91,6 +92,28 @@ TFLITE = Target(
     36,
     "tflite-runtime",
     ("tflite-runtime==2.14.0", "numpy==1.26.4", "pillow==13.0.0"),
+)
+# Raspberry Pi OS holds NumPy and Pillow already, for its camera: what pip adds to an environment that sees them.
+# On bookworm that Pillow is older than the runtime takes.
+BOOKWORM_SHARED = replace(
+    BOOKWORM,
+    name="bookworm-arm64-shared",
+    pins=("ai-edge-litert==2.3.0", "pillow==13.0.0"),
+    packages=("python3-numpy",),
+    from_debian=("numpy",),
+)
+BOOKWORM_SHARED_TFLITE = replace(
+    BOOKWORM_SHARED,
+    name="bookworm-arm64-shared-tflite",
+    extra="tflite-runtime",
+    pins=("tflite-runtime==2.14.0", "pillow==13.0.0"),
+)
+TRIXIE_SHARED = replace(
+    TRIXIE,
+    name="trixie-arm64-shared",
+    pins=("ai-edge-litert==2.3.0",),
+    packages=("python3-numpy", "python3-pil"),
+    from_debian=("numpy", "pillow"),
 )
 
 

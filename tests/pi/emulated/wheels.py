@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from emulated.bytecode import compile_all
 from emulated.cache import kept
 from emulated.commands import run
 
@@ -49,8 +50,9 @@ def site(name: str, wanted: Sequence[Requirement], target: Target) -> Path:
             unzipped(wheel, folder)
             wheel.unlink()
         (folder / ".wheels").rmdir()
+        compile_all(folder, target.python)
 
-    inputs = [target.machine, target.python, target.glibc, lines, target.pins, target.from_debian]
+    inputs = [target.machine, target.python, target.glibc, lines, target.pins, target.from_debian, sys.version_info[:2]]
     return kept(f"{name}-{target.name}", inputs, make)
 
 

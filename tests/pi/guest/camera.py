@@ -1,14 +1,17 @@
 """A day of a camera in an emulated machine: what edge-run makes of its pictures, its faults and its return.
 
-It runs in the machine, with vivid as /dev/video0, and prints lines of "REPORT {JSON}", one a step.
+It runs in the machine, under systemd, with vivid as /dev/video0, and prints lines of "REPORT {JSON}", one a step.
 
-    python camera.py BUNDLE PHOTOGRAPH...      beside PHOTOGRAPH.jpg lies PHOTOGRAPH.yuv, 640x480, planes of 4:2:0
+    python camera.py BUNDLE FAULTY PHOTOGRAPH...
+
+FAULTY holds a runtime that ignores a camera's error. Beside PHOTOGRAPH.jpg lies PHOTOGRAPH.yuv, 640x480, 4:2:0.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,7 +30,10 @@ if TYPE_CHECKING:
 CAMERA, SCREEN = "/dev/video0", "/dev/video1"
 EDGE_RUN = (sys.executable, "-m", "edge_runtime.cli")
 PORT = 8080
-PATIENCE_S = 90.0
+PATIENCE_S, LITTLE_PATIENCE_S = 90.0, 8.0
+WATCHDOG_S, FEEDS = 20, 2
+SENT_FRAMES = 3
+UNIT = Path("/etc/systemd/system/edgewise.service")
 
 
 def report(step: str, **facts: object) -> None:
@@ -42,7 +48,7 @@ def control(*words: str, check: bool = True) -> None:
 
 @contextmanager
 def shown(photograph: str) -> Iterator[None]:
-    """Send a picture to the camera, as fast as it takes it, within the block."""
+    """Send a picture to the camera, as fast as it takes it, within the block, which begins when it comes through."""
     control("-d", SCREEN, "--set-output=0")
     # 640x480 on both sides, in the format that FFmpeg asks for: vivid's scaling of it brings Linux 6.1 down.
     control("-d", SCREEN, "--set-dv-bt-timings=index=0")
@@ -53,8 +59,10 @@ def shown(photograph: str) -> Iterator[None]:
     control("-d", CAMERA, "--set-dv-bt-timings=index=0")
     control("-d", CAMERA, "-c", "osd_text_mode=2")
     command = ["v4l2-ctl", "-d", SCREEN, "--stream-out-mmap", f"--stream-from={photograph}.yuv", "--stream-loop"]
-    sender = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    sender = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
+        if sender.stderr:
+            sender.stderr.read(SENT_FRAMES)  # it writes one character for each
         yield
     finally:
         sender.kill()
@@ -64,16 +72,18 @@ def shown(photograph: str) -> Iterator[None]:
 class Watched:
     """A running `edge-run watch --json`, its lines read as they come."""
 
-    def __init__(self, *words: str) -> None:
+    def __init__(self, *words: str, runtime: str = "") -> None:
         command = [*EDGE_RUN, "watch", *words, "--source", CAMERA, "--json"]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        command += ["--stall-timeout", "8", "--give-up", "300", "--smooth", "1", "--k", "1", "--n", "1"]
+        env = {**os.environ, "PYTHONPATH": runtime}
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
         self._lines: Queue[dict[str, Any]] = Queue()
         threading.Thread(target=self._read, daemon=True).start()
 
-    def until(self, found: Callable[[dict[str, Any]], bool]) -> list[dict[str, Any]]:
-        """Give the lines up to the one that was looked for, or those that came in PATIENCE_S."""
+    def until(self, found: Callable[[dict[str, Any]], bool], patience_s: float = PATIENCE_S) -> list[dict[str, Any]]:
+        """Give the lines up to the one that was looked for, or those that came meanwhile."""
         lines: list[dict[str, Any]] = []
-        ends_s = time.monotonic() + PATIENCE_S
+        ends_s = time.monotonic() + patience_s
         while not lines or not found(lines[-1]):
             try:
                 lines.append(self._lines.get(timeout=max(0.0, ends_s - time.monotonic())))
@@ -108,15 +118,13 @@ def doctor() -> None:
 
 def watches(bundle: str, photographs: list[str]) -> None:
     """One `watch` names each photograph, and lives through a stream error, the loss of the device and its return."""
-    watched = Watched(bundle, "--stall-timeout", "8", "--give-up", "300", "--smooth", "1", "--k", "1", "--n", "1")
+    watched = Watched(bundle)
     for photograph in photographs[1:]:
         with shown(photograph):
-            report("names", photograph=photograph, labels=_told(watched.predictions(3)))
+            report(f"names {photograph}", labels=_told(watched.predictions(3)))
     with shown(photographs[0]):
-        report("names", photograph=photographs[0], labels=_told(watched.predictions(3)))
-        control("-d", CAMERA, "-c", "inject_fatal_streaming_error=1")
-        lines = [*watched.until(_is("recovered")), *watched.predictions(1)]
-        report("stream error", told=_told(lines))
+        report(f"names {photographs[0]}", labels=_told(watched.predictions(3)))
+        report("stream error", told=_after_stream_error(watched))
         control("-d", CAMERA, "-c", "disconnect=1")
         report("disconnect", told=_told(watched.until(_is("lost"))))
     watched.process.send_signal(signal.SIGSTOP)  # or it would open the new device before its format is set
@@ -126,6 +134,21 @@ def watches(bundle: str, photographs: list[str]) -> None:
         lines = [*watched.until(_is("recovered")), *watched.predictions(1)]
     code, said = watched.end()
     report("return", told=_told(lines), code=code, said=said)
+
+
+def ignores(bundle: str, faulty: str, photograph: str) -> None:
+    """Do the same to a runtime that is known to be wrong, so that the host sees its judgement turn red."""
+    watched = Watched(bundle, runtime=faulty)
+    with shown(photograph):
+        watched.predictions(1)
+        report("stream error ignored", told=_after_stream_error(watched, LITTLE_PATIENCE_S))
+    watched.process.kill()
+    watched.process.wait()
+
+
+def _after_stream_error(watched: Watched, patience_s: float = PATIENCE_S) -> list[str]:
+    control("-d", CAMERA, "-c", "inject_fatal_streaming_error=1")
+    return _told([*watched.until(_is("recovered"), patience_s), *watched.predictions(1)])
 
 
 def serves(bundle: str, photograph: str) -> None:
@@ -145,6 +168,63 @@ def serves(bundle: str, photograph: str) -> None:
     server.send_signal(signal.SIGTERM)
     server.wait(PATIENCE_S)
     report("serve", said=first, state=state, health=health, uploaded=uploaded, page=page[:300], code=server.returncode)
+
+
+def is_a_service(bundle: str, photograph: str) -> None:
+    """Let systemd run the unit that `edge-run service` prints, stall the process, and see what systemd does."""
+    words = ["service", bundle, "--source", CAMERA, "--watchdog-s", str(WATCHDOG_S), "--options=--max-fps 2"]
+    UNIT.write_text(_output(*EDGE_RUN, *words), encoding="utf-8")
+    checked = subprocess.run(["systemd-analyze", "verify", str(UNIT)], capture_output=True, text=True, check=False)
+    for device in Path("/dev").glob("video*"):  # as udev's rules do
+        shutil.chown(device, group="video")
+        device.chmod(0o660)
+    with shown(photograph):
+        started = subprocess.run(["systemctl", "start", UNIT.name], capture_output=True, text=True, check=False)
+        before = _fed()
+        after, restarted_s = _stalled(before) if before["ActiveState"] == "active" else (before, 0.0)
+        subprocess.run(["systemctl", "stop", UNIT.name], check=False)
+    report(
+        "service",
+        verified=[checked.returncode, checked.stdout + checked.stderr],
+        started=[started.returncode, started.stderr],
+        before=before,
+        after=after,
+        restarted_s=restarted_s,
+        journal=_output("journalctl", "--unit", UNIT.name, "--no-pager", "--output", "cat"),
+    )
+
+
+def _fed() -> dict[str, str]:
+    """Give the service's state when its watchdog was fed some times, or when no more patience is left."""
+    ends_s, times = time.monotonic() + PATIENCE_S, set()
+    while True:
+        state = _service_state()
+        times.add(state["WatchdogTimestampMonotonic"])
+        if len(times) > FEEDS or time.monotonic() > ends_s:
+            return state
+        time.sleep(0.5)
+
+
+def _stalled(before: dict[str, str]) -> tuple[dict[str, str], float]:
+    """Stop the process as a driver that never returns does; give the service's state then, and how long it took."""
+    began_s = time.monotonic()
+    os.kill(int(before["MainPID"]), signal.SIGSTOP)
+    after = before
+    while after["NRestarts"] == before["NRestarts"] or after["ActiveState"] != "active":
+        if time.monotonic() - began_s > PATIENCE_S:
+            break
+        time.sleep(0.5)
+        after = _service_state()
+    return after, time.monotonic() - began_s
+
+
+def _service_state() -> dict[str, str]:
+    names = "--property=ActiveState,MainPID,NRestarts,WatchdogTimestampMonotonic"
+    return dict(line.split("=", 1) for line in _output("systemctl", "show", names, UNIT.name).splitlines())
+
+
+def _output(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def _ask(path: str, content: bytes | None = None) -> bytes:
@@ -175,13 +255,15 @@ def _told(lines: list[dict[str, Any]]) -> list[str]:
     return [line.get("event") or line["label"] for line in lines]
 
 
-def main(bundle: str, photographs: list[str]) -> None:
-    os.environ["PATH"] = "/usr/bin:/bin:/usr/sbin:/sbin"
+def main(bundle: str, faulty: str, photographs: list[str]) -> None:
+    """Go through the day; a step that fails leaves the others alone."""
     subprocess.run(["/bin/busybox", "ip", "link", "set", "lo", "up"], check=True)
     steps: list[Callable[[], None]] = [
         doctor,
         lambda: watches(bundle, photographs),
+        lambda: ignores(bundle, faulty, photographs[0]),
         lambda: serves(bundle, photographs[0]),
+        lambda: is_a_service(bundle, photographs[0]),
     ]
     for step in steps:
         try:
@@ -191,6 +273,6 @@ def main(bundle: str, photographs: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    main(sys.argv[1], sys.argv[2], sys.argv[3:])
     print("MACHINE-END", flush=True)
     subprocess.run(["/bin/busybox", "poweroff", "-f"], check=False)

@@ -1,8 +1,9 @@
 """Classify frames again and again, marking each stage of each, for the plugin that counts instructions.
 
-    python frame_cost.py BUNDLE ARTIFACT TIMES CASE=FILE...
+    python frame_cost.py BUNDLE ARTIFACT TIMES FILE...
 
-A FILE is an encoded photograph, or an .npy of a camera's RGB pixels. Each frame begins with mark START.
+A FILE is an encoded photograph, or an .npy of a camera's RGB pixels. Each frame begins with mark START, and each of its
+stages ends with its own.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MARK = 0x7E570000
-START, DECODE, RESIZE, INPUT, INVOKE, OUTPUT, DECIDE, END = range(8)
+START, DECODE, RESIZE, INPUT, INVOKE, OUTPUT, DECIDE = range(7)
 
 
 def mark(number: int) -> None:
@@ -56,7 +57,7 @@ def main(bundle: str, artifact: str, times: int, files: list[str]) -> None:
         for _ in range(times):
             mark(START)
             classifier.classify(frame)
-            mark(END)
+            mark(DECIDE)
 
 
 if __name__ == "__main__":

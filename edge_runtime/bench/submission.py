@@ -1,0 +1,110 @@
+"""A measurement as one sends it: what the device is, with what it ran, and every number; nobody's name or place."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+from edge_runtime.bench.choice import DISTRIBUTIONS
+from edge_runtime.bundle import MANIFEST_NAME, Bundle, sha256_of
+from edge_runtime.device_state import governor
+from edge_runtime.errors import BundleError
+from edge_runtime.jsonio import expect_keys, read_json, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+SUBMISSION_VERSION = 1
+LIBRARIES = ("edgewise", "numpy", "pillow", *DISTRIBUTIONS.values())
+# Two rows that agree in these are of the same thing, and the later one counts.
+IDENTITY = ("device", "versions", "bundle")
+
+
+def add_row(path: Path, row: Mapping[str, Any]) -> int:
+    """Add a row to a file of rows, in place of an older one of the same device, versions and bundle.
+
+    Returns:
+        How many rows the file holds then.
+
+    Raises:
+        BundleError: the file holds something else, or cannot be written.
+
+    """
+    rows = [*filter(lambda old: any(old.get(key) != row[key] for key in IDENTITY), _rows(path)), row]
+    try:
+        write_json(path, {"version": SUBMISSION_VERSION, "rows": rows})
+    except OSError as problem:
+        raise BundleError(f"{path}: cannot be written: {problem.strerror}") from None
+    return len(rows)
+
+
+def check_place(path: Path) -> None:
+    """Raise BundleError where `add_row` would: before minutes are spent on measuring."""
+    _rows(path)
+    if not os.access(path.parent, os.W_OK):
+        raise BundleError(f"{path}: cannot be written: no such folder, or you may not write there")
+
+
+def make_row(
+    bundle: Bundle, before: Mapping[str, Any], after: Mapping[str, Any], results: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Give what was measured as one row; of a way that failed only that it did, for an error may name a path."""
+    return {
+        "measured_on": dt.datetime.now(dt.timezone.utc).date().isoformat(),
+        "device": _device(str(before["processor"])),
+        "versions": {"python": platform.python_version(), **_versions()},
+        "bundle": {
+            "sha256": sha256_of(bundle.folder / MANIFEST_NAME),
+            "input": [bundle.spec.height, bundle.spec.width],
+            "classes": len(bundle.spec.labels),
+            "artifact_bytes": {name: artifact.file.size_bytes for name, artifact in bundle.artifacts.items()},
+        },
+        "before": _feeling(before),
+        "after": _feeling(after),
+        "results": [{**result, "error": "failed"} if "error" in result else dict(result) for result in results],
+    }
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    if not path.exists():
+        return []
+    data = read_json(path, BundleError)
+    expect_keys(data, ("version", "rows"), str(path), BundleError)
+    rows = data["rows"]
+    if (
+        data["version"] != SUBMISSION_VERSION
+        or not isinstance(rows, list)
+        or not all(isinstance(r, dict) for r in rows)
+    ):
+        raise BundleError(f"{path}: holds no rows of edge-run bench --submit; choose another file")
+    return rows
+
+
+def _device(processor: str) -> dict[str, Any]:
+    return {
+        "processor": processor,
+        "architecture": f"{platform.machine()}, {64 if sys.maxsize > 2**32 else 32}-bit programs",
+        "memory_mb": os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20,
+        "governor": governor(),
+        "kernel": platform.release(),
+        "c_library": " ".join(platform.libc_ver()),
+    }
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _feeling(device: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: device[key] for key in ("load", "temperature_c", "throttling")}

@@ -1,0 +1,101 @@
+"""What devices make of the same bundles and photographs as the host, and whether it is the same."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from emulated.bundles import cnn_bundle, mobilenet_bundle
+from emulated.commands import run
+from emulated.given import GUEST_SCRIPTS, PROJECT
+from emulated.processor import Guest
+from emulated.sizes import without_unneeded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from emulated.faults import Fault
+    from emulated.given import Given
+    from emulated.targets import Target
+
+    Replay = Mapping[str, Mapping[str, Any]]  # by bundle and artifact
+
+REPLAY = GUEST_SCRIPTS / "replay.py"
+IMPORTS = GUEST_SCRIPTS / "imports.py"
+ALLOWED_IMPORTS = frozenset({"edge_runtime", "numpy", "PIL"})
+
+
+def _request(given: Given) -> str:
+    """Give what replay.py is asked for: both bundles, every TFLite artifact, all photographs."""
+    bundles = {}
+    for bundle in (cnn_bundle(PROJECT), mobilenet_bundle(PROJECT)):
+        manifest = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))
+        bundles[str(bundle)] = [artifact["name"] for artifact in manifest["artifacts"]]
+    return json.dumps({"bundles": bundles, "photographs": list(map(str, given.photographs))})
+
+
+def replay_on_host(given: Given) -> Replay:
+    """Replay with the host's LiteRT, the wheel's code and no other."""
+    answer: Replay = json.loads(
+        run(sys.executable, REPLAY, _request(given), env={"PYTHONPATH": str(given.runtime)}, folder=given.scratch)
+    )
+    return answer
+
+
+def replay_on_device(given: Given, target: Target, processor: str, fault: Fault | None = None) -> Replay:
+    """Replay on an emulated processor."""
+    return _replay(given, given.guest(target, processor, fault))
+
+
+def replay_without_unneeded(given: Given, target: Target, processor: str) -> Replay:
+    """Replay where what can be left out of the installation was deleted."""
+    lean = without_unneeded(given.installed(target), given.scratch / "lean")
+    return _replay(given, Guest(target, processor, [given.runtime, lean]))
+
+
+def differences(host: Replay, device: Replay) -> Iterator[str]:
+    """Say in what a device's replay is not as it should be.
+
+    Outputs may differ, within what `edge-run selftest` allows; preprocessed pixels and decisions may not.
+    """
+    if host.keys() != device.keys() or not host:
+        yield f"other artifacts were replayed: {sorted(device)}"
+    for name in host.keys() & device.keys():
+        code, _, said = device[name]["selftest"]
+        if code:
+            yield f"{_short(name)}: selftest: {said.strip()}"
+        for field in ("classify", "tensors"):
+            if host[name][field] != device[name][field]:
+                yield f"{_short(name)}: {field}: {device[name][field]}, not {host[name][field]}"
+
+
+def drifts(host: Replay, device: Replay) -> dict[str, float]:
+    """Give how far a device's probabilities lie from the host's, at most, by artifact."""
+    return {
+        _short(name): float(np.abs(np.subtract(host[name]["outputs"], device[name]["outputs"])).max()) for name in host
+    }
+
+
+def imported_on_device(given: Given, target: Target, processor: str, fault: Fault | None = None) -> list[str]:
+    """Give what importing the runtime's every public name loads beyond the standard library."""
+    found: list[str] = json.loads(given.guest(target, processor, fault).python(IMPORTS))
+    return found
+
+
+def heavy(imported: list[str]) -> set[str]:
+    """Give what a device would load and not need."""
+    return set(imported) - ALLOWED_IMPORTS
+
+
+def _replay(given: Given, guest: Guest) -> Replay:
+    answer: Replay = json.loads(guest.python(REPLAY, _request(given)))
+    return answer
+
+
+def _short(name: str) -> str:
+    """Give "cnn int8.tflite" for a bundle's folder and an artifact."""
+    *_, folder, _, artifact = name.split("/")
+    return f"{folder.removeprefix('bundle-').rpartition('-')[0]} {artifact}"

@@ -1,0 +1,45 @@
+"""A Pi decides as this host does: on three processors, two releases, in 64 and 32 bits."""
+
+from __future__ import annotations
+
+import pytest
+from emulated.replays import differences, drifts, heavy
+from emulated.targets import ARMHF, BOOKWORM, PROCESSORS, TRIXIE
+
+DEVICES = [f"replay {target.name} {processor}" for target in (BOOKWORM, TRIXIE, ARMHF) for processor in PROCESSORS]
+LEAST_TESTS = 400  # of the runtime's own that must have run on the device
+
+
+@pytest.mark.parametrize("replay", [pytest.param(name, marks=pytest.mark.job(name)) for name in DEVICES])
+@pytest.mark.job("replay host")
+def test_a_device_passes_the_selftest_sees_the_same_pixels_and_decides_alike(replay, result, say):
+    host, device = result("replay host"), result(replay)
+    assert not list(differences(host, device))
+    drift = ", ".join(f"{name} {value:.2g}" for name, value in drifts(host, device).items())
+    say(f"{replay.removeprefix('replay ')}: probabilities differ from this host's by at most: {drift}")
+
+
+@pytest.mark.job("suite")
+def test_the_runtimes_own_tests_pass_on_a_device(result, say):
+    suite = result("suite")
+    assert suite.code == 0, suite.said
+    assert suite.passed >= LEAST_TESTS, suite.said
+    say(f"the runtime's own tests on an emulated Pi 4: {suite.passed} passed, {suite.skipped} skipped")
+
+
+@pytest.mark.job("imports")
+def test_importing_the_runtime_on_a_device_loads_numpy_and_pillow_alone(result):
+    assert heavy(result("imports")) == set()
+
+
+@pytest.mark.job("heavy imports")
+def test_a_runtime_that_imports_something_heavy_is_found(result):
+    assert "ai_edge_litert" in heavy(result("heavy imports"))
+
+
+@pytest.mark.job("replay host", "wrong resize")
+def test_a_runtime_that_resizes_otherwise_is_found(result):
+    found = "\n".join(differences(result("replay host"), result("wrong resize")))
+    assert "int8.tflite: tensors: " in found
+    assert "selftest: edge-run: " in found
+    assert ": resize: " in found
