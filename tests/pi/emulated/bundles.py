@@ -20,8 +20,8 @@ QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2"}
 
 def cnn_bundle(project: Path) -> Path:
     """Give a bundle of the small network at 64x64, with every TFLite artifact."""
-    training = ["--image-size", "64", "--epochs", "8"]
-    return _bundle(project, "cnn", training, size=64, count=60, formats="tflite")
+    training = ["--image-size", "64", "--epochs", "12"]
+    return _bundle(project, "cnn", training, size=64, count=100, formats="tflite")
 
 
 def mobilenet_bundle(project: Path) -> Path:
@@ -32,7 +32,7 @@ def mobilenet_bundle(project: Path) -> Path:
 
     weights = kept("backbone", digest(BACKBONE), make) / "backbone.weights.h5"
     training = ["--image-size", "224", "--weights", str(weights), "--epochs", "10", "--fine-tune-layers", "0"]
-    return _bundle(project, "mobilenet_v2", training, size=224, count=24, formats="int8.tflite")
+    return _bundle(project, "mobilenet_v2", training, size=224, count=12, formats="int8.tflite")
 
 
 def _bundle(project: Path, model: str, training: list[str], *, size: int, count: int, formats: str) -> Path:

@@ -49,9 +49,9 @@ ERROR_IGNORED = Fault(
     """\
             import numpy as np
 
-            while True:
+            for number in range(10**6, 10**9):
                 time.sleep(0.1)
-                yield Frame(self.name, 0, np.zeros((480, 640, 3), np.uint8), time.time(), time.monotonic())""",
+                yield Frame(self.name, number, np.zeros((480, 640, 3), np.uint8), time.time(), time.monotonic())""",
 )
 
 

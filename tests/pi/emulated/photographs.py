@@ -20,14 +20,14 @@ QUARTER_TURN = 6  # the EXIF orientation of a phone held upright
 
 
 def write_photographs(folder: Path) -> list[Path]:
-    """Write a large JPEG, a JPEG that lies on its side, a PNG with transparency, a small WebP and a camera's JPEG."""
+    """Write a large JPEG, a JPEG that lies on its side, a PNG, a small WebP and a camera's JPEG."""
     folder.mkdir()
     shapes = dict(zip(OUTLINES, _drawn(seed=11), strict=True))
     sideways = Image.Exif()
     sideways[ExifTags.Base.Orientation] = QUARTER_TURN
     shapes["circle"].resize(LARGE).save(folder / "circle.jpg", quality=90)
     shapes["cross"].resize(LARGE).transpose(Image.Transpose.ROTATE_90).save(folder / "cross.jpg", exif=sideways)
-    shapes["square"].convert("RGBA").save(folder / "square.png")
+    shapes["square"].save(folder / "square.png")
     shapes["star"].resize((200, 150)).save(folder / "star.webp", lossless=True)
     shapes["triangle"].resize(CAMERA).save(folder / "triangle.jpg")
     return sorted(folder.iterdir())

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from emulated.bundles import cnn_bundle, mobilenet_bundle
+from emulated.cache import kept
 from emulated.commands import run
 from emulated.given import GUEST_SCRIPTS, PROJECT
 from emulated.processor import Guest
 from emulated.sizes import without_unneeded
+from emulated.wheels import PIP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from emulated.faults import Fault
     from emulated.given import Given
@@ -37,11 +41,11 @@ def _request(given: Given) -> str:
     return json.dumps({"bundles": bundles, "photographs": list(map(str, given.photographs))})
 
 
-def replay_on_host(given: Given) -> Replay:
-    """Replay with the host's LiteRT, the wheel's code and no other."""
-    answer: Replay = json.loads(
-        run(sys.executable, REPLAY, _request(given), env={"PYTHONPATH": str(given.runtime)}, folder=given.scratch)
-    )
+def replay_on_host(given: Given, pillow: str = "") -> Replay:
+    """Replay with the wheel's code, the host's LiteRT, and its Pillow or another."""
+    path = [given.runtime, *([_pillow(pillow)] if pillow else [])]
+    env = {"PYTHONPATH": os.pathsep.join(map(str, path))}
+    answer: Replay = json.loads(run(sys.executable, REPLAY, _request(given), env=env, folder=given.scratch))
     return answer
 
 
@@ -88,6 +92,13 @@ def imported_on_device(given: Given, target: Target, processor: str, fault: Faul
 def heavy(imported: list[str]) -> set[str]:
     """Give what a device would load and not need."""
     return set(imported) - ALLOWED_IMPORTS
+
+
+def _pillow(version: str) -> Path:
+    def make(folder: Path) -> None:
+        run(*PIP, "install", "--no-deps", "--target", folder, f"pillow=={version}")
+
+    return kept("host-pillow", [version, sys.version_info[:2]], make)
 
 
 def _replay(given: Given, guest: Guest) -> Replay:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from emulated.targets import Target
+
 ALLOWED = 1.03
 LARGE_FILE = 5_000_000  # named beside its distribution
 # Deleting these harms nothing that Edgewise does: an accelerator for graphics processors that a Pi has no driver for,
@@ -45,6 +47,11 @@ def large_files(sites: Sequence[Path]) -> dict[str, int]:
     return {name: size for name, size in sorted(sizes.items(), key=lambda item: -item[1]) if size >= LARGE_FILE}
 
 
+def debian_bytes(target: Target, plain: Target) -> int:
+    """Give what Debian's packages of a target take beyond those of a plain one, all that they depend on included."""
+    return _tree_bytes(target.root()) - _tree_bytes(plain.root())
+
+
 def without_unneeded(site: Path, folder: Path) -> Path:
     """Copy what is installed, but for what is not needed, and give the copy."""
     shutil.copytree(site, folder, ignore=shutil.ignore_patterns("__pycache__"))
@@ -63,3 +70,8 @@ def over_size(target: str, measured: Mapping[str, int], bound: int) -> Iterator[
     if total > bound * ALLOWED:
         largest = ", ".join(f"{name} {size:,}" for name, size in list(measured.items())[:4])
         yield f"{target}: {total:,} bytes are installed, {total / bound - 1:.1%} more than {bound:,}: {largest}, ..."
+
+
+def _tree_bytes(folder: Path) -> int:
+    files = (path for path in folder.rglob("*") if path.suffix != ".pyc" and path.is_file() and not path.is_symlink())
+    return sum(path.stat().st_size for path in files)

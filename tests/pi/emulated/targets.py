@@ -69,6 +69,8 @@ class Target:
 LITERT_PINS = ("ai-edge-litert==2.3.0", "numpy==2.4.6", "pillow==13.0.0")
 BOOKWORM = Target("bookworm-arm64", "bookworm", "arm64", "aarch64", "3.11", 36, "pi", LITERT_PINS)
 TRIXIE = Target("trixie-arm64", "trixie", "arm64", "aarch64", "3.13", 41, "pi", LITERT_PINS)
+# A Pi's pip finds NumPy and Pillow for it on piwheels.org; PyPI has neither, so Debian's stand in, although this Pillow
+# (9.4) is older than the runtime asks for: it lacks what pictures with transparency need, and resizes as 12 did.
 ARMHF = Target(
     "bookworm-armhf",
     "bookworm",
@@ -93,8 +95,8 @@ TFLITE = Target(
     "tflite-runtime",
     ("tflite-runtime==2.14.0", "numpy==1.26.4", "pillow==13.0.0"),
 )
-# Raspberry Pi OS holds NumPy and Pillow already, for its camera: what pip adds to an environment that sees them.
-# On bookworm that Pillow is older than the runtime takes.
+# Raspberry Pi OS holds NumPy already, for its camera: what pip adds to an environment that sees it. Its Pillow is older
+# than what is asked for.
 BOOKWORM_SHARED = replace(
     BOOKWORM,
     name="bookworm-arm64-shared",
@@ -102,18 +104,14 @@ BOOKWORM_SHARED = replace(
     packages=("python3-numpy",),
     from_debian=("numpy",),
 )
+TRIXIE_SHARED = replace(
+    BOOKWORM_SHARED, name="trixie-arm64-shared", suite=TRIXIE.suite, python=TRIXIE.python, glibc=TRIXIE.glibc
+)
 BOOKWORM_SHARED_TFLITE = replace(
     BOOKWORM_SHARED,
     name="bookworm-arm64-shared-tflite",
     extra="tflite-runtime",
     pins=("tflite-runtime==2.14.0", "pillow==13.0.0"),
-)
-TRIXIE_SHARED = replace(
-    TRIXIE,
-    name="trixie-arm64-shared",
-    pins=("ai-edge-litert==2.3.0",),
-    packages=("python3-numpy", "python3-pil"),
-    from_debian=("numpy", "pillow"),
 )
 
 

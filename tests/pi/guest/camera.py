@@ -91,11 +91,11 @@ class Watched:
                 break
         return lines
 
-    def predictions(self, count: int) -> list[dict[str, Any]]:
+    def predictions(self, count: int, patience_s: float = PATIENCE_S) -> list[dict[str, Any]]:
         """Give the next predictions from frames that were taken after this moment."""
         now = time.time()
         fresh: list[dict[str, Any]] = []
-        while len(fresh) < count and (lines := self.until(lambda line: line.get("captured_at", 0) > now)):
+        while len(fresh) < count and (lines := self.until(lambda line: line.get("captured_at", 0) > now, patience_s)):
             fresh.append(lines[-1])
         return fresh
 
@@ -141,14 +141,14 @@ def ignores(bundle: str, faulty: str, photograph: str) -> None:
     watched = Watched(bundle, runtime=faulty)
     with shown(photograph):
         watched.predictions(1)
-        report("stream error ignored", told=_after_stream_error(watched, LITTLE_PATIENCE_S))
-    watched.process.kill()
-    watched.process.wait()
+        told = _after_stream_error(watched, LITTLE_PATIENCE_S)
+    code, said = watched.end()
+    report("stream error ignored", told=told, code=code, said=said)
 
 
 def _after_stream_error(watched: Watched, patience_s: float = PATIENCE_S) -> list[str]:
     control("-d", CAMERA, "-c", "inject_fatal_streaming_error=1")
-    return _told([*watched.until(_is("recovered"), patience_s), *watched.predictions(1)])
+    return _told([*watched.until(_is("recovered"), patience_s), *watched.predictions(1, patience_s)])
 
 
 def serves(bundle: str, photograph: str) -> None:
