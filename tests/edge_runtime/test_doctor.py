@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime.device_state import Throttling, parse_throttled, temperature_c
+from edge_runtime.device_state import Throttling, governor, parse_throttled, temperature_c
 from edge_runtime.doctor import cameras, libraries, system
 
 CHECKS = {
@@ -114,6 +114,12 @@ def test_the_hottest_zone_counts_and_an_unreadable_one_does_not(tmp_path):
         (tmp_path / f"thermal_zone{number}" / "temp").write_text(text)
     assert temperature_c(tmp_path) == 63.25
     assert temperature_c(tmp_path / "none") is None
+
+
+def test_what_sets_the_frequency_is_read_where_the_system_tells(tmp_path):
+    (tmp_path / "scaling_governor").write_text("ondemand\n")
+    assert governor(tmp_path / "scaling_governor") == "ondemand"
+    assert governor(tmp_path / "none") is None
 
 
 def test_the_processor_is_named_with_what_makes_int8_fast():

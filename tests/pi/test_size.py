@@ -52,9 +52,9 @@ def test_with_the_systems_own_libraries_a_device_decides_alike(target, result):
 
 @pytest.mark.job("replay host", "replay without unneeded")
 def test_what_can_be_left_out_is_not_missed(given, result, say):
-    lean = sum(parts([given.runtime, given.scratch / "lean"]).values())
+    replay, lean = result("replay without unneeded")
     whole = sum(parts([given.runtime, given.installed(BOOKWORM)]).values())
-    assert not list(differences(result("replay host"), result("replay without unneeded")))
+    assert not list(differences(result("replay host"), replay))
     say(f"{BOOKWORM.name} without what no check misses: {lean / MEGABYTE:.1f} MB of {whole / MEGABYTE:.1f}")
     assert lean <= 90 * MEGABYTE
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,14 +10,12 @@ import av
 import numpy as np
 
 from emulated.bundles import cnn_bundle
-from emulated.commands import run
 from emulated.faults import ERROR_IGNORED, sabotaged
 from emulated.given import GUEST_SCRIPTS, PROJECT
 from emulated.kernel import VIVID
 from emulated.machine import boot, disk_image
-from emulated.photographs import CAMERA
+from emulated.photographs import CAMERA, draw
 from emulated.targets import BOOKWORM
-from trainer.shapes import OUTLINES, draw
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -31,6 +28,7 @@ if TYPE_CHECKING:
 
 MACHINE = replace(BOOKWORM, packages=("v4l-utils", "systemd"))
 LIMIT_S = 300.0
+SHOWN = ("red", "blue")
 INIT = "/lib/systemd/systemd"
 # Debian's installer makes these; a service gets a user of its own and the group that owns cameras.
 ACCOUNTS = {
@@ -61,7 +59,7 @@ class CameraDay(NamedTuple):
     Attributes:
         console: what the machine said.
         reports: by step, what guest/camera.py told.
-        shown: each photograph's name in the machine, with what the host calls it.
+        shown: each photograph's name in the machine, with what it shows.
 
     """
 
@@ -72,19 +70,18 @@ class CameraDay(NamedTuple):
 
 def camera_day(given: Given) -> CameraDay:
     """Boot the machine and let it go through the day."""
-    folder = given.scratch / "camera-day"
+    folder = given.fresh_folder("camera-day")
     photographs = folder / "photographs"
-    photographs.mkdir(parents=True)
-    bundle = cnn_bundle(PROJECT)
-    shown = {f"/guest/photographs/{name}": label for name, label in _write_photographs(photographs, bundle).items()}
+    photographs.mkdir()
+    shown = _write_photographs(photographs)
     files: dict[str, Path | str] = {
         **ACCOUNTS,
         "/etc/systemd/system/day.service": DAY.format(photographs=" ".join(shown)),
         "/etc/systemd/system/default.target": TARGET,
         "/guest/vivid.options": VIVID,
         "/guest/camera.py": GUEST_SCRIPTS / "camera.py",
-        "/guest/bundle": bundle,
-        "/guest/faulty": sabotaged(given.runtime, given.scratch, ERROR_IGNORED),
+        "/guest/bundle": cnn_bundle(PROJECT),
+        "/guest/faulty": sabotaged(given.runtime, folder / "faulty", ERROR_IGNORED),
         "/guest/photographs": photographs,
     }
     sites = [given.installed(MACHINE, ["camera", "serve"]), given.runtime]
@@ -103,26 +100,14 @@ def broken_promises(told: Sequence[str], label: str) -> Iterator[str]:
         yield f"the camera's return was not told, or not what it shows: {told}"
 
 
-def _write_photographs(folder: Path, bundle: Path) -> dict[str, str]:
-    """Write the two pictures, of different classes, that the host is most certain of; give what it calls them."""
-    random = np.random.default_rng(3)
-    pictures = {
-        f"{shape}-{number}": draw(shape, 480, random).resize(CAMERA) for shape in OUTLINES for number in range(3)
-    }
-    for name, picture in pictures.items():
-        picture.save(folder / f"{name}.jpg", quality=95)
-    words = ("classify", bundle, *sorted(folder.glob("*.jpg")), "--json", "--artifact", "int8.tflite")
-    lines = run(sys.executable, "-m", "edge_runtime.cli", *words).splitlines()
-    found = sorted(map(json.loads, lines), key=lambda line: -line["score"])
-    names = {line["path"].rsplit("/", 1)[1].removesuffix(".jpg"): line["label"] for line in found}
-    first = next(iter(names))
-    second = next(name for name, label in names.items() if label != names[first])
-    for name in names:
-        if name in {first, second}:
-            (folder / f"{name}.yuv").write_bytes(_planes(pictures[name]))
-        else:
-            (folder / f"{name}.jpg").unlink()
-    return {name: names[name] for name in (first, second)}
+def _write_photographs(folder: Path) -> dict[str, str]:
+    """Write two pictures as files and as the camera gets them; give their names with their colours."""
+    random = np.random.default_rng(4)
+    for color in SHOWN:
+        picture = draw(color, CAMERA, random)
+        picture.save(folder / f"{color}.jpg", quality=95)
+        (folder / f"{color}.yuv").write_bytes(_planes(picture))
+    return {f"/guest/photographs/{color}": color for color in SHOWN}
 
 
 def _planes(picture: Image.Image) -> bytes:

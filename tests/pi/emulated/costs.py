@@ -29,9 +29,8 @@ NOISE = 2000
 
 def counted(given: Given, target: Target, processor: str, fault: Fault | None = None) -> Costs:
     """Classify frames of each kind on a processor and count; the least of some times is what it takes."""
-    name = f"cost-{processor}-{fault.name if fault else 'right'}"
-    files = write_frames(given.scratch / name, SIDE)
-    log = given.scratch / f"{name}.log"
+    folder = given.fresh_folder(f"cost-{processor}")
+    files, log = write_frames(folder, SIDE), folder / "marks.log"
     words = (mobilenet_bundle(PROJECT), "int8.tflite", TIMES, *files.values())
     given.guest(target, processor, fault).python(GUEST_SCRIPTS / "frame_cost.py", *words, log=log)
     frames = _frames(marks(log))

@@ -55,10 +55,9 @@ ERROR_IGNORED = Fault(
 )
 
 
-def sabotaged(runtime: Path, scratch: Path, fault: Fault) -> Path:
-    """Give a copy of the runtime with a fault. Raises ValueError where it would change nothing, and prove nothing."""
-    folder = scratch / f"runtime-{fault.name}"
-    shutil.copytree(runtime, folder)
+def sabotaged(runtime: Path, folder: Path, fault: Fault) -> Path:
+    """Copy the runtime into a folder with a fault. Raises ValueError where that changes nothing, and proves nothing."""
+    shutil.copytree(runtime, folder, dirs_exist_ok=True)
     path = folder / "edge_runtime" / fault.module
     text = path.read_text(encoding="utf-8")
     if text.count(fault.right) != 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -36,6 +37,10 @@ class Given(NamedTuple):
     runtime: Path
     photographs: Sequence[Path]
 
+    def fresh_folder(self, name: str) -> Path:
+        """Give an empty folder, also to a job that is run again."""
+        return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.scratch))
+
     def installed(self, target: Target, extras: Sequence[str] = ()) -> Path:
         """Give the folder of everything that the wheel brings with it on a target, with its own extra and others."""
         wanted = list(requirements(self.wheel, target, [target.extra, *extras]))
@@ -43,7 +48,7 @@ class Given(NamedTuple):
 
     def guest(self, target: Target, processor: str, fault: Fault | None = None) -> Guest:
         """Give a device on which that is installed; with `fault`, its runtime has one."""
-        runtime = sabotaged(self.runtime, self.scratch, fault) if fault else self.runtime
+        runtime = sabotaged(self.runtime, self.fresh_folder(fault.name), fault) if fault else self.runtime
         return Guest(target, processor, [runtime, self.installed(target)])
 
 

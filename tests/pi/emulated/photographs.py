@@ -1,57 +1,73 @@
-"""Photographs for the devices: drawn shapes as cameras and phones would store them."""
+"""Photographs whose main colour tells what they show, as files of many kinds.
+
+What counts is that two machines decide alike, so the decisions must not be close calls, even of a network whose weights
+are random.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import ExifTags, Image
-
-from trainer.shapes import OUTLINES, draw
+from PIL import ExifTags, Image, ImageDraw
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from edge_runtime.preprocess import Pixels
 
-DRAWN = 480
-LARGE, CAMERA = (1440, 1080), (640, 480)
+COLORS = {"blue": (30, 50, 220), "green": (35, 190, 40), "red": (215, 35, 30), "yellow": (230, 215, 40)}
+VARIATION = 25
+LARGE, CAMERA, SMALL = (1440, 1080), (640, 480), (200, 150)
 QUARTER_TURN = 6  # the EXIF orientation of a phone held upright
 
 
+def draw(color: str, size: tuple[int, int], random: np.random.Generator) -> Image.Image:
+    """Draw a picture: light falls on it from one side, and a dark thing stands in it."""
+    width, height = size
+    light = np.linspace(*random.uniform(0.6, 1.1, 2), width)[None, :, None]  # (1, W, 1)
+    pixels = (np.array(COLORS[color]) + random.uniform(-VARIATION, VARIATION, 3)) * light
+    picture = Image.fromarray(np.broadcast_to(pixels.clip(0, 255), (height, width, 3)).astype(np.uint8))
+    left, top = random.uniform(0, 0.7, 2) * size
+    ImageDraw.Draw(picture).ellipse((left, top, left + width / 4, top + height / 4), fill=(25, 25, 25))
+    return picture
+
+
+def write_training_set(folder: Path, side: int, count: int) -> None:
+    """Write `count` square pictures of each colour, half PNG and half JPEG."""
+    random = np.random.default_rng(1)
+    for color in COLORS:
+        (folder / color).mkdir(parents=True)
+        for number in range(count):
+            draw(color, (side, side), random).save(folder / color / f"{number:03}{('.png', '.jpg')[number % 2]}")
+
+
 def write_photographs(folder: Path) -> list[Path]:
-    """Write a large JPEG, a JPEG that lies on its side, a PNG, a small WebP and a camera's JPEG."""
+    """Write a large JPEG, a large JPEG that lies on its side, a PNG of a camera's size and a small WebP."""
     folder.mkdir()
-    shapes = dict(zip(OUTLINES, _drawn(seed=11), strict=True))
+    random = np.random.default_rng(2)
     sideways = Image.Exif()
     sideways[ExifTags.Base.Orientation] = QUARTER_TURN
-    shapes["circle"].resize(LARGE).save(folder / "circle.jpg", quality=90)
-    shapes["cross"].resize(LARGE).transpose(Image.Transpose.ROTATE_90).save(folder / "cross.jpg", exif=sideways)
-    shapes["square"].save(folder / "square.png")
-    shapes["star"].resize((200, 150)).save(folder / "star.webp", lossless=True)
-    shapes["triangle"].resize(CAMERA).save(folder / "triangle.jpg")
+    draw("blue", LARGE, random).save(folder / "blue.jpg", quality=90)
+    draw("green", LARGE, random).transpose(Image.Transpose.ROTATE_90).save(folder / "green.jpg", exif=sideways)
+    draw("red", CAMERA, random).save(folder / "red.png")
+    draw("yellow", SMALL, random).save(folder / "yellow.webp", lossless=True)
     return sorted(folder.iterdir())
 
 
 def write_frames(folder: Path, side: int) -> dict[str, Path]:
     """Write what the cost of a frame is counted with: a photograph, a camera's pixels, pixels of the model's size."""
-    folder.mkdir()
-    picture = _drawn(seed=12)[0]
+    random = np.random.default_rng(3)
     files = {
         "1080p photograph": folder / "photograph.jpg",
         "640x480 camera": folder / "camera.npy",
         "model's size": folder / "own.npy",
     }
-    picture.resize((1920, 1080)).save(files["1080p photograph"], quality=90)
-    np.save(files["640x480 camera"], _pixels(picture, CAMERA))
-    np.save(files["model's size"], _pixels(picture, (side, side)))
+    draw("green", (1920, 1080), random).save(files["1080p photograph"], quality=90)
+    np.save(files["640x480 camera"], _pixels(random, CAMERA))
+    np.save(files["model's size"], _pixels(random, (side, side)))
     return files
 
 
-def _drawn(seed: int) -> list[Image.Image]:
-    random = np.random.default_rng(seed)
-    return [draw(shape, DRAWN, random) for shape in OUTLINES]
-
-
-def _pixels(picture: Image.Image, size: tuple[int, int]) -> Pixels:
-    return np.asarray(picture.resize(size))
+def _pixels(random: np.random.Generator, size: tuple[int, int]) -> Pixels:
+    return np.asarray(draw("green", size, random))

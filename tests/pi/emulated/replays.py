@@ -14,7 +14,7 @@ from emulated.cache import kept
 from emulated.commands import run
 from emulated.given import GUEST_SCRIPTS, PROJECT
 from emulated.processor import Guest
-from emulated.sizes import without_unneeded
+from emulated.sizes import parts, without_unneeded
 from emulated.wheels import PIP
 
 if TYPE_CHECKING:
@@ -54,10 +54,11 @@ def replay_on_device(given: Given, target: Target, processor: str, fault: Fault 
     return _replay(given, given.guest(target, processor, fault))
 
 
-def replay_without_unneeded(given: Given, target: Target, processor: str) -> Replay:
-    """Replay where what can be left out of the installation was deleted."""
-    lean = without_unneeded(given.installed(target), given.scratch / "lean")
-    return _replay(given, Guest(target, processor, [given.runtime, lean]))
+def replay_without_unneeded(given: Given, target: Target, processor: str) -> tuple[Replay, int]:
+    """Replay where what can be left out of the installation was deleted; give the bytes that remain too."""
+    lean = without_unneeded(given.installed(target), given.fresh_folder("lean"))
+    sites = [given.runtime, lean]
+    return _replay(given, Guest(target, processor, sites)), sum(parts(sites).values())
 
 
 def differences(host: Replay, device: Replay) -> Iterator[str]:

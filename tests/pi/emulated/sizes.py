@@ -54,7 +54,7 @@ def debian_bytes(target: Target, plain: Target) -> int:
 
 def without_unneeded(site: Path, folder: Path) -> Path:
     """Copy what is installed, but for what is not needed, and give the copy."""
-    shutil.copytree(site, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(site, folder, dirs_exist_ok=True)
     for pattern in UNNEEDED:
         found = list(folder.glob(pattern))
         if not found:
