@@ -39,7 +39,7 @@ def test_the_doctor_finds_nothing_broken_and_the_camera(day):
 def test_watch_names_each_photograph_that_comes_through_the_camera(day):
     assert len(set(day.shown.values())) == 2
     for photograph, label in day.shown.items():
-        assert set(day.reports[f"names {photograph}"]["labels"]) == {label}
+        assert day.reports[f"names {photograph}"]["told"][-3:] == [label] * 3
 
 
 def test_a_stream_error_is_told_and_the_camera_is_opened_again(day):
@@ -52,7 +52,8 @@ def test_a_camera_that_is_unplugged_is_told_as_lost(day):
 
 def test_a_camera_that_is_plugged_in_again_is_found_and_watch_then_ends_well(day):
     report = day.reports["return"]
-    assert report["told"][-2:] == ["recovered", next(iter(day.shown.values()))]
+    assert "recovered" in report["told"]
+    assert report["told"][-1] == next(iter(day.shown.values()))
     assert report["code"] == 0, report["said"]
     assert "Traceback" not in report["said"]
 

@@ -28,6 +28,7 @@ def test_a_device_passes_the_selftest_sees_the_same_pixels_and_decides_alike(hos
     expected, found = result(host), result(f"replay {device}")
     drift = ", ".join(f"{name} {value:.2g}" for name, value in drifts(expected, found).items())
     say(f"{device}: probabilities differ from this host's by at most: {drift}")
+    assert found.keys() == expected.keys()
     assert not list(differences(expected, found))
 
 

@@ -18,7 +18,7 @@ from emulated.sizes import parts, without_unneeded
 from emulated.wheels import PIP
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from emulated.faults import Fault
@@ -29,36 +29,35 @@ if TYPE_CHECKING:
 
 REPLAY = GUEST_SCRIPTS / "replay.py"
 IMPORTS = GUEST_SCRIPTS / "imports.py"
+SMALL = (cnn_bundle,)
+BUNDLES = (*SMALL, mobilenet_bundle)
 ALLOWED_IMPORTS = frozenset({"edge_runtime", "numpy", "PIL"})
-
-
-def _request(given: Given) -> str:
-    """Give what replay.py is asked for: both bundles, every TFLite artifact, all photographs."""
-    bundles = {}
-    for bundle in (cnn_bundle(PROJECT), mobilenet_bundle(PROJECT)):
-        manifest = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))
-        bundles[str(bundle)] = [artifact["name"] for artifact in manifest["artifacts"]]
-    return json.dumps({"bundles": bundles, "photographs": list(map(str, given.photographs))})
 
 
 def replay_on_host(given: Given, pillow: str = "") -> Replay:
     """Replay with the wheel's code, the host's LiteRT, and its Pillow or another."""
     path = [given.runtime, *([_pillow(pillow)] if pillow else [])]
     env = {"PYTHONPATH": os.pathsep.join(map(str, path))}
-    answer: Replay = json.loads(run(sys.executable, REPLAY, _request(given), env=env, folder=given.scratch))
+    request = _request(given, BUNDLES)
+    answer: Replay = json.loads(run(sys.executable, REPLAY, request, env=env, folder=given.scratch))
     return answer
 
 
-def replay_on_device(given: Given, target: Target, processor: str, fault: Fault | None = None) -> Replay:
+def replay_on_device(given: Given, target: Target, processor: str) -> Replay:
     """Replay on an emulated processor."""
-    return _replay(given, given.guest(target, processor, fault))
+    return _replay(given, given.guest(target, processor), BUNDLES)
+
+
+def replay_small(given: Given, target: Target, processor: str, fault: Fault | None = None) -> Replay:
+    """Replay the small network alone, which takes a third of the time."""
+    return _replay(given, given.guest(target, processor, fault), SMALL)
 
 
 def replay_without_unneeded(given: Given, target: Target, processor: str) -> tuple[Replay, int]:
     """Replay where what can be left out of the installation was deleted; give the bytes that remain too."""
     lean = without_unneeded(given.installed(target), given.fresh_folder("lean"))
     sites = [given.runtime, lean]
-    return _replay(given, Guest(target, processor, sites)), sum(parts(sites).values())
+    return _replay(given, Guest(target, processor, sites), SMALL), sum(parts(sites).values())
 
 
 def differences(host: Replay, device: Replay) -> Iterator[str]:
@@ -66,9 +65,9 @@ def differences(host: Replay, device: Replay) -> Iterator[str]:
 
     Outputs may differ, within what `edge-run selftest` allows; preprocessed pixels and decisions may not.
     """
-    if host.keys() != device.keys() or not host:
+    if not device or not device.keys() <= host.keys():
         yield f"other artifacts were replayed: {sorted(device)}"
-    for name in host.keys() & device.keys():
+    for name in device.keys() & host.keys():
         code, _, said = device[name]["selftest"]
         if code:
             yield f"{_short(name)}: selftest: {said.strip()}"
@@ -80,7 +79,7 @@ def differences(host: Replay, device: Replay) -> Iterator[str]:
 def drifts(host: Replay, device: Replay) -> dict[str, float]:
     """Give how far a device's probabilities lie from the host's, at most, by artifact."""
     return {
-        _short(name): float(np.abs(np.subtract(host[name]["outputs"], device[name]["outputs"])).max()) for name in host
+        _short(name): float(np.abs(np.subtract(host[name]["scores"], device[name]["scores"])).max()) for name in host
     }
 
 
@@ -102,9 +101,18 @@ def _pillow(version: str) -> Path:
     return kept("host-pillow", [version, sys.version_info[:2]], make)
 
 
-def _replay(given: Given, guest: Guest) -> Replay:
-    answer: Replay = json.loads(guest.python(REPLAY, _request(given)))
+def _replay(given: Given, guest: Guest, bundles: Sequence[Callable[[Path], Path]]) -> Replay:
+    answer: Replay = json.loads(guest.python(REPLAY, _request(given, bundles)))
     return answer
+
+
+def _request(given: Given, bundles: Sequence[Callable[[Path], Path]]) -> str:
+    """Give what replay.py is asked for: every artifact of some bundles, all photographs."""
+    asked = {}
+    for bundle in (make(PROJECT) for make in bundles):
+        manifest = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))
+        asked[str(bundle)] = [artifact["name"] for artifact in manifest["artifacts"]]
+    return json.dumps({"bundles": asked, "photographs": list(map(str, given.photographs))})
 
 
 def _short(name: str) -> str:

@@ -31,7 +31,7 @@ CAMERA, SCREEN = "/dev/video0", "/dev/video1"
 EDGE_RUN = (sys.executable, "-m", "edge_runtime.cli")
 PORT = 8080
 PATIENCE_S, LITTLE_PATIENCE_S = 90.0, 8.0
-WATCHDOG_S, FEEDS = 20, 2
+WATCHDOG_S, FEEDS = 15, 1
 SENT_FRAMES = 3
 UNIT = Path("/etc/systemd/system/edgewise.service")
 
@@ -91,13 +91,18 @@ class Watched:
                 break
         return lines
 
-    def predictions(self, count: int, patience_s: float = PATIENCE_S) -> list[dict[str, Any]]:
-        """Give the next predictions from frames that were taken after this moment."""
-        now = time.time()
-        fresh: list[dict[str, Any]] = []
-        while len(fresh) < count and (lines := self.until(lambda line: line.get("captured_at", 0) > now, patience_s)):
-            fresh.append(lines[-1])
-        return fresh
+    def naming(self, photograph: str, times: int, patience_s: float = PATIENCE_S) -> list[dict[str, Any]]:
+        """Give the lines up to those that name a photograph so many times in a row.
+
+        What a camera gives first, when it has just begun to stream, may be an empty buffer.
+        """
+        lines: list[dict[str, Any]] = []
+        name, ends_s = Path(photograph).name, time.monotonic() + patience_s
+        while time.monotonic() < ends_s:
+            lines += self.until(lambda line: "label" in line, ends_s - time.monotonic())
+            if [line.get("label") for line in lines if "event" not in line][-times:] == [name] * times:
+                break
+        return lines
 
     def end(self) -> tuple[int, str]:
         """Ask it to end; give its exit code and what it said on stderr."""
@@ -121,17 +126,17 @@ def watches(bundle: str, photographs: list[str]) -> None:
     watched = Watched(bundle)
     for photograph in photographs[1:]:
         with shown(photograph):
-            report(f"names {photograph}", labels=_told(watched.predictions(3)))
+            report(f"names {photograph}", told=_told(watched.naming(photograph, 3)))
     with shown(photographs[0]):
-        report(f"names {photographs[0]}", labels=_told(watched.predictions(3)))
-        report("stream error", told=_after_stream_error(watched))
+        report(f"names {photographs[0]}", told=_told(watched.naming(photographs[0], 3)))
+        report("stream error", told=_after_stream_error(watched, photographs[0]))
         control("-d", CAMERA, "-c", "disconnect=1")
         report("disconnect", told=_told(watched.until(_is("lost"))))
     watched.process.send_signal(signal.SIGSTOP)  # or it would open the new device before its format is set
     _load_camera_again()
     with shown(photographs[0]):
         watched.process.send_signal(signal.SIGCONT)
-        lines = [*watched.until(_is("recovered")), *watched.predictions(1)]
+        lines = [*watched.until(_is("recovered")), *watched.naming(photographs[0], 1)]
     code, said = watched.end()
     report("return", told=_told(lines), code=code, said=said)
 
@@ -140,15 +145,15 @@ def ignores(bundle: str, faulty: str, photograph: str) -> None:
     """Do the same to a runtime that is known to be wrong, so that the host sees its judgement turn red."""
     watched = Watched(bundle, runtime=faulty)
     with shown(photograph):
-        watched.predictions(1)
-        told = _after_stream_error(watched, LITTLE_PATIENCE_S)
+        watched.naming(photograph, 1)
+        told = _after_stream_error(watched, photograph, LITTLE_PATIENCE_S)
     code, said = watched.end()
     report("stream error ignored", told=told, code=code, said=said)
 
 
-def _after_stream_error(watched: Watched, patience_s: float = PATIENCE_S) -> list[str]:
+def _after_stream_error(watched: Watched, photograph: str, patience_s: float = PATIENCE_S) -> list[str]:
     control("-d", CAMERA, "-c", "inject_fatal_streaming_error=1")
-    return _told([*watched.until(_is("recovered"), patience_s), *watched.predictions(1, patience_s)])
+    return _told([*watched.until(_is("recovered"), patience_s), *watched.naming(photograph, 1, patience_s)])
 
 
 def serves(bundle: str, photograph: str) -> None:

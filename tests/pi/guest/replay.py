@@ -11,7 +11,7 @@ import json
 import sys
 from typing import Any
 
-from edge_runtime import Classifier
+from edge_runtime import Bundle
 from edge_runtime.cli import main
 from edge_runtime.golden import input_digest
 from edge_runtime.preprocess import preprocess
@@ -26,18 +26,22 @@ def edge_run(*words: str) -> tuple[int, list[dict[str, Any]], str]:
 
 
 def replay(bundle: str, artifact: str, photographs: list[str]) -> dict[str, Any]:
-    """Give an artifact's self-test, what `classify` says, and the preprocessed tensors and outputs themselves."""
+    """Give an artifact's self-test, what `classify` says, and the preprocessed tensors."""
     chosen = ("--artifact", artifact)
     selftest = edge_run("selftest", bundle, "--json", *chosen)
-    classified = edge_run("classify", bundle, *photographs, "--json", "--threads", "1", "--workers", "1", *chosen)
-    classifier = Classifier.open(bundle, artifact=artifact, threads=1)
-    inputs = [preprocess(path, classifier.spec) for path in photographs]
+    spec = Bundle.open(bundle).spec
+    words = ("--json", "--top-k", str(len(spec.labels)), "--threads", "1", "--workers", "1", *chosen)
+    code, lines, said = edge_run("classify", bundle, *photographs, *words)
     return {
         "selftest": selftest,
-        "classify": [classified[0], [line.get("label") for line in classified[1]], classified[2]],
-        "tensors": [input_digest(pixels) for pixels in inputs],
-        "outputs": [classifier.backend.run(pixels[None])[0].tolist() for pixels in inputs],
+        "classify": [code, [line.get("label") for line in lines], said],
+        "tensors": [input_digest(preprocess(path, spec)) for path in photographs],
+        "scores": [[_score(line, label) for label in spec.labels] for line in lines],
     }
+
+
+def _score(line: dict[str, Any], label: str) -> float:
+    return next((float(item["score"]) for item in line["top"] if item["label"] == label), 0.0)
 
 
 if __name__ == "__main__":
