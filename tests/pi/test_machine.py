@@ -39,7 +39,7 @@ def test_the_doctor_finds_nothing_broken_and_the_camera(day):
 def test_watch_names_each_photograph_that_comes_through_the_camera(day):
     assert len(set(day.shown.values())) == 2
     for photograph, label in day.shown.items():
-        assert day.reports[f"names {photograph}"]["told"][-3:] == [label] * 3
+        assert day.reports[f"names {photograph}"]["labels"][-3:] == [label] * 3
 
 
 def test_a_stream_error_is_told_and_the_camera_is_opened_again(day):

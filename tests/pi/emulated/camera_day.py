@@ -88,6 +88,7 @@ def camera_day(given: Given) -> CameraDay:
     image = disk_image(folder / "disk.ext4", MACHINE, sites, files)
     console = boot(MACHINE, image, INIT, limit_s=LIMIT_S)
     image.unlink()
+    (folder / "console.log").write_text(console.text(), encoding="utf-8")
     return CameraDay(console, dict(_reports(console)), shown)
 
 

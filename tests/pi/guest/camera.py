@@ -100,7 +100,7 @@ class Watched:
         name, ends_s = Path(photograph).name, time.monotonic() + patience_s
         while time.monotonic() < ends_s:
             lines += self.until(lambda line: "label" in line, ends_s - time.monotonic())
-            if [line.get("label") for line in lines if "event" not in line][-times:] == [name] * times:
+            if _labels(lines)[-times:] == [name] * times:
                 break
         return lines
 
@@ -126,9 +126,9 @@ def watches(bundle: str, photographs: list[str]) -> None:
     watched = Watched(bundle)
     for photograph in photographs[1:]:
         with shown(photograph):
-            report(f"names {photograph}", told=_told(watched.naming(photograph, 3)))
+            report(f"names {photograph}", labels=_labels(watched.naming(photograph, 3)))
     with shown(photographs[0]):
-        report(f"names {photographs[0]}", told=_told(watched.naming(photographs[0], 3)))
+        report(f"names {photographs[0]}", labels=_labels(watched.naming(photographs[0], 3)))
         report("stream error", told=_after_stream_error(watched, photographs[0]))
         control("-d", CAMERA, "-c", "disconnect=1")
         report("disconnect", told=_told(watched.until(_is("lost"))))
@@ -258,6 +258,11 @@ def _is(event: str) -> Callable[[dict[str, Any]], bool]:
 def _told(lines: list[dict[str, Any]]) -> list[str]:
     """Give what each line tells: an event's kind, a prediction's label."""
     return [line.get("event") or line["label"] for line in lines]
+
+
+def _labels(lines: list[dict[str, Any]]) -> list[str]:
+    """Give the label of each prediction."""
+    return [line["label"] for line in lines if "event" not in line]
 
 
 def main(bundle: str, faulty: str, photographs: list[str]) -> None:
