@@ -153,7 +153,9 @@ def ignores(bundle: str, faulty: str, photograph: str) -> None:
 
 def _after_stream_error(watched: Watched, photograph: str, patience_s: float = PATIENCE_S) -> list[str]:
     control("-d", CAMERA, "-c", "inject_fatal_streaming_error=1")
-    return _told([*watched.until(_is("recovered"), patience_s), *watched.naming(photograph, 1, patience_s)])
+    lines = watched.until(_is("recovered"), patience_s)
+    with shown(photograph):  # again, for the error was the sender's too
+        return _told([*lines, *watched.naming(photograph, 1, patience_s)])
 
 
 def serves(bundle: str, photograph: str) -> None:
