@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 BUSY_S = 5.0  # another program may be reading
 PAGE_BYTES = 4096
-WAL_PAGES = 64  # moved into the file at a quarter of a megabyte, so the log beside it stays that small
+WAL_PAGES = 64  # kept free for the write-ahead log, a quarter of a megabyte
+# It is moved into the file from here on; one event that makes room, and the vacuum after it, come on top.
+CHECKPOINT_PAGES = 16
 SMALLEST_BUDGET_BYTES = 1_000_000
 COLUMNS = "kind, source, at, label, score, duration_s, frame, detail, thumbnail"
 SCHEMA = f"""
@@ -142,7 +144,7 @@ def _open(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # before the first table, or never
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        connection.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         connection.execute(f"PRAGMA journal_size_limit = {WAL_PAGES * PAGE_BYTES}")
         connection.executescript(SCHEMA)
     except BaseException:
