@@ -116,6 +116,33 @@ model's class. The time is that of one image in the file's runtime, one thread, 
     return "\n".join(parts)
 
 
+def rescaling(results: Results) -> str:
+    result = results.get("rescaling") or {}
+    rows = [
+        (
+            name,
+            number(result[name]["convolution_ms"], ".3f"),
+            number(result[name]["rescaled_convolution_ms"], ".3f"),
+            number(result[name]["cost_ms"], ".3f"),
+            number(result[name]["whole_file_ms"], ".1f"),
+            number(result[name]["share"], ".1%"),
+        )
+        for name in ("litert", "tflite-runtime")
+        if name in result
+    ]
+    if not rows:
+        return ""
+    head = ("runtime", "first convolution, ms", "rescaled before it", "cost", "the whole int8 file", "share")
+    return f"""## What it costs that a file takes pixels
+
+An int8 file takes pixels 0..255 as they are and scales them to -1..1 itself, in two operations before the first
+convolution: MobileNetV2's at {result["side"]} x {result["side"]}, one thread.
+
+{table(head, rows)}
+
+{machine_line(result)}"""
+
+
 def frame(results: Results) -> str:
     runtime = results.get("runtime") or {}
     if "jpeg_1080p" not in runtime:
@@ -341,6 +368,7 @@ open files by {grown["handles"]:.0f}.
 SECTIONS: tuple[Callable[[Results], str], ...] = (
     accuracy,
     exports,
+    rescaling,
     frame,
     mediapipe,
     other_runtimes,

@@ -8,6 +8,7 @@ bytes.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from edge_runtime.preprocess import Pixels
     from edge_runtime.spec import ModelSpec
     from trainer.layout import Found
+
+Stamp = tuple[str, int, int]  # a row's name, size and changed_ns
 
 CACHE_VERSION = 1  # goes up when preprocessing gives other pixels
 ROWS_HELD = 64  # about so many written rows stay on this process's account
@@ -85,10 +88,10 @@ def cached_decode(folder: Path, files: Sequence[Found], spec: ModelSpec, cache: 
     """
     place = cache / _key(spec) / _digest(str(folder.resolve()))
     stamps = [_stamp(file) for file in files]
-    old = _read(place, spec) or _alike(place.parent, stamps, spec)
-    if old is None or [row[:3] for row in old.rows] != stamps:
+    entry = _read(place, spec, stamps)
+    if entry is None:
         try:
-            old = _write(place, old, files, stamps, spec)
+            entry = _filled(place, files, stamps, spec)
             _remove_unused(cache)
         except OSError as problem:
             raise DataError(
@@ -97,7 +100,16 @@ def cached_decode(folder: Path, files: Sequence[Found], spec: ModelSpec, cache: 
             ) from None
     with suppress(OSError):  # another's cache may be read
         os.utime(place / "index.json")
-    return Decoded(old.pixels, [row.digest for row in old.rows], [row.reason for row in old.rows])
+    return Decoded(entry.pixels, [row.digest for row in entry.rows], [row.reason for row in entry.rows])
+
+
+def _filled(place: Path, files: Sequence[Found], stamps: list[Stamp], spec: ModelSpec) -> Entry:
+    """Fill an entry, one process at a time: another that wants the same waits, and then finds it filled."""
+    place.mkdir(parents=True, exist_ok=True)
+    with (place / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        old = _read(place, spec) or _alike(place.parent, stamps, spec)
+        return _read(place, spec, stamps) or _write(place, old, files, stamps, spec)
 
 
 def _remove_unused(cache: Path) -> None:
@@ -114,7 +126,7 @@ def _digest(what: object) -> str:
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]
 
 
-def _stamp(file: Found) -> tuple[str, int, int]:
+def _stamp(file: Found) -> Stamp:
     try:
         found = file.path.stat()
     except OSError:
@@ -122,8 +134,8 @@ def _stamp(file: Found) -> tuple[str, int, int]:
     return (file.name, found.st_size, found.st_mtime_ns)
 
 
-def _read(place: Path, spec: ModelSpec) -> Entry | None:
-    """Read an entry; None where there is none, or it is damaged: it is only a cache."""
+def _read(place: Path, spec: ModelSpec, stamps: list[Stamp] | None = None) -> Entry | None:
+    """Read an entry; None where there is none, it is damaged, or it is of other files than those with `stamps`."""
     try:
         index = json.loads((place / "index.json").read_text(encoding="utf-8"))
         rows = [Row(*row) for row in index["rows"]]
@@ -131,10 +143,11 @@ def _read(place: Path, spec: ModelSpec) -> Entry | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     fits = pixels.dtype == np.uint8 and pixels.shape == (len(rows), spec.height, spec.width, 3)
-    return Entry(rows, pixels) if fits else None
+    wanted = stamps is None or [row[:3] for row in rows] == stamps
+    return Entry(rows, pixels) if fits and wanted else None
 
 
-def _alike(parent: Path, stamps: list[tuple[str, int, int]], spec: ModelSpec) -> Entry | None:
+def _alike(parent: Path, stamps: list[Stamp], spec: ModelSpec) -> Entry | None:
     """Give another folder's entry with the most files of equal name and size, its times of change voided.
 
     So the bytes of each file are read and compared, but not decoded again.
@@ -145,10 +158,7 @@ def _alike(parent: Path, stamps: list[tuple[str, int, int]], spec: ModelSpec) ->
     return best and best._replace(rows=[row._replace(changed_ns=-1) for row in best.rows])
 
 
-def _write(
-    place: Path, old: Entry | None, files: Sequence[Found], stamps: list[tuple[str, int, int]], spec: ModelSpec
-) -> Entry:
-    place.mkdir(parents=True, exist_ok=True)
+def _write(place: Path, old: Entry | None, files: Sequence[Found], stamps: list[Stamp], spec: ModelSpec) -> Entry:
     name = f"pixels-{uuid.uuid4().hex}.npy"
     try:
         pixels = _room(place / name, (len(files), spec.height, spec.width, 3))
@@ -182,7 +192,7 @@ def _fill(
     pixels: Pixels,
     old: Entry | None,
     files: Sequence[Found],
-    stamps: list[tuple[str, int, int]],
+    stamps: list[Stamp],
     spec: ModelSpec,
 ) -> list[tuple[str, str]]:
     """Fill every row, from the older entry where its file, or its bytes, are the same; give digests and reasons."""

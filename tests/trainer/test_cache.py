@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -63,6 +65,21 @@ def test_only_what_changed_is_decoded(data, tmp_path, decoded, draw_photo):
     assert_right(read(data, tmp_path / "cache"), data)
     assert sorted(decoded) == ["cat/cat000.png", "cat/new.png"]
     assert len(list((tmp_path / "cache").rglob("*.npy"))) == 1
+
+
+def test_two_processes_fill_one_cache_at_once(data, tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from edge_runtime.spec import ModelSpec; "
+        "from trainer.cache import cached_decode; from trainer.layout import scan; data = Path(sys.argv[1]); "
+        "spec = ModelSpec(height=16, width=16, labels=('cat', 'dog'), output='sigmoid'); "
+        "print(cached_decode(data, scan(data).files, spec, Path(sys.argv[2])).pixels.sum())"
+    )
+    command = [sys.executable, "-c", code, data, tmp_path / "cache"]
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    results = [process.communicate() for process in both]
+    assert [process.returncode for process in both] == [0, 0], results
+    assert {int(out) for out, _ in results} == {int(read(data, tmp_path / "cache").pixels.sum())}
+    assert sum("reading" in err for _, err in results) == 1
 
 
 def test_a_folder_that_was_moved_or_copied_is_not_decoded_again(data, tmp_path, decoded):
