@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from statistics import mean
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
+from matplotlib.ticker import LogLocator, NullLocator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,14 +58,17 @@ def draw(results: Results, folder: Path) -> list[Path]:
 
 
 def artifacts(results: Results) -> Figure | None:
-    """Draw accuracy against latency, and against size: a colour for each run, a mark for each precision."""
-    runs = (results.get("export") or {}).get("runs") or []
+    """Draw accuracy against latency and size, means over seeds: a colour for each model, a mark for each precision."""
+    runs = _over_seeds((results.get("export") or {}).get("runs") or [])
     if not runs:
         return None
     figure, (by_time, by_size) = plt.subplots(1, 2, sharey=True, figsize=(9.5, 4.6), layout="constrained")
-    for run, colour in zip(runs, COLOURS, strict=False):
-        for item in run["artifacts"]:
-            precision, file_format = item["artifact"].split(".")
+    for own, colour in zip(runs.values(), COLOURS, strict=False):
+        for artifact, items in own.items():
+            precision, file_format = artifact.split(".")
+            milliseconds, size, accuracy = (
+                mean(item[name] for item in items) for name in ("latency_ms", "size_bytes", "accuracy")
+            )
             style: dict[str, Any] = {
                 "marker": MARKERS.get(precision, "o"),
                 "s": 46,
@@ -70,17 +76,27 @@ def artifacts(results: Results) -> Figure | None:
                 "facecolors": colour if file_format == "tflite" else SURFACE,
                 "linewidths": 1.4,
             }
-            by_time.scatter(item["latency_ms"], 100 * item["accuracy"], **style)
-            by_size.scatter(item["size_bytes"] / 1e6, 100 * item["accuracy"], **style)
+            by_time.scatter(milliseconds, 100 * accuracy, **style)
+            by_size.scatter(size / 1e6, 100 * accuracy, **style)
     by_time.set(xlabel="one image, one thread, ms", ylabel="accuracy on held-out photographs, %")
     by_size.set(xlabel="size of the file, MB")
     for axes in (by_time, by_size):
         axes.set_xscale("log")
-        for set_formatter in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
-            set_formatter(lambda value, _: f"{value:g}")
-    used = [item["artifact"] for run in runs for item in run["artifacts"]]
-    _legend(figure, [run["run"] for run in runs], used)
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.xaxis.set_minor_locator(NullLocator())
+    _legend(figure, list(runs), [artifact for own in runs.values() for artifact in own])
     return figure
+
+
+def _over_seeds(runs: list[dict[str, Any]]) -> dict[str, dict[str, list[dict[str, Any]]]]:
+    """Give the rows of each artifact, of the runs that differ in their seed alone: by their name, then by artifact."""
+    found: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    for run in runs:
+        own = found.setdefault(re.sub(r"-seed\d+$", "", run["run"]), {})
+        for item in run["artifacts"]:
+            own.setdefault(item["artifact"], []).append(item)
+    return found
 
 
 def _legend(figure: Figure, runs: list[str], used: list[str]) -> None:
