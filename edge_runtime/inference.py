@@ -73,18 +73,18 @@ class Inference:
         """Take an item, run the model where that is due, and hand it on; False where nobody wants any more."""
         waited = self._preparation.ready.empty
         item = self._preparation.ready.get()
-        if not isinstance(item, Prepared) or not item.changed:
+        if not isinstance(item, Prepared) or item.tensor is None:
             return self.done.put(item)
         if self.done.ended:
             return False
         old = time.monotonic() - item.frame.captured_s > self._longest_wait_s
-        return self.done.put(item if old else self._inferred(item, waited=waited))
+        return self.done.put(item if old else self._inferred(item, item.tensor, waited=waited))
 
-    def _inferred(self, item: Prepared, *, waited: bool) -> Inferred:
+    def _inferred(self, item: Prepared, tensor: NDArray[Any], *, waited: bool) -> Inferred:
         pace = self._preparation.pace
         pace.inference_began(waited=waited)
         began = time.perf_counter()
-        output = self._backend.invoke(item.tensor)
+        output = self._backend.invoke(tensor)
         inference_ms = (time.perf_counter() - began) * 1e3
         pace.inference_ended()
         return Inferred(item, output, inference_ms)

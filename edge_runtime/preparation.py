@@ -50,14 +50,13 @@ class Selection:
 
 
 class Prepared(NamedTuple):
-    """A frame ready for the model: what enters the graph, its decoded picture, and whether the scene has changed."""
+    """A frame ready for the model: what enters the graph, None where the scene has not changed; its decoded picture."""
 
     frame: Frame
-    tensor: NDArray[Any]
+    tensor: NDArray[Any] | None
     image: Image.Image
     decode_ms: float
     preprocess_ms: float
-    changed: bool
 
 
 class Unreadable(NamedTuple):
@@ -179,10 +178,10 @@ class Preparation:
             return Unreadable(frame, problem)
         decoded = time.perf_counter()
         pixels = to_input(image, self._spec)
-        tensor = self._model_input(pixels[None])
+        tensor = self._model_input(pixels[None]) if self._changed(pixels) else None
         ended = time.perf_counter()
         self.pace.prepared(ended - began)
-        return Prepared(frame, tensor, image, (decoded - began) * 1e3, (ended - decoded) * 1e3, self._changed(pixels))
+        return Prepared(frame, tensor, image, (decoded - began) * 1e3, (ended - decoded) * 1e3)
 
     def _changed(self, pixels: Pixels) -> bool:
         """Tell whether a frame differs from the one last decided upon; if so it takes that one's place."""

@@ -145,7 +145,7 @@ class Stream:
             else:
                 self._decide(*item)
         elif isinstance(item, Prepared):
-            if item.changed:
+            if item.tensor is not None:
                 self._forget_scene(inference)
             elif not self._grew_old(item.frame):
                 self._pass_over(item)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from trainer.augment import Limits, augment
+from trainer.augment import LIGHT, Limits, augment
 from trainer.paging import take
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ Batches = Any
 
 ENDLESS = 1 << 30
 BATCHES_AN_EPOCH = 1 << 32  # room for the batch's number beside the epoch in one int64
-MIXING = 1  # sets the seed of mixup apart from that of the transforms
+MIXING = LIGHT + 1  # sets the seed of mixup apart from those of the transforms and of the light
 
 
 def steps(count: int, batch_size: int) -> int:

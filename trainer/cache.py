@@ -108,14 +108,16 @@ def _filled(place: Path, files: Sequence[Found], stamps: list[Stamp], spec: Mode
     place.mkdir(parents=True, exist_ok=True)
     with (place / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        old = _read(place, spec) or _alike(place.parent, stamps, spec)
-        return _read(place, spec, stamps) or _write(place, old, files, stamps, spec)
+        if entry := _read(place, spec, stamps):
+            return entry
+        return _write(place, _read(place, spec) or _alike(place.parent, stamps, spec), files, stamps, spec)
 
 
 def _remove_unused(cache: Path) -> None:
     for index in cache.glob("*/*/index.json"):
-        if time.time() - index.stat().st_mtime > UNUSED_S:
-            shutil.rmtree(index.parent, ignore_errors=True)
+        with suppress(OSError):  # another process may have removed it
+            if time.time() - index.stat().st_mtime > UNUSED_S:
+                shutil.rmtree(index.parent)
 
 
 def _key(spec: ModelSpec) -> str:

@@ -31,7 +31,7 @@ def require_tensorflow() -> None:
     require_modules(*NEEDED)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    # TensorFlow takes oneDNN's kernels by itself on some processors alone; on others too they halve an epoch's time.
+    # TensorFlow takes oneDNN's kernels by itself on some processors alone; on others too an epoch takes a third less.
     # Among several machines the sum of the gradients stood still with them on two cores.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0" if "TF_CONFIG" in os.environ else "1")
     if "tensorflow" not in sys.modules:

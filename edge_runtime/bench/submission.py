@@ -6,12 +6,12 @@ import datetime as dt
 import os
 import platform
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from edge_runtime.bench.choice import DISTRIBUTIONS
 from edge_runtime.bundle import MANIFEST_NAME, Bundle, sha256_of
 from edge_runtime.device_state import governor
+from edge_runtime.doctor.libraries import installed_version
 from edge_runtime.errors import BundleError
 from edge_runtime.jsonio import expect_keys, read_json, write_json
 
@@ -57,7 +57,10 @@ def make_row(
     return {
         "measured_on": dt.datetime.now(dt.timezone.utc).date().isoformat(),
         "device": _device(str(before["processor"])),
-        "versions": {"python": platform.python_version(), **_versions()},
+        "versions": {
+            "python": platform.python_version(),
+            **{name: found for name in LIBRARIES if (found := installed_version(name))},
+        },
         "bundle": {
             "sha256": sha256_of(bundle.folder / MANIFEST_NAME),
             "input": [bundle.spec.height, bundle.spec.width],
@@ -94,16 +97,6 @@ def _device(processor: str) -> dict[str, Any]:
         "kernel": platform.release(),
         "c_library": " ".join(platform.libc_ver()),
     }
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for name in LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def _feeling(device: Mapping[str, Any]) -> dict[str, Any]:
