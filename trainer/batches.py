@@ -87,9 +87,14 @@ def plain_batches(array: NDArray[Any], rows: NDArray[np.int64], targets: NDArray
 
 
 def _apart(batches: Batches) -> Batches:
-    """Give the input threads of its own, so that it takes none from the network's kernels."""
+    """Give the input threads of its own, so that it takes none from the network's kernels.
+
+    Autotuning is off: everything has its number, and its thread sleeps up to a minute (TensorFlow 2.21), for which the
+    end of a fit or of an evaluation would wait.
+    """
     options = tf.data.Options()
     options.threading.private_threadpool_size = 2
+    options.autotune.enabled = False
     return batches.with_options(options)
 
 

@@ -24,7 +24,7 @@ import PIL
 
 from edge_runtime.jsonio import write_text
 from trainer.errors import DataError
-from trainer.paging import let_go
+from trainer.paging import ROWS_HELD, let_go
 from trainer.pixels import Decoded, decode_into, row_reader, run_rows
 
 if TYPE_CHECKING:
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 Stamp = tuple[str, int, int]  # a row's name, size and changed_ns
 
 CACHE_VERSION = 1  # goes up when preprocessing gives other pixels
-ROWS_HELD = 64  # about so many written rows stay on this process's account
 SPARE_BYTES = 64 * 2**20  # left free on the disk
 UNUSED_S = 60 * 24 * 3600  # entries that no run has asked for in so long are removed
 

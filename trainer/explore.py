@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 from PIL import Image
 
 from edge_runtime.jsonio import write_text
 from edge_runtime.preprocess import FORMATS
 from trainer.errors import DataError
+from trainer.paging import take
 from trainer.similar import Pair, near_pairs, perceptual_hash
 from trainer.split import SPLITS
 
@@ -93,7 +95,7 @@ class Exploration:
 
 def look(dataset: Dataset) -> Exploration:
     """Look at a dataset's photographs: sizes from their files, likeness from their pixels."""
-    hashes = [perceptual_hash(dataset.pixels[photo.row]) for photo in dataset.photos]
+    hashes = [perceptual_hash(take(dataset.pixels, np.array([photo.row]))[0]) for photo in dataset.photos]
     return Exploration(dataset, tuple(_size(photo) for photo in dataset.photos), tuple(near_pairs(hashes)))
 
 

@@ -19,6 +19,7 @@ from edge_runtime.spec import ModelSpec
 from trainer.errors import TrainingError
 from trainer.fit import Epoch
 from trainer.journal import FOLDER
+from trainer.paging import take
 from trainer.plots import write_plots
 from trainer.samples import balanced, write_samples
 from trainer.split import SPLITS
@@ -96,8 +97,8 @@ def write_run(
 
 def write_arrays(path: Path, dataset: Dataset, photos: Sequence[Photo]) -> None:
     """Write photographs as .npz: `pixels`, uint8 of shape (N, H, W, 3), and `labels`, their int64 class indices."""
-    rows = [photo.row for photo in photos]
-    np.savez_compressed(path, pixels=dataset.pixels[rows], labels=dataset.targets(photos))
+    rows = np.array([photo.row for photo in photos], np.int64)
+    np.savez_compressed(path, pixels=take(dataset.pixels, rows), labels=dataset.targets(photos))
 
 
 def write_history(path: Path, phases: Iterable[Phase]) -> None:

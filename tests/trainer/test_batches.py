@@ -31,6 +31,15 @@ def test_an_epoch_holds_each_row_once_with_its_target():
     assert targets == [by_row[row] for row in rows]
 
 
+def test_no_autotuning_thread_is_waited_for_at_the_end():
+    array, rows = np.zeros((4, 2), np.float32), np.arange(4)
+    for batches in (
+        training_batches(array, rows, rows, batch_size=2, seed=0),
+        plain_batches(array, rows, rows, batch_size=2),
+    ):
+        assert batches.options().autotune.enabled is False
+
+
 def test_epochs_follow_each_other_in_different_orders():
     rows = order(2)
     assert sorted(rows[7:]) == ROWS.tolist()
