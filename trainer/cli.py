@@ -12,7 +12,7 @@ from edge_runtime.command import SUCCESS, add_version, fraction, positive_int, r
 from edge_runtime.spec import ResizeMode
 from trainer.arguments import below_one, inner_fraction, not_negative, positive_float, usage_error, whole
 from trainer.describe_command import add_describe
-from trainer.options import RECIPES, Augmentation, ClassWeights, Options, Strategy
+from trainer.options import RECIPES, Augmentation, ClassWeights, Options, Strategy, recipe_of
 from trainer.tensorflow_setup import require_modules
 
 if TYPE_CHECKING:
@@ -125,7 +125,12 @@ def _add_device_options(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_backbone_options(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--weights", default="imagenet", help="imagenet (downloads), none, or a FILE.weights.h5")
+    group.add_argument(
+        "--weights",
+        default="imagenet",
+        help="imagenet (downloads), a FILE.weights.h5, or none: the whole network learns from scratch, by cnn_bn's "
+        "defaults but for the size",
+    )
     group.add_argument("--alpha", type=positive_float, default=1.0, help="width of the backbone, default: %(default)s")
     group.add_argument(
         "--views",
@@ -138,7 +143,7 @@ def _add_backbone_options(group: argparse._ArgumentGroup) -> None:
         type=whole,
         metavar="N",
         help="so many of the backbone's last layers learn in a second phase; default: 60, where a head alone misses "
-        "more than 4%% of photographs held out in turn; 0: never",
+        "more than 4%% of photographs held out in turn; 0: never; with --weights none, all learn in one phase unless told",
     )
     group.add_argument("--fine-tune-epochs", type=positive_int, default=6, help="default: %(default)s")
     group.add_argument("--fine-tune-rate", type=positive_float, default=1e-4, help="default: %(default)s")
@@ -261,7 +266,7 @@ def options_of(args: argparse.Namespace) -> Options:
     """Give the training options; what was not passed is the model's default."""
     values: dict[str, Any] = {name: getattr(args, name) for name in Options.__dataclass_fields__}
     values |= {name: _absolute(values[name]) for name in PLACES}
-    recipe: dict[str, Any] = RECIPES[args.model]._asdict()
+    recipe: dict[str, Any] = recipe_of(args.model, args.weights)._asdict()
     values |= {name: default for name, default in recipe.items() if values[name] is None}
     return Options(**values)
 

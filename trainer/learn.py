@@ -18,7 +18,7 @@ from trainer.devices import check_agreement, learner_of, open_devices
 from trainer.errors import InterruptedEarlyError
 from trainer.features import extract, head_misses
 from trainer.fit import Phase, Plan, fit
-from trainer.models import accuracy, build_cnn, build_cnn_bn, build_transfer, centred, loss_of
+from trainer.models import accuracy, build_cnn, build_cnn_bn, build_transfer, build_untrained, centred, loss_of
 from trainer.optimizers import adam, rmsprop
 from trainer.progress import say
 from trainer.replicas import rows_of
@@ -98,6 +98,9 @@ def learn(dataset: Dataset, options: Options, work: Path, cluster: Cluster = ALO
         return _learn_scratch(build_cnn(dataset.spec, pooling=options.pooling), job)
     if options.model == "cnn_bn":
         return _learn_scratch(build_cnn_bn(dataset.spec, dropout=options.dropout), job)
+    if options.weights == "none" and options.fine_tune_layers is None:
+        blank = build_untrained(options.model, dataset.spec, alpha=options.alpha, dropout=options.dropout)
+        return _learn_scratch(blank, job)
     return _learn_transfer(job)
 
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 Model = Any
 Tensor = Any
 
+MOMENTUM = 0.9  # of the moving averages of batch-norms that learn
+
 
 class Transfer(NamedTuple):
     """A classifier on a pretrained backbone, and its parts, which share its layers.
@@ -106,7 +108,7 @@ def build_cnn_bn(spec: ModelSpec, *, dropout: float = 0.2) -> Model:
         (144, 2),
     ):  # at last (N, H/32, W/32, 144)
         y = layers.Conv2D(filters, 3, stride, "same", use_bias=False)(x)
-        y = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(y))
+        y = layers.ReLU()(layers.BatchNormalization(momentum=MOMENTUM)(y))
         x = layers.Add()([x, y]) if x.shape == y.shape else y
     features = layers.GlobalAveragePooling2D(name="features")(x)  # (N, 144)
     return keras.Model(image, _output(spec)(layers.Dropout(dropout)(features)), name="cnn_bn")
@@ -148,6 +150,31 @@ def build_transfer(
         neck=keras.Model(between, upper),
         tail=keras.Model(between, output(drop(upper))),
     )
+
+
+def build_untrained(name: str, spec: ModelSpec, *, alpha: float, dropout: float) -> Model:
+    """Build a classifier on a Keras-applications backbone that learns from scratch, all of it.
+
+    Its batch-norms follow the data as quickly as cnn_bn's: by Keras' own momentum of 0.99 to 0.999 their moving
+    averages take hundreds of steps, longer than a few hundred photographs give, to leave their start.
+
+    Args:
+        name: a key of BACKBONES.
+        spec: input size and labels.
+        alpha: the backbone's width.
+        dropout: share of features dropped before the last layer.
+
+    Raises:
+        TrainingError: the input or alpha is too small for it.
+
+    """
+    backbone = load_backbone(name, spec, "none", alpha)
+    for layer in backbone.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.momentum = MOMENTUM
+    image = keras.Input((spec.height, spec.width, 3), name="image")
+    features = layers.GlobalAveragePooling2D(name="features")(backbone(_normalised(image)))  # (N, D)
+    return keras.Model(image, _output(spec)(layers.Dropout(dropout)(features)), name=name)
 
 
 def centred(head: Model, mean: NDArray[np.float32]) -> Model:

@@ -47,6 +47,14 @@ RECIPES: dict[ModelName, Recipe] = {
 }
 
 
+def recipe_of(model: ModelName, weights: str) -> Recipe:
+    """Give a model's defaults; a backbone without weights learns from scratch, like cnn_bn."""
+    own = RECIPES[model]
+    if own is not TRANSFER_RECIPE or weights != "none":
+        return own
+    return RECIPES["cnn_bn"]._replace(image_size=own.image_size, fine_tune_layers=own.fine_tune_layers)
+
+
 @dataclass(frozen=True)
 class Options:
     """A training run's settings; all that decides its result beside the data and the machine.
@@ -74,7 +82,8 @@ class Options:
         alpha: of a backbone: its width.
         dropout: of a head and of cnn_bn.
         fine_tune_layers: how many of the backbone's last layers learn in the second phase; 0 leaves it out, None
-            takes it where the head alone misses more than a few of the validation photographs.
+            takes it where the head alone misses more than a few of the validation photographs, and lets the whole
+            network learn in one phase where the backbone has no weights.
         fine_tune_epochs: at most so many.
         fine_tune_rate: learning rate of the second phase.
         validation_fraction: share of the photographs that chooses the best epoch.

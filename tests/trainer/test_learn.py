@@ -19,6 +19,7 @@ from trainer.evaluate import predict
 from trainer.fit import Epoch, Phase
 from trainer.layout import scan
 from trainer.learn import class_weights, learn
+from trainer.models import build_untrained
 from trainer.options import Options
 from trainer.split import Fractions
 
@@ -97,6 +98,15 @@ def logged(folder):
         yield from ((value.tag, event.step) for value in event.summary.value)
 
 
+def test_a_backbone_without_weights_learns_whole_in_one_phase(dataset, tmp_path):
+    found = learned(dataset, tmp_path, replace(HEAD, fine_tune_layers=None))
+    assert [phase.epochs[0].phase for phase in found.phases] == ["all"]
+    keras.utils.set_random_seed(HEAD.seed)
+    start = build_untrained("mobilenet_v2", dataset.spec, alpha=0.35, dropout=0.2)
+    moved = [a.path for a, b in zip(found.model.weights, start.weights, strict=True) if not np.array_equal(a, b)]
+    assert len(moved) == len(start.weights)
+
+
 def test_fine_tuning_follows_the_head_and_moves_the_backbone(dataset, tmp_path):
     options = replace(HEAD, epochs=1, fine_tune_layers=6, fine_tune_epochs=1, fine_tune_rate=1e-3)
     tuned = learned(dataset, tmp_path, options)
@@ -113,7 +123,9 @@ def test_unless_told_the_backbone_is_fine_tuned_only_where_the_head_misses_too_m
     dataset, tmp_path, monkeypatch, misses, phases
 ):
     monkeypatch.setattr(learning, "head_misses", lambda *_: misses)
-    options = replace(HEAD, epochs=1, fine_tune_layers=None, fine_tune_epochs=1)
+    given = tmp_path / "given.weights.h5"
+    tiny_backbone(weights=None, input_shape=(48, 48, 3), alpha=0.35, include_top=False).save_weights(given)
+    options = replace(HEAD, weights=str(given), epochs=1, fine_tune_layers=None, fine_tune_epochs=1)
     assert [phase.epochs[0].phase for phase in learned(dataset, tmp_path, options).phases] == phases
 
 

@@ -8,7 +8,7 @@ from edge_runtime.spec import ModelSpec
 from trainer import backbone
 from trainer.backbone import unfreeze_last
 from trainer.errors import TrainingError
-from trainer.models import build_cnn, build_cnn_bn, build_transfer, loss_of, right
+from trainer.models import build_cnn, build_cnn_bn, build_transfer, build_untrained, loss_of, right
 
 TWO = ModelSpec(height=48, width=64, labels=("cat", "dog"), output="sigmoid")
 THREE = ModelSpec(height=48, width=64, labels=("a", "b", "c"), output="softmax")
@@ -131,6 +131,20 @@ def test_mobilenet_v3_takes_the_same_pixels_and_normalises_once(name):
     transfer = small_transfer(TWO, name, alpha=0.75)
     assert transfer.whole.output.shape == (None, 1)
     assert not any(isinstance(layer, keras.layers.Rescaling) for layer in transfer.backbone.layers)
+
+
+@pytest.mark.parametrize(("name", "alpha"), [("mobilenet_v2", 0.35), ("mobilenet_v3_small", 0.75)])
+def test_a_backbone_without_weights_learns_whole_and_its_moving_averages_keep_up(name, alpha):
+    model = build_untrained(name, THREE, alpha=alpha, dropout=0.0)
+    assert all(layer.trainable for layer in model.layers)
+    norm = next(
+        layer for layer in model.get_layer(index=2).layers if isinstance(layer, keras.layers.BatchNormalization)
+    )
+    before = norm.moving_variance.numpy()
+    model(PIXELS, training=True)
+    seen = (norm.moving_variance.numpy() - 0.9 * before) / 0.1
+    model(PIXELS, training=True)
+    np.testing.assert_allclose(norm.moving_variance, 0.81 * before + 0.19 * seen, rtol=1e-3)
 
 
 def test_weights_of_the_same_network_are_loaded(transfer, tmp_path):
