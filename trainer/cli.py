@@ -143,7 +143,7 @@ def _add_backbone_options(group: argparse._ArgumentGroup) -> None:
         type=whole,
         metavar="N",
         help="so many of the backbone's last layers learn in a second phase; default: 60, where a head alone misses "
-        "more than 4%% of photographs held out in turn; 0: never; with --weights none, all learn in one phase unless told",
+        "more than 4%% of photographs held out in turn; 0: never; with --weights none, all learn in one phase",
     )
     group.add_argument("--fine-tune-epochs", type=positive_int, default=6, help="default: %(default)s")
     group.add_argument("--fine-tune-rate", type=positive_float, default=1e-4, help="default: %(default)s")
