@@ -60,7 +60,7 @@ ARGUMENTS: dict[str, Callable[[Given], list[object]]] = {
     "export": lambda given: [given.run],
     "training": lambda given: [given.photographs, "--weights", given.weights],
     "dataset_scale": lambda _: [],
-    "accuracy": lambda given: [*given.folders, "--", "--weights", given.weights],
+    "accuracy": lambda given: [*given.folders, "--weights", given.weights],
     "soak": lambda given: [given.bundle, given.photographs],
     "million": lambda given: [given.bundle, given.photograph],
 }

@@ -1,7 +1,8 @@
-"""The way to run a bundle that was measured best on this device, kept in the user's configuration.
+"""The way to run a bundle that was measured best on this device, kept in the user's configuration, or the system's.
 
-It is keyed by the manifest's digest and holds what it depends on, so that another bundle, another runtime or another
-processor ends it: then it is as if nothing had been kept.
+It lies where the XDG base directory specification says: what root keeps is for all users, such as the one that a
+service runs as, and a user's own goes before it. It is keyed by the manifest's digest and holds what it depends on, so
+that another bundle, another runtime or another processor ends it: then it is as if nothing had been kept.
 """
 
 from __future__ import annotations
@@ -55,10 +56,20 @@ def make_choice(artifact: str, backend: BackendName, threads: int) -> Choice:
 
 
 def keep_choice(bundle: Bundle, choice: Choice) -> Path:
-    """Keep a choice for this user and device; give its file. Raises BundleError where it cannot be written."""
-    path = _path(bundle)
-    if path is None:
+    """Keep a choice on this device, for this user or, as root, for all.
+
+    Returns:
+        Its file.
+
+    Raises:
+        BundleError: it cannot be written.
+
+    """
+    for_all = os.geteuid() == 0 and not os.environ.get("XDG_CONFIG_HOME")
+    folder = _system_folders()[0] if for_all else _own_folder()
+    if folder is None:
         raise BundleError("the choice cannot be kept: neither XDG_CONFIG_HOME nor HOME is set")
+    path = folder / _name(bundle)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, {"version": CHOICE_VERSION, **asdict(choice)})
@@ -69,8 +80,10 @@ def keep_choice(bundle: Bundle, choice: Choice) -> Path:
 
 def kept_choice(bundle: Bundle) -> Choice | None:
     """Give the kept choice if there is one and all that it depends on is as it was; never raises."""
-    path = _path(bundle)
     try:
+        name = _name(bundle)
+        paths = (folder / name for folder in (_own_folder(), *_system_folders()) if folder)
+        path = next((path for path in paths if path.is_file()), None)
         data = json.loads(path.read_text(encoding="utf-8")) if path else None
         if not isinstance(data, dict) or data.pop("version", None) != CHOICE_VERSION:
             return None
@@ -115,11 +128,18 @@ def _fits(choice: Choice, bundle: Bundle) -> bool:
     )
 
 
-def _path(bundle: Bundle) -> Path | None:
+def _own_folder() -> Path | None:
     base = os.environ.get("XDG_CONFIG_HOME", "")
     if not base.startswith("/"):  # the standard says that a relative one is to be ignored
         home = os.environ.get("HOME", "")
-        if not home.startswith("/"):
-            return None
-        base = f"{home}/.config"
-    return Path(base, "edgewise", "choices", f"{sha256_of(bundle.folder / MANIFEST_NAME)}.json")
+        return Path(home, ".config") if home.startswith("/") else None
+    return Path(base)
+
+
+def _system_folders() -> list[Path]:
+    found = [Path(base) for base in os.environ.get("XDG_CONFIG_DIRS", "").split(":") if base.startswith("/")]
+    return found or [Path("/etc/xdg")]
+
+
+def _name(bundle: Bundle) -> str:
+    return f"edgewise/choices/{sha256_of(bundle.folder / MANIFEST_NAME)}.json"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 import socket
 
 import pytest
@@ -108,6 +109,30 @@ def test_a_choice_is_for_one_bundle_alone(bundle, edit_manifest):
     keep_choice(Bundle.open(bundle), make_choice("float32.tflite", "litert", 1))
     edit_manifest(bundle, lambda manifest: manifest["versions"].update(keras="3"))
     assert kept_choice(Bundle.open(bundle)) is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root keeps for all users")
+def test_what_root_keeps_a_service_of_another_user_finds(bundle, tmp_path, monkeypatch):
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path / "root"))
+    monkeypatch.setenv("XDG_CONFIG_DIRS", f"{tmp_path / 'xdg'}:/nowhere")
+    path = keep_choice(Bundle.open(bundle), make_choice("float32.tflite", "litert", 1))
+    assert path.is_relative_to(tmp_path / "xdg")
+    assert path.stat().st_mode & 0o444 == 0o444
+    monkeypatch.delenv("HOME")
+    assert kept_choice(Bundle.open(bundle)).artifact == "float32.tflite"
+
+
+def test_a_users_own_choice_goes_before_the_systems(bundle, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_DIRS", str(tmp_path / "xdg"))
+    opened = Bundle.open(bundle)
+    own = keep_choice(opened, make_choice("float32.tflite", "litert", 1))
+    system = tmp_path / "xdg" / own.relative_to(tmp_path / "config")
+    system.parent.mkdir(parents=True)
+    system.write_text(own.read_text().replace("float32", "int8"))
+    assert kept_choice(opened).artifact == "float32.tflite"
+    own.unlink()
+    assert kept_choice(opened).artifact == "int8.tflite"
 
 
 def test_without_a_home_nothing_is_kept_and_classifying_goes_on(bundle, refused, monkeypatch):
