@@ -24,7 +24,7 @@ import machine
 sys.path = [entry for entry in sys.path if Path(entry).resolve() != Path(__file__).resolve().parent]
 
 from edge_runtime.errors import EdgeError  # noqa: E402 - once the path is mended
-from export.artifacts import ALL_NAMES, ARTIFACT_NAMES  # noqa: E402 - the same
+from export.artifacts import ALL_NAMES, ARTIFACT_NAMES, EXPENDABLE  # noqa: E402 - the same
 from export.pipeline import export_run  # noqa: E402 - the same
 from export.prove import Plan  # noqa: E402 - the same
 
@@ -51,7 +51,7 @@ def measure(run: Path, jobs: int, *, everything: bool) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "bundle"
         try:
-            export_run(run, out, Plan(ALL_NAMES if everything else ARTIFACT_NAMES, jobs=jobs))
+            export_run(run, out, Plan(ALL_NAMES if everything else ARTIFACT_NAMES, jobs=jobs, expendable=EXPENDABLE))
         except EdgeError as problem:
             return {**row, "refused": str(problem), "artifacts": []}
         seconds = time.perf_counter() - started
@@ -72,6 +72,7 @@ def measure(run: Path, jobs: int, *, everything: bool) -> dict[str, Any]:
         "export_s": round(seconds, 1),
         "default": report["default"],
         "artifacts": artifacts,
+        "left_out": [rung["failures"][0] for rung in report["left_out"]],
         "ladder": [rung["form"] for rung in report["ladder"]],
         "fragility": report["fragility"],
     }

@@ -14,6 +14,8 @@ StandardName = Literal["float32.tflite", "float16.tflite", "dynamic.tflite", "in
 # Made when asked for: int16x8 has no fast kernels on CPUs, and ONNX Runtime's CPU kernels widen float16 to float32.
 ArtifactName = Literal[StandardName, "int16x8.tflite", "float16.onnx"]
 ARTIFACT_NAMES: tuple[StandardName, ...] = get_args(StandardName)
+# What a bundle can do without: for some models they change too many decisions, and another form is as small.
+EXPENDABLE: tuple[ArtifactName, ...] = ("dynamic.tflite", "int16x8.tflite", "int8.onnx")
 ALL_NAMES: tuple[ArtifactName, ...] = get_args(ArtifactName)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, get_args
 
 from edge_runtime.command import SUCCESS, run_command
 from edge_runtime.spec import ResizeMode
-from export.artifacts import ALL_NAMES, ARTIFACT_NAMES
+from export.artifacts import ALL_NAMES, ARTIFACT_NAMES, EXPENDABLE
 from export.calibration import FEWEST, MOST
 from export.compat import DEFAULT_FLOORS, parse_floor
 from export.errors import ExportError
@@ -56,7 +56,8 @@ def _add_export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         nargs="+",
         metavar="NAME",
         type=_artifact_names,
-        help="artifacts such as int8.tflite, the usual of a format (tflite, onnx), or all (default: the usual six)",
+        help="artifacts such as int8.tflite, the usual of a format (tflite, onnx), or all (default: the usual six); "
+        f"{', '.join(EXPENDABLE)} are left out where they fail, unless they are named here",
     )
     limits = Tolerances()
     for name, text in (
@@ -188,6 +189,7 @@ def _plan(args: argparse.Namespace) -> Plan:
     from export.prove import Plan
 
     names = [name for group in args.formats for name in group] if args.formats else list(ARTIFACT_NAMES)
+    named = {group[0] for group in args.formats or () if len(group) == 1}
     return Plan(
         list(dict.fromkeys(names)),
         tolerances=Tolerances(args.max_abs_diff, args.min_agreement, args.max_accuracy_loss, args.max_recall_loss),
@@ -197,6 +199,7 @@ def _plan(args: argparse.Namespace) -> Plan:
         floors=[parse_floor(text) for text in args.min_runtime],
         jobs=args.jobs,
         ladder=args.ladder,
+        expendable=[name for name in EXPENDABLE if name not in named],
     )
 
 

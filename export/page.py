@@ -52,6 +52,7 @@ def html_page(report: dict[str, Any], holdout: Pixels) -> str:
         f"<div class='side'><div class='scroll'>{_artifacts(report)}</div></div>",
         frontier(report["artifacts"], report["default"]),
         CHART_NOTE,
+        _left_out(report),
         _ladder(report),
         "<h2>The same class as the trained model, in every runtime</h2>",
         _matrix(report),
@@ -192,6 +193,12 @@ def _fragility(report: dict[str, Any]) -> str:
     )
 
 
+def _left_out(report: dict[str, Any]) -> str:
+    if not report["left_out"]:
+        return ""
+    return f"<h2>Left out: what failed and the bundle can do without</h2>{_tried(report['left_out'])}"
+
+
 def _ladder(report: dict[str, Any]) -> str:
     if not report["ladder"]:
         return ""
@@ -200,15 +207,19 @@ def _ladder(report: dict[str, Any]) -> str:
 
 def _ladder_parts(report: dict[str, Any]) -> Iterator[str]:
     yield "<h2>int8 failed: what was tried</h2>"
+    yield _tried(report["ladder"])
+    yield "<p>Share of each layer's signal that int8 destroys, channels counting alike:</p>"
+    yield bars([(item["layer"], item["signal_lost"], f"{item['signal_lost']:.1%}") for item in report["layers"][:10]])
+
+
+def _tried(rungs: Sequence[dict[str, Any]]) -> str:
     rows = [("form", "size kB", "accuracy", "ms", "verdict")]
-    for rung in report["ladder"]:
+    for rung in rungs:
         verdict = rung["failures"][0].split(": ", 1)[-1].split(" (--")[0] if rung["failures"] else "passed"
         numbers = f"{rung['size_bytes'] / 1000:,.0f}", f"{rung['accuracy']:.1%}", f"{rung['latency_ms']:.2f}"
         form = rung["form"] if len(rung["form"]) < 90 else rung["form"][:90] + "…"
         rows.append((form, *numbers, verdict))
-    yield f"<div class='scroll'>{table(rows)}</div>"
-    yield "<p>Share of each layer's signal that int8 destroys, channels counting alike:</p>"
-    yield bars([(item["layer"], item["signal_lost"], f"{item['signal_lost']:.1%}") for item in report["layers"][:10]])
+    return f"<div class='scroll'>{table(rows)}</div>"
 
 
 def _small_print(report: dict[str, Any]) -> str:

@@ -41,7 +41,7 @@ class Exported:
 def export_run(
     run: Path, out: Path, plan: Plan, *, overwrite: bool = False, tell: Callable[[str], None] = lambda _: None
 ) -> Exported:
-    """Export a run to a bundle; nothing is published unless every artifact passes, or a gentler form for int8.
+    """Export a run to a bundle; nothing is published unless what is not expendable passes, or a gentler form for int8.
 
     Args:
         run: the folder that `edge-train train` wrote.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NoReturn
 
 from export.compat import DEFAULT_FLOORS, Floor, parse_floor
@@ -14,7 +14,7 @@ from export.measure import measure
 from export.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -39,6 +39,7 @@ class Plan:
         floors: the oldest runtimes that the files must run in.
         jobs: how many processes convert at once; 0 converts in this process.
         ladder: whether a failing int8.tflite is replaced by a gentler form; else nothing is published.
+        expendable: those of the names that are left out where they fail; else nothing is published.
 
     """
 
@@ -48,6 +49,7 @@ class Plan:
     floors: Sequence[Floor] = tuple(map(parse_floor, DEFAULT_FLOORS))
     jobs: int = 1
     ladder: bool = True
+    expendable: Collection[ArtifactName] = ()
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Proof:
         measured: the artifacts that passed, in the order asked for, then what the ladder added.
         rungs: what the ladder tried; empty when int8 passed at once.
         losses: what int8 destroys in each layer, the worst first; empty when int8 passed at once.
+        left_out: expendable artifacts that failed.
 
     """
 
@@ -66,6 +69,7 @@ class Proof:
     measured: tuple[Measured, ...]
     rungs: tuple[Rung, ...] = ()
     losses: tuple[LayerLoss, ...] = ()
+    left_out: tuple[Rung, ...] = ()
 
 
 def prove(source: SourceModel, plan: Plan, folder: Path, tell: Callable[[str], None]) -> Proof:
@@ -73,28 +77,38 @@ def prove(source: SourceModel, plan: Plan, folder: Path, tell: Callable[[str], N
 
     Raises:
         ExportError: a conversion fails or a runtime refuses a file.
-        ParityError: an artifact fails, or int8 fails and so does every gentler form.
+        ParityError: an artifact fails that is not expendable, or int8 fails and so does every gentler form.
 
     """
     tell(f"running the trained model on {len(source.holdout)} held-out images")
     reference = source.probabilities(source.holdout)
     tell(f"converting to {', '.join(plan.names)}")
     passed: list[Measured] = []
-    failed: dict[ArtifactName, tuple[Measured, list[str]]] = {}
+    failed: dict[ArtifactName, Rung] = {}
     for candidate in convert(source, plan.names, folder, plan.settings, jobs=plan.jobs):
         tell(f"{candidate.name}: measuring")
         item = measure(candidate, source, reference, plan.floors)
         reasons = failed_checks(item, plan.tolerances, source.spec.labels)
         if reasons:
-            failed[candidate.name] = (item, reasons)
+            failed[candidate.name] = _rung(candidate.name, item, reasons)
         else:
             passed.append(item)
-    if not failed:
-        return Proof(reference, tuple(passed))
-    if set(failed) != {INT8} or not plan.ladder:
-        _refuse([why for _, reasons in failed.values() for why in reasons])
-    item, reasons = failed[INT8]
-    return _climb(source, plan, folder, tell, reference, passed, _rung(INT8, item, reasons))
+    left_out = tuple(rung for name, rung in failed.items() if name in plan.expendable)
+    needed = {name: rung for name, rung in failed.items() if name not in plan.expendable}
+    if not needed and passed:
+        _remove(left_out, folder, tell)
+        return Proof(reference, tuple(passed), left_out=left_out)
+    if set(needed) != {INT8} or not plan.ladder:
+        _refuse([why for rung in failed.values() for why in rung.failures])
+    _remove(left_out, folder, tell)
+    proof = _climb(source, plan, folder, tell, reference, passed, needed[INT8])
+    return replace(proof, left_out=left_out)
+
+
+def _remove(left_out: Sequence[Rung], folder: Path, tell: Callable[[str], None]) -> None:
+    for rung in left_out:
+        tell(f"{rung.failures[0]}; it is left out of the bundle")
+        (folder / f"model.{rung.artifact}").unlink()
 
 
 def _climb(

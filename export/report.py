@@ -43,6 +43,7 @@ def report_json(source: SourceModel, proof: Proof, plan: Plan) -> dict[str, Any]
         "confusion": confusion(reference.argmax(axis=1), labels, classes).tolist(),
         "artifacts": [_artifact(item, source, reference) for item in proof.measured],
         "ladder": [asdict(rung) for rung in proof.rungs],
+        "left_out": [asdict(rung) for rung in proof.left_out],
         "layers": [asdict(loss) for loss in proof.losses[:SHOWN_LAYERS]],
         "fragility": [asdict(cost) for cost in costs(source, reference)],
         "versions": {"python": platform.python_version(), **tool_versions()},
@@ -75,7 +76,7 @@ def write_report(report: dict[str, Any], source: SourceModel, folder: Path) -> N
 
 
 def summary_rows(report: dict[str, Any]) -> list[tuple[str, ...]]:
-    """Give the table that a person reads first: a header row, then one row an artifact."""
+    """Give the table that a person reads first: a header row, then one row an artifact that passed."""
     rows: list[tuple[str, ...]] = [("artifact", "size kB", "accuracy", "agreement", "ms")]
     for item in report["artifacts"]:
         parity = item["parity"]

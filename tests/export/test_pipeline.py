@@ -96,6 +96,43 @@ def test_a_broken_artifact_is_refused_with_the_reason(tiny_run, tmp_path, monkey
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.fixture
+def broken_dynamic(monkeypatch):
+    """A converter whose dynamic form, and no other, comes from a model that was made wrong."""
+
+    class Broken(Converter):
+        def write(self, name, *, keep_float=()):
+            if name != "dynamic.tflite":
+                return super().write(name, keep_float=keep_float)
+            wrong = perturbed(keras.models.clone_model(self.model), self.model)
+            return Converter(wrong, self.spec, self.calibration, self.folder, self.settings).write(name)
+
+    monkeypatch.setattr("export.conversion.Converter", Broken)
+
+
+def test_a_failed_form_that_a_bundle_can_do_without_is_left_out_and_the_report_says_why(
+    tiny_run, tmp_path, broken_dynamic, capsys
+):
+    out = tmp_path / "bundle"
+    assert main(["export", str(tiny_run.folder), "--out", str(out), "--jobs", "0", "--formats", "tflite"]) == 0
+    assert "dynamic.tflite: " in capsys.readouterr().err
+    bundle = Bundle.open(out)
+    bundle.check_files()
+    assert set(bundle.artifacts) == {"float32.tflite", "float16.tflite", "int8.tflite"}
+    assert {path.name for path in out.glob("model.*")} == {f"model.{name}" for name in bundle.artifacts}
+    (left_out,) = read_json(out / "report.json", ExportError)["left_out"]
+    assert left_out["artifact"] == "dynamic.tflite"
+    assert left_out["failures"]
+    assert "Left out" in (out / "report.html").read_text()
+
+
+def test_a_failed_form_that_was_asked_for_by_name_is_refused(tiny_run, tmp_path, broken_dynamic, error_line):
+    names = ["float32.tflite", "dynamic.tflite"]
+    command = ["export", str(tiny_run.folder), "--out", str(tmp_path / "b"), "--jobs", "0", "--formats", *names]
+    assert "nothing is published, because dynamic.tflite: " in error_line(main(command))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_failed_export_leaves_the_old_bundle_whole(tiny_run, copied_bundle, monkeypatch, error_line):
     before = {path: path.read_bytes() for path in copied_bundle.rglob("*") if path.is_file()}
     monkeypatch.setattr("export.conversion.Converter", broken_converter(perturbed))
