@@ -86,32 +86,34 @@ def build_cnn(spec: ModelSpec, *, pooling: str = "max") -> Model:
 def build_cnn_bn(spec: ModelSpec, *, dropout: float = 0.2) -> Model:
     """Build the stronger small network: batch-normalised, residual, global average pooling, 0.3 M parameters.
 
-    Plain convolutions, with a shortcut wherever the shape stays (He et al. 2016, arXiv:1512.03385). Every batch-norm
-    follows a convolution, so an export folds it away.
+    Plain convolutions, with a shortcut wherever the shape stays (He et al. 2016, arXiv:1512.03385). Max-pooling halves
+    the sides, not a stride: on 773 photographs of cats and dogs it learned in 20 epochs what strides took 60 for. Every
+    batch-norm follows a convolution, so an export folds it away.
 
     Args:
         spec: input size and labels.
         dropout: share of features dropped before the last layer.
 
+    Raises:
+        TrainingError: the input is too small for it.
+
     """
+    if min(spec.height, spec.width) < 32:
+        raise TrainingError(f"{spec.height}x{spec.width} pixels are too few for cnn_bn; pass --image-size 32 or more")
     image = keras.Input((spec.height, spec.width, 3), name="image")
-    x = _normalised(image)
-    for filters, stride in (
-        (16, 2),
-        (24, 2),
-        (24, 1),
-        (48, 2),
-        (48, 1),
-        (48, 1),
-        (96, 2),
-        (96, 1),
-        (144, 2),
-    ):  # at last (N, H/32, W/32, 144)
-        y = layers.Conv2D(filters, 3, stride, "same", use_bias=False)(x)
-        y = layers.ReLU()(layers.BatchNormalization(momentum=MOMENTUM)(y))
-        x = layers.Add()([x, y]) if x.shape == y.shape else y
-    features = layers.GlobalAveragePooling2D(name="features")(x)  # (N, 144)
+    x = _convolved(_normalised(image), 16, stride=2)  # (N, H/2, W/2, 16)
+    for stage in ((32, 32), (48, 48), (80, 80), (144,)):
+        x = layers.MaxPooling2D(2)(x)
+        for filters in stage:
+            y = _convolved(x, filters)
+            x = layers.Add()([x, y]) if x.shape == y.shape else y
+    features = layers.GlobalAveragePooling2D(name="features")(x)  # (N, H/32, W/32, 144) to (N, 144)
     return keras.Model(image, _output(spec)(layers.Dropout(dropout)(features)), name="cnn_bn")
+
+
+def _convolved(x: Tensor, filters: int, stride: int = 1) -> Tensor:
+    y = layers.Conv2D(filters, 3, stride, "same", use_bias=False)(x)
+    return layers.ReLU()(layers.BatchNormalization(momentum=MOMENTUM)(y))
 
 
 def build_transfer(

@@ -72,14 +72,14 @@ def test_neck_and_tail_go_on_where_the_frozen_layers_end(transfer):
     assert tuned.tail.trainable_weights
 
 
-@pytest.mark.parametrize(("size", "fits"), [(42, False), (43, True)])
-def test_cnn_names_the_smallest_input(size, fits):
-    spec = ModelSpec(height=size, width=size, labels=("a", "b"), output="sigmoid")
-    if fits:
-        assert build_cnn(spec).output.shape == (None, 1)
-    else:
-        with pytest.raises(TrainingError, match="pass --image-size 43 or more"):
-            build_cnn(spec)
+@pytest.mark.parametrize(("build", "least"), [(build_cnn, 43), (build_cnn_bn, 32)])
+def test_networks_from_scratch_name_the_smallest_input(build, least):
+    fits, small = (
+        ModelSpec(height=side, width=side, labels=("a", "b"), output="sigmoid") for side in (least, least - 1)
+    )
+    assert build(fits).output.shape == (None, 1)
+    with pytest.raises(TrainingError, match=f"pass --image-size {least} or more"):
+        build(small)
 
 
 def first_class(spec):
