@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from pathlib import Path
+from typing import Literal
 
 from trainer.errors import DataError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 Part = Literal["all", "train", "test"]
 
@@ -180,8 +179,9 @@ def _check_twins(root: Path, names: list[str]) -> None:
 
 
 def _class_files(folder: Path, class_folder: Path, part: Part, problems: list[Problem]) -> list[Found]:
-    entries = _visible(class_folder)
-    if entries and all(entry.is_dir() for entry in entries):
+    entries = _listed(class_folder)
+    folders = {entry.name for entry in entries if _is_folder(entry)}
+    if entries and len(folders) == len(entries):
         raise DataError(f"{class_folder}: holds folders alone; move their photographs up, or remove it")
     if not entries:
         raise DataError(f"{class_folder}: an empty class folder; add photographs or remove it")
@@ -189,18 +189,26 @@ def _class_files(folder: Path, class_folder: Path, part: Part, problems: list[Pr
     found = []
     for entry in entries:
         name = f"{within}/{entry.name}"
-        if entry.is_dir():
+        if entry.name in folders:
             problems.append(Problem(name, "a folder inside a class folder; move its photographs up"))
         else:
-            found.append(Found(entry, name, label, part))
+            found.append(Found(Path(entry.path), name, label, part))
     return found
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Tell as Path.is_dir does, but where no link is to be followed without asking the disk."""
+    return Path(entry.path).is_dir() if entry.is_symlink() else entry.is_dir()
+
+
 def _visible(folder: Path) -> list[Path]:
+    return [Path(entry.path) for entry in _listed(folder)]
+
+
+def _listed(folder: Path) -> list[os.DirEntry[str]]:
     try:
-        return sorted(
-            (entry for entry in folder.iterdir() if not entry.name.startswith(".")), key=lambda entry: entry.name
-        )
+        with os.scandir(folder) as entries:
+            return sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
     except OSError as problem:
         raise DataError(f"{folder}: cannot be read: {problem.strerror}") from None
 
