@@ -140,7 +140,8 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     left.set_xticks(images, [f"{count:,}" for count in images])
     left.minorticks_off()
     left.grid(alpha=0.3)
-    left.legend()
+    left.set_ylim(bottom=min(row[f"{step}_s"] for row in rows for step in STEPS) / 8)  # room for the legend
+    left.legend(loc="lower right")
     right.plot(images, [row["peak_mb"] for row in rows], marker="o", label="peak resident memory of the run")
     right.plot(images, [row["cache_mb"] for row in rows], marker="o", label="pixels in the cache")
     right.axhline(MOST_MB, linestyle="--", color="grey", label="wanted at most")

@@ -84,11 +84,12 @@ def build_cnn(spec: ModelSpec, *, pooling: str = "max") -> Model:
 
 
 def build_cnn_bn(spec: ModelSpec, *, dropout: float = 0.2) -> Model:
-    """Build the stronger small network: batch-normalised, residual, global average pooling, 0.3 M parameters.
+    """Build the stronger small network: batch-normalised, residual, global average pooling, 0.25 M parameters.
 
     Plain convolutions, with a shortcut wherever the shape stays (He et al. 2016, arXiv:1512.03385). Max-pooling halves
-    the sides, not a stride: on 773 photographs of cats and dogs it learned in 20 epochs what strides took 60 for. Every
-    batch-norm follows a convolution, so an export folds it away.
+    the sides, not a stride: with strides, and as many multiplications, the same training got 78% of 222 held-out cats
+    and dogs right after 200 epochs, with pooling 81% after 150. Every batch-norm follows a convolution, so an export
+    folds it away.
 
     Args:
         spec: input size and labels.
