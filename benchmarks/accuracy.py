@@ -27,7 +27,7 @@ CHOSEN = {
     ("cats-dogs", "cnn"): "--augment photo --image-size 128 --epochs 80",
     ("cats-dogs", "cnn_bn"): "--augment photo --mixup 0.2",
     ("sign-digits", "cnn"): "--augment gentle --epochs 50",
-    ("sign-digits", "cnn_bn"): "--augment gentle --epochs 40",
+    ("sign-digits", "cnn_bn"): "--augment gentle --image-size 96 --epochs 40",
     ("sign-digits", "mobilenet_v2"): "--augment none",
 }
 COLUMNS = (
