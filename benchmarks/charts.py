@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import cycle
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
 Results = dict[str, Any]
 MARKERS = {"float32": "o", "float16": "s", "dynamic": "^", "int8": "D", "int16x8": "P"}
 SURFACE, INK, QUIET = "#ffffff", "#1f2933", "#9aa5b1"
-COLOURS = ("#1f6feb", "#d9730d", "#2da44e", "#8250df", "#cf222e", "#6e7781")
+COLOURS = (
+    *("#1f6feb", "#d9730d", "#2da44e", "#8250df", "#cf222e", "#6e7781"),
+    *("#0e9aa7", "#bf3989", "#9a6700", "#0a3069", "#b6e300", "#24292f"),
+)
 WAYS = (
     ("article", "the article's way", COLOURS[1]),
     ("ours", "edge-train", COLOURS[0]),
@@ -63,7 +67,7 @@ def artifacts(results: Results) -> Figure | None:
     if not runs:
         return None
     figure, (by_time, by_size) = plt.subplots(1, 2, sharey=True, figsize=(9.5, 4.6), layout="constrained")
-    for own, colour in zip(runs.values(), COLOURS, strict=False):
+    for own, colour in zip(runs.values(), cycle(COLOURS), strict=False):
         for artifact, items in own.items():
             precision, file_format = artifact.split(".")
             milliseconds, size, accuracy = (
@@ -104,7 +108,7 @@ def _legend(figure: Figure, runs: list[str], used: list[str]) -> None:
 
     handles = [
         Line2D([], [], marker="s", linestyle="", color=colour, label=name)
-        for name, colour in zip(runs, COLOURS, strict=False)
+        for name, colour in zip(runs, cycle(COLOURS), strict=False)
     ]
     for precision, marker in MARKERS.items():
         if any(name.startswith(f"{precision}.") for name in used):
