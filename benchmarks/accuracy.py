@@ -22,7 +22,7 @@ from typing import Any
 import machine
 
 RESULTS = Path(__file__).parent / "results" / "accuracy.json"
-# What was found best for each set and model, by the validation photographs; other data gets the models' defaults.
+# What did best in trials, on each set for each model; other data gets the models' defaults.
 CHOSEN = {
     ("cats-dogs", "cnn"): "--augment photo --image-size 128 --epochs 80",
     ("cats-dogs", "cnn_bn"): "--augment photo --mixup 0.2",
@@ -70,10 +70,10 @@ def trained(data: Path, model: str, seed: int, options: list[str], keep: Path | 
     }
 
 
-def options_of(data: Path, model: str, weights: Path | None) -> list[str]:
-    """Give what a row is trained with: a backbone's weights, and what is chosen for it."""
+def options_of(data: Path, model: str, weights: Path | None, asked: list[str]) -> list[str]:
+    """Give what a row is trained with: a backbone's weights, and what is asked for, or else chosen for it."""
     backbone = ["--weights", str(weights)] if weights and model.startswith("mobilenet") else []
-    return backbone + CHOSEN.get((data.name, model), "").split()
+    return backbone + (asked or CHOSEN.get((data.name, model), "").split())
 
 
 def told(options: list[str]) -> str:
@@ -129,12 +129,12 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="train nothing")
     words = sys.argv[1:]
     at = words.index("--") if "--" in words else len(words)
-    args, options = parser.parse_args(words[:at]), words[at + 1 :]
+    args, asked = parser.parse_args(words[:at]), words[at + 1 :]
     rows = json.loads(RESULTS.read_text())["rows"] if RESULTS.exists() else []
     for data in [] if args.table else args.data:
         for model in args.models:
             for seed in args.seeds:
-                row = trained(data, model, seed, options or options_of(data, model, args.weights), args.keep)
+                row = trained(data, model, seed, options_of(data, model, args.weights, asked), args.keep)
                 same = ("data", "model", "options", "seed")
                 rows = [old for old in rows if any(old[key] != row[key] for key in same)] + [row]
                 write(rows)

@@ -23,10 +23,20 @@ if TYPE_CHECKING:
 Results = dict[str, Any]
 MARKERS = {"float32": "o", "float16": "s", "dynamic": "^", "int8": "D", "int16x8": "P"}
 SURFACE, INK, QUIET = "#ffffff", "#1f2933", "#9aa5b1"
-COLOURS = (
-    *("#1f6feb", "#d9730d", "#2da44e", "#8250df", "#cf222e", "#6e7781"),
-    *("#0e9aa7", "#bf3989", "#9a6700", "#0a3069", "#b6e300", "#24292f"),
-)
+COLOURS = [
+    "#1f6feb",
+    "#d9730d",
+    "#2da44e",
+    "#8250df",
+    "#cf222e",
+    "#6e7781",
+    "#0e9aa7",
+    "#bf3989",
+    "#9a6700",
+    "#0a3069",
+    "#b6e300",
+    "#24292f",
+]
 WAYS = (
     ("article", "the article's way", COLOURS[1]),
     ("ours", "edge-train", COLOURS[0]),

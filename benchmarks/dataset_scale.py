@@ -33,9 +33,8 @@ RESULTS = Path(__file__).parent / "results"
 SIZES = (5_000, 10_000, 25_000, 50_000)
 DRAWN, SIDE, BATCH = 64, 128, 64
 STEPS = ("scan", "cache", "read_again", "epoch")
-JUDGED = ("scan", "cache", "epoch")  # reading again takes too little to tell: 2 s for 50,000 images
-SCANS = 8
-MOST_MB, STEEPEST = 2000.0, 1.15  # a slope of 1 is linear; names are sorted, and n log n has a slope of 1.1 here
+SCANS = 8  # of each size, the fastest counts
+MOST_MB, STEEPEST = 2000.0, 1.1  # a slope of 1 is linear; above, the small sizes' fixed costs would hide a curve
 
 
 def measure(data: Path, scratch: Path) -> dict[str, Any]:
@@ -157,8 +156,8 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "slopes": slopes,
         "peak_mb": peak,
-        "wanted": f"slopes of {', '.join(JUDGED)} <= {STEEPEST}, peak < {MOST_MB:g} MB",
-        "met": max(slopes[step] for step in JUDGED) <= STEEPEST and peak < MOST_MB,
+        "wanted": f"slopes <= {STEEPEST}, peak < {MOST_MB:g} MB",
+        "met": max(slopes.values()) <= STEEPEST and peak < MOST_MB,
     }
 
 

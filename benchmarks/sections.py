@@ -206,7 +206,7 @@ def dataset_scale(results: Results) -> str:
     rows = [
         (
             f"{row['images']:,}",
-            *(number(row.get(f"{step}_s"), ".1f") for step in ("scan", "cache", "read_again", "epoch")),
+            *(number(row.get(f"{step}_s"), ".2f") for step in ("scan", "cache", "read_again", "epoch")),
             number(row.get("cache_mb"), ",.0f"),
             number(row.get("peak_mb"), ",.0f"),
         )

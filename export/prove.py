@@ -95,20 +95,15 @@ def prove(source: SourceModel, plan: Plan, folder: Path, tell: Callable[[str], N
             passed.append(item)
     left_out = tuple(rung for name, rung in failed.items() if name in plan.expendable)
     needed = {name: rung for name, rung in failed.items() if name not in plan.expendable}
-    if not needed and passed:
-        _remove(left_out, folder, tell)
-        return Proof(reference, tuple(passed), left_out=left_out)
-    if set(needed) != {INT8} or not plan.ladder:
+    climbs = set(needed) == {INT8} and plan.ladder
+    if not climbs and (needed or not passed):
         _refuse([why for rung in failed.values() for why in rung.failures])
-    _remove(left_out, folder, tell)
-    proof = _climb(source, plan, folder, tell, reference, passed, needed[INT8])
-    return replace(proof, left_out=left_out)
-
-
-def _remove(left_out: Sequence[Rung], folder: Path, tell: Callable[[str], None]) -> None:
     for rung in left_out:
         tell(f"{rung.failures[0]}; it is left out of the bundle")
         (folder / f"model.{rung.artifact}").unlink()
+    if not climbs:
+        return Proof(reference, tuple(passed), left_out=left_out)
+    return replace(_climb(source, plan, folder, tell, reference, passed, needed[INT8]), left_out=left_out)
 
 
 def _climb(

@@ -33,7 +33,6 @@ PORT = 8080
 PATIENCE_S, LITTLE_PATIENCE_S = 90.0, 8.0
 WATCHDOG_S, FEEDS = 15, 1
 SENT_FRAMES = 3
-MOST_FPS = "4"
 UNIT = Path("/etc/systemd/system/edgewise.service")
 
 
@@ -76,7 +75,6 @@ class Watched:
     def __init__(self, *words: str, runtime: str = "") -> None:
         command = [*EDGE_RUN, "watch", *words, "--source", CAMERA, "--json"]
         command += ["--stall-timeout", "8", "--give-up", "300", "--smooth", "1", "--k", "1", "--n", "1"]
-        command += ["--max-fps", MOST_FPS]  # an emulated processor has better things to do
         env = {**os.environ, "PYTHONPATH": runtime}
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
         self._lines: Queue[dict[str, Any]] = Queue()
