@@ -53,6 +53,7 @@ class TfliteBackend:
         check_shapes(path, spec, self._input["shape"].tolist(), self._output["shape"].tolist())
         self._input_levels = _input_levels(path, self._input)
         self._output_values = _output_values(self._output)
+        self._input_memory = self._interpreter.tensor(self._input["index"])
 
     def run(self, pixels: Pixels) -> NDArray[np.float32]:
         """Classify uint8 pixels of shape (N, H, W, 3), one after the other; see `Backend.run`."""
@@ -81,7 +82,8 @@ class TfliteBackend:
         return class_probabilities(real, self._spec)
 
     def _invoke_one(self, tensor: NDArray[Any]) -> NDArray[Any]:
-        self._interpreter.set_tensor(self._input["index"], tensor)
+        # Not by set_tensor: it copies a read-only array, as Pillow gives, into memory of its own first.
+        np.copyto(self._input_memory(), tensor, casting="no")
         self._interpreter.invoke()
         output: NDArray[Any] = self._interpreter.get_tensor(self._output["index"])
         return output

@@ -47,8 +47,8 @@ def main(bundle: str, artifact: str, times: int, files: list[str]) -> None:
     """Mark where `Classifier.classify` passes from one stage to the next, without changing what it does."""
     classifier = Classifier.open(bundle, artifact=artifact, threads=1)
     interpreter = classifier.backend._interpreter  # type: ignore[attr-defined]
-    interpreter.set_tensor = marked(interpreter.set_tensor, INPUT)
-    interpreter.invoke = marked(interpreter.invoke, INVOKE)
+    invoke = marked(interpreter.invoke, INVOKE)
+    interpreter.invoke = lambda: (mark(INPUT), invoke())
     stages.load_image = marked(stages.load_image, DECODE)
     stages.to_input = marked(stages.to_input, RESIZE)
     classifier.backend.run = marked(classifier.backend.run, OUTPUT)  # type: ignore[method-assign]
