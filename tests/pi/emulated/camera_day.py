@@ -49,8 +49,26 @@ StandardError=tty
 TTYPath=/dev/ttyAMA0
 """
 TARGET = "[Unit]\nRequires=day.service\nAfter=day.service\nAllowIsolate=yes\n"
-# What a machine without network, log-in and clock can do without.
-MASKED = ("getty.target", "systemd-networkd.service", "systemd-resolved.service", "systemd-timesyncd.service")
+# What a machine without network, log-in, clock and tomorrow can do without: half of the way to the service.
+MASKED = (
+    "dev-hugepages.mount",
+    "dev-mqueue.mount",
+    "getty.target",
+    "modprobe@.service",
+    "sys-kernel-debug.mount",
+    "sys-kernel-tracing.mount",
+    "systemd-ask-password-console.path",
+    "systemd-journal-flush.service",
+    "systemd-modules-load.service",
+    "systemd-networkd.service",
+    "systemd-random-seed.service",
+    "systemd-resolved.service",
+    "systemd-sysctl.service",
+    "systemd-sysusers.service",
+    "systemd-timesyncd.service",
+    "systemd-tmpfiles-setup.service",
+    "systemd-update-utmp.service",
+)
 
 
 class CameraDay(NamedTuple):
@@ -76,6 +94,7 @@ def camera_day(given: Given) -> CameraDay:
     shown = _write_photographs(photographs)
     files: dict[str, Path | str] = {
         **ACCOUNTS,
+        **{f"/etc/systemd/system/{unit}": "" for unit in MASKED},  # an empty file masks
         "/etc/systemd/system/day.service": DAY.format(photographs=" ".join(shown)),
         "/etc/systemd/system/default.target": TARGET,
         "/guest/vivid.options": VIVID,
