@@ -68,13 +68,18 @@ def mediapipe_environment() -> Iterator[tuple[str, str]]:
         )
 
 
-def commands_for(bundle: str, artifact: str, mediapipe: str | None, photos: list[str]) -> dict[str, list[str]]:
-    """Give the command of each, for the same model file, photographs and threads."""
+def commands_for(
+    bundle: str, artifact: str, mediapipe: str | None, photos: list[str], *, workers: int = 1
+) -> dict[str, list[str]]:
+    """Give the command of each, for the same model file and photographs, one thread each.
+
+    MediaPipe cannot be told how many threads; on x86-64 it takes one. `workers` are edge-run's alone.
+    """
     model = str(Path(bundle) / f"model.{artifact}")
-    threads = str(len(os.sched_getaffinity(0)))
+    options = ["--artifact", artifact, "--threads", "1", "--workers", str(workers)]
     commands = {
-        "bare": [sys.executable, str(HERE / "bare.py"), model, threads, *photos],
-        "edge_run": [*EDGE_RUN, "classify", bundle, "--artifact", artifact, "--workers", "1", *photos],
+        "bare": [sys.executable, str(HERE / "bare.py"), model, "1", *photos],
+        "edge_run": [*EDGE_RUN, "classify", bundle, *options, *photos],
     }
     if mediapipe:
         commands["mediapipe"] = [mediapipe, str(HERE / "peer_mediapipe.py"), model, *photos]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from edge_runtime.errors import SourceError
 
@@ -165,7 +165,7 @@ def _check_size(image: Image.Image, name: str) -> None:
 
 
 def _upright_rgb(image: Image.Image) -> Image.Image:
-    upright = ImageOps.exif_transpose(image) if image.getexif().get(ORIENTATION, 1) != 1 else image
+    upright = image if image.getexif().get(ORIENTATION, 1) == 1 else _turned(image)
     if upright.mode == "RGB":
         upright.load()  # now, while its file is open
         return upright
@@ -176,6 +176,12 @@ def _upright_rgb(image: Image.Image) -> Image.Image:
         white = Image.new("RGBA", rgba.size, "white")
         return Image.alpha_composite(white, rgba).convert("RGB")
     return upright.convert("RGB")
+
+
+def _turned(image: Image.Image) -> Image.Image:
+    from PIL import ImageOps  # here, for it brings five modules more, and few images lie on their side
+
+    return ImageOps.exif_transpose(image)
 
 
 def _grey_8bit(image: Image.Image) -> Image.Image:
