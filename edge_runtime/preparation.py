@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 NEWEST_WEIGHT = 0.2  # of the newest duration in the running means
 LEAST_SLACK_S, MOST_SLACK_S = 0.001, 0.1  # a frame must not grow old while it waits for a slow model
-LATE_GROWTH, IN_TIME_SHRINKAGE = 1.5, 0.995  # settle where the model waits for one frame in a hundred
+LATE_GROWTH, IN_TIME_SHRINKAGE = 1.5, 0.998  # settle where the model waits for one frame in two hundred
 MOTION_STEP = 4  # every fourth pixel of the model's input is enough to see that something moved
 
 

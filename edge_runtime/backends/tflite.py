@@ -82,8 +82,9 @@ class TfliteBackend:
         return class_probabilities(real, self._spec)
 
     def _invoke_one(self, tensor: NDArray[Any]) -> NDArray[Any]:
-        # Not by set_tensor: it copies a read-only array, as Pillow gives, into memory of its own first.
-        np.copyto(self._input_memory(), tensor, casting="no")
+        # As bytes: set_tensor would copy a read-only array, as Pillow gives, into fresh memory first, and numpy's
+        # assignment would let go of the GIL, so that the model waited for whoever has it then.
+        self._input_memory().data.cast("B")[:] = np.ascontiguousarray(tensor).data.cast("B")
         self._interpreter.invoke()
         output: NDArray[Any] = self._interpreter.get_tensor(self._output["index"])
         return output
