@@ -56,16 +56,18 @@ def in_turns(commands: dict[str, list[str]], rounds: int) -> dict[str, Cost]:
 
 
 @contextmanager
-def mediapipe_environment() -> Iterator[tuple[str, str]]:
-    """Install MediaPipe from PyPI in an environment that is thrown away; give its python and its version."""
+def mediapipe_environment() -> Iterator[str]:
+    """Install MediaPipe from PyPI in an environment that is thrown away; give its python."""
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         python = str(Path(folder, "bin", "python"))
         subprocess.run([python, "-m", "pip", "install", "--quiet", "mediapipe>=0.10"], check=True, stderr=sys.stderr)
-        yield (
-            python,
-            cost([python, "-c", "from importlib.metadata import version; print(version('mediapipe'))"]).lines[0],
-        )
+        yield python
+
+
+def version_of_mediapipe(python: str) -> str:
+    """Give the version that an environment holds."""
+    return cost([python, "-c", "from importlib.metadata import version; print(version('mediapipe'))"]).lines[0]
 
 
 def commands_for(

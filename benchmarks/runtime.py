@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import machine
 import numpy as np
-from peers import EDGE_RUN, commands_for, cost, in_turns, mediapipe_environment
+from peers import EDGE_RUN, commands_for, cost, in_turns, mediapipe_environment, version_of_mediapipe
 from PIL import Image
 
 from edge_runtime.bundle import Bundle
@@ -242,14 +242,9 @@ def main() -> None:
     parser.add_argument("--photographs", type=int, default=200, help="to classify beside MediaPipe")
     parser.add_argument("--mediapipe", metavar="PYTHON", help="an environment that has it (default: one is made)")
     args = parser.parse_args()
-    with (
-        nullcontext((args.mediapipe, "as installed")) if args.mediapipe else mediapipe_environment() as (
-            python,
-            version,
-        )
-    ):
+    with nullcontext(args.mediapipe) if args.mediapipe else mediapipe_environment() as python:
         results = measure(args, python)
-    results["machine"]["libraries"]["mediapipe"] = version
+        results["machine"]["libraries"]["mediapipe"] = version_of_mediapipe(python)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "runtime.json").write_text(json.dumps(results, indent=2) + "\n")
     show(results)
