@@ -76,7 +76,7 @@ def artifacts(results: Results) -> Figure | None:
     runs = _over_seeds((results.get("export") or {}).get("runs") or [])
     if not runs:
         return None
-    figure, (by_time, by_size) = plt.subplots(1, 2, sharey=True, figsize=(9.5, 4.6), layout="constrained")
+    figure, (by_time, by_size) = plt.subplots(1, 2, sharey=True, figsize=(9.5, 5.2), layout="constrained")
     for own, colour in zip(runs.values(), cycle(COLOURS), strict=False):
         for artifact, items in own.items():
             precision, file_format = artifact.split(".")
@@ -129,7 +129,7 @@ def _legend(figure: Figure, runs: list[str], used: list[str]) -> None:
                 [], [], marker="o", linestyle="", markeredgecolor=QUIET, markerfacecolor=SURFACE, label="hollow: ONNX"
             )
         )
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False)
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
 
 
 def frame(results: Results) -> Figure | None:
