@@ -9,6 +9,7 @@ import keras
 from keras import layers
 
 from trainer.errors import TrainingError
+from trainer.options import require_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,12 +56,11 @@ def _downloaded(name: str, options: dict[str, Any]) -> Model:
 
 
 def _load_weights(backbone: Model, path: str | Path, wanted: str) -> None:
+    require_weights(str(path))
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # Keras only warns of layers that the file does not fill
             backbone.load_weights(str(path))
-    except FileNotFoundError:
-        raise TrainingError(f"{path}: no such file; pass --weights FILE, imagenet or none") from None
     except (OSError, ValueError, KeyError, UserWarning) as problem:
         raise TrainingError(
             f"{path}: holds no weights of {wanted} without its top ({_first_line(problem)}); pass its own file"

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from trainer.errors import TrainingError
 
 if TYPE_CHECKING:
     from edge_runtime.spec import ResizeMode
@@ -53,6 +56,12 @@ def recipe_of(model: ModelName, weights: str) -> Recipe:
     if own is not TRANSFER_RECIPE or weights != "none":
         return own
     return RECIPES["cnn_bn"]._replace(image_size=own.image_size, fine_tune_layers=own.fine_tune_layers)
+
+
+def require_weights(weights: str) -> None:
+    """Raise TrainingError where a backbone's weights are a file that is not there."""
+    if weights not in {"imagenet", "none"} and not Path(weights).is_file():
+        raise TrainingError(f"{weights}: no such file; pass --weights FILE, imagenet or none")
 
 
 @dataclass(frozen=True)

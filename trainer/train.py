@@ -14,6 +14,7 @@ from edge_runtime.publish import published_folder, refuse_existing
 from trainer.cluster import read_cluster
 from trainer.errors import DataError, TrainingError
 from trainer.journal import FOLDER, Journal, begin, changed_versions, clear_if_barren, read_journal, spent_s
+from trainer.options import require_weights
 from trainer.progress import say
 from trainer.read_data import read_data
 from trainer.stopping import stop_on_sigterm
@@ -86,6 +87,8 @@ def train(
     cluster = read_cluster(options.strategy)
     if cluster.chief:
         _check_out(data, out, overwrite=overwrite)
+    if options.model.startswith("mobilenet"):
+        require_weights(options.weights)  # now, for a large folder takes minutes to read
     dataset = read_data(data, options, cache)
     journal = Journal(str(data.absolute()), options, legacy_h5, dataset.fingerprint(), versions())
     if cluster.chief:

@@ -59,6 +59,14 @@ def test_a_class_of_two_images(capsys, tmp_path, draw_set):
     assert not (tmp_path / "run").exists()
 
 
+def test_missing_weights_are_told_before_a_photograph_is_read(capsys, tmp_path, data):
+    chosen = ("--model", "mobilenet_v2", "--weights", tmp_path / "none.h5")
+    assert main(["train", str(data), "--out", str(tmp_path / "run"), *map(str, chosen)]) == 1
+    assert capsys.readouterr().err.strip() == (
+        f"edge-train: {tmp_path / 'none.h5'}: no such file; pass --weights FILE, imagenet or none"
+    )
+
+
 def test_files_left_out_are_told_up_to_ten(capsys, tmp_path, data):
     for number in range(13):
         (data / "cat" / f"bad{number:02}.jpg").write_text("text")
