@@ -91,7 +91,7 @@ def prepare(data: Path, weights: Path) -> Given | str:
         return f"{data}: holds no folder of photographs; make bench DATA=DIR names another"
     if not weights.is_file():
         return f"{weights}: no such file; make bench WEIGHTS=FILE names a pretrained MobileNetV2"
-    given = Given(folders, weights, WORK / f"{folders[0].name}-mobilenet_v2", WORK / f"{folders[0].name}-bundle")
+    given = Given(folders, weights, WORK / f"{folders[0].name}-mobilenet_v2-seed0", WORK / f"{folders[0].name}-bundle")
     if not given.run.exists():
         told("trainer.cli", "train", folders[0], "--model", "mobilenet_v2", "--weights", weights, "--out", given.run)
     if not given.bundle.exists():
