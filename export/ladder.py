@@ -30,19 +30,24 @@ class Rung:
     Attributes:
         form: what was tried, for a person.
         artifact: its name in a bundle.
-        size_bytes: the file's size.
-        latency_ms: median time of one image; None where it was not measured.
-        accuracy: on the held-out images; None where it was not measured.
+        size_bytes: the file's size; None, as the next two, where no converter makes the file.
+        latency_ms: median time of one image.
+        accuracy: on the held-out images.
         failures: what it failed; empty when it passed.
 
     """
 
     form: str
     artifact: str
-    size_bytes: int
+    size_bytes: int | None
     latency_ms: float | None
     accuracy: float | None
     failures: tuple[str, ...]
+
+
+def refused(form: str, artifact: str, reason: object) -> Rung:
+    """Give what came of a form that no converter makes."""
+    return Rung(form, artifact, None, None, None, (f"{artifact}: {reason}",))
 
 
 def find_layers(source: SourceModel, folder: Path, settings: Settings, *, jobs: int) -> list[LayerLoss]:
@@ -66,7 +71,7 @@ def rungs(
     *,
     jobs: int,
     tell: Callable[[str], None],
-) -> Iterator[tuple[str, Candidate]]:
+) -> Iterator[tuple[str, Candidate] | Rung]:
     """Write one gentler form after the other, as long as the caller asks for more.
 
     Args:
@@ -79,24 +84,26 @@ def rungs(
         tell: takes a line of progress.
 
     Yields:
-        What the form is, for a person, and its file.
+        What the form is, for a person, and its file; or what came of one that no converter makes.
 
     """
-    for count in KEPT:
-        worst = losses[:count]
-        if not worst:
-            break
-        form = f"int8, in float: {', '.join(item.layer for item in worst)}"
+    for form, name, keep in _forms(losses, have):
         tell(f"trying {form}")
-        keep = sorted({name for item in worst for name in (item.tensor, *item.readers)})
         try:
-            (candidate,) = convert(source, ["int8.tflite"], folder, settings, jobs=jobs, keep_float=keep)
-        except ExportError as problem:  # the converter's own debugger may refuse what its converter takes
+            (candidate,) = convert(source, [name], folder, settings, jobs=jobs, keep_float=keep)
+        except ExportError as problem:
             tell(f"{form}: {problem}")
-            continue
-        yield form, candidate
+            yield refused(form, name, problem)
+        else:
+            yield form, candidate
+
+
+def _forms(losses: Sequence[LayerLoss], have: Sequence[str]) -> Iterator[tuple[str, ArtifactName, list[str]]]:
+    """Give each gentler form, its artifact and the tensors that stay in float."""
+    for count in KEPT:
+        if worst := losses[:count]:
+            form = f"int8, in float: {', '.join(item.layer for item in worst)}"
+            yield form, "int8.tflite", sorted({name for item in worst for name in (item.tensor, *item.readers)})
     for name in GENTLER:
         if name not in have:
-            tell(f"trying {name}")
-            (candidate,) = convert(source, [name], folder, settings, jobs=jobs)
-            yield name, candidate
+            yield name, name, []

@@ -216,7 +216,9 @@ def _tried(rungs: Sequence[dict[str, Any]]) -> str:
     rows = [("form", "size kB", "accuracy", "ms", "verdict")]
     for rung in rungs:
         verdict = rung["failures"][0].split(": ", 1)[-1].split(" (--")[0] if rung["failures"] else "passed"
-        numbers = f"{rung['size_bytes'] / 1000:,.0f}", f"{rung['accuracy']:.1%}", f"{rung['latency_ms']:.2f}"
+        numbers = ("-", "-", "-")
+        if rung["size_bytes"] is not None:
+            numbers = f"{rung['size_bytes'] / 1000:,.0f}", f"{rung['accuracy']:.1%}", f"{rung['latency_ms']:.2f}"
         form = rung["form"] if len(rung["form"]) < 90 else rung["form"][:90] + "…"
         rows.append((form, *numbers, verdict))
     return f"<div class='scroll'>{table(rows)}</div>"

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, NoReturn
 
 from export.compat import DEFAULT_FLOORS, Floor, parse_floor
 from export.conversion import convert
-from export.errors import ParityError
+from export.errors import ExportError, ParityError
 from export.gate import Tolerances, failures, failures_elsewhere
-from export.ladder import Rung, find_layers, rungs
+from export.ladder import Rung, find_layers, refused, rungs
 from export.measure import measure
 from export.settings import Settings
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from export.artifacts import ArtifactName
+    from export.artifacts import ArtifactName, Candidate
     from export.layers import LayerLoss
     from export.measure import Measured
     from export.source_model import SourceModel
@@ -83,9 +83,9 @@ def prove(source: SourceModel, plan: Plan, folder: Path, tell: Callable[[str], N
     tell(f"running the trained model on {len(source.holdout)} held-out images")
     reference = source.probabilities(source.holdout)
     tell(f"converting to {', '.join(plan.names)}")
+    candidates, failed = _converted(source, plan, folder)
     passed: list[Measured] = []
-    failed: dict[ArtifactName, Rung] = {}
-    for candidate in convert(source, plan.names, folder, plan.settings, jobs=plan.jobs):
+    for candidate in candidates:
         tell(f"{candidate.name}: measuring")
         item = measure(candidate, source, reference, plan.floors)
         reasons = failed_checks(item, plan.tolerances, source.spec.labels)
@@ -100,10 +100,28 @@ def prove(source: SourceModel, plan: Plan, folder: Path, tell: Callable[[str], N
         _refuse([why for rung in failed.values() for why in rung.failures])
     for rung in left_out:
         tell(f"{rung.failures[0]}; it is left out of the bundle")
-        (folder / f"model.{rung.artifact}").unlink()
+        (folder / f"model.{rung.artifact}").unlink(missing_ok=True)
     if not climbs:
         return Proof(reference, tuple(passed), left_out=left_out)
     return replace(_climb(source, plan, folder, tell, reference, passed, needed[INT8]), left_out=left_out)
+
+
+def _converted(source: SourceModel, plan: Plan, folder: Path) -> tuple[list[Candidate], dict[ArtifactName, Rung]]:
+    """Write the artifacts; give them, and the expendable ones that no converter makes of this model."""
+    try:
+        return convert(source, plan.names, folder, plan.settings, jobs=plan.jobs), {}
+    except ExportError:
+        needed = [name for name in plan.names if name not in plan.expendable]
+        if len(needed) in {0, len(plan.names)}:
+            raise
+    candidates, failed = convert(source, needed, folder, plan.settings, jobs=plan.jobs), {}
+    for name in plan.names:
+        if name in plan.expendable:
+            try:
+                candidates += convert(source, [name], folder, plan.settings, jobs=plan.jobs)
+            except ExportError as problem:
+                failed[name] = refused(name, name, problem)
+    return sorted(candidates, key=lambda candidate: plan.names.index(candidate.name)), failed
 
 
 def _climb(
@@ -120,7 +138,11 @@ def _climb(
     losses = find_layers(source, folder, plan.settings, jobs=plan.jobs)
     tried, found = [first], None
     have = list(plan.names)
-    for form, candidate in rungs(source, folder, plan.settings, losses, have, jobs=plan.jobs, tell=tell):
+    for step in rungs(source, folder, plan.settings, losses, have, jobs=plan.jobs, tell=tell):
+        if isinstance(step, Rung):
+            tried.append(step)
+            continue
+        form, candidate = step
         item = measure(candidate, source, reference, plan.floors)
         reasons = failed_checks(item, plan.tolerances, source.spec.labels)
         tried.append(_rung(form, item, reasons))

@@ -82,6 +82,16 @@ def tiny_run(tmp_path_factory, trained_model) -> TinyRun:
     return write_run(folder, trained_model, ModelSpec(SIDE, SIDE, LABELS, "softmax"))
 
 
+@pytest.fixture(scope="session")
+def hard_swish_run(tmp_path_factory, tiny_run, trained_model) -> Path:
+    """A run whose network begins with MobileNetV3's activation, which no converter makes with 16-bit activations."""
+    from export.tensorflow_quietly import keras
+
+    image = keras.Input((SIDE, SIDE, 3), name="image")  # from 3 on the activation changes no pixel
+    model = keras.Model(image, trained_model(keras.layers.Activation("hard_silu")(image)))
+    return write_run(tmp_path_factory.mktemp("hard-swish") / "run", model, tiny_run.spec).folder
+
+
 @pytest.fixture
 def copied_run(tmp_path, tiny_run) -> Path:
     """A run that a test may damage."""

@@ -8,6 +8,9 @@ import pytest
 from edge_runtime.bundle import Bundle
 from edge_runtime.selftest import selftest
 from export.cli import main
+from export.ladder import rungs
+from export.settings import Settings
+from export.source_model import read_run
 from export.tensorflow_quietly import keras
 
 FACTOR = 1000
@@ -61,3 +64,15 @@ def test_without_the_ladder_nothing_is_published(lopsided_run, tmp_path, error_l
     command = ["export", str(run), "--out", str(tmp_path / "b"), "--jobs", "0", "--formats", "int8.tflite"]
     assert "int8.tflite: " in error_line(main([*command, "--no-ladder"]))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_form_that_no_converter_makes_is_a_rung_that_failed_and_the_next_is_tried(hard_swish_run, tmp_path):
+    told = []
+    source = read_run(hard_swish_run)
+    steps = rungs(source, tmp_path, Settings(), [], ["float16.tflite"], jobs=0, tell=told.append)
+    first, (form, candidate) = steps
+    assert first.form == "int16x8.tflite"
+    assert "HARD_SWISH" in first.failures[0]
+    assert (form, candidate.name) == ("dynamic.tflite", "dynamic.tflite")
+    assert candidate.path.exists()
+    assert any("HARD_SWISH" in line for line in told)

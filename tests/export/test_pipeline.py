@@ -7,7 +7,7 @@ import pytest
 
 from edge_runtime.bundle import Bundle
 from edge_runtime.jsonio import read_json
-from export.artifacts import ARTIFACT_NAMES
+from export.artifacts import ALL_NAMES, ARTIFACT_NAMES
 from export.cli import main
 from export.convert import Converter
 from export.errors import ExportError
@@ -124,6 +124,31 @@ def test_a_failed_form_that_a_bundle_can_do_without_is_left_out_and_the_report_s
     assert left_out["artifact"] == "dynamic.tflite"
     assert left_out["failures"]
     assert "Left out" in (out / "report.html").read_text()
+
+
+@pytest.mark.parametrize("jobs", ["0", "2"])
+def test_a_form_that_no_converter_makes_of_a_model_is_left_out_with_the_converters_reason(
+    hard_swish_run, tmp_path, capsys, jobs
+):
+    out = tmp_path / "bundle"
+    assert main(["export", str(hard_swish_run), "--out", str(out), "--jobs", jobs, "--formats", "all"]) == 0
+    told = next(line for line in capsys.readouterr().err.splitlines() if line.endswith("it is left out of the bundle"))
+    assert "int16x8" in told
+    assert "HARD_SWISH" in told
+    bundle = Bundle.open(out)
+    bundle.check_files()
+    assert tuple(bundle.artifacts) == tuple(name for name in ALL_NAMES if name != "int16x8.tflite")
+    (left_out,) = read_json(out / "report.json", ExportError)["left_out"]
+    assert left_out["artifact"] == "int16x8.tflite"
+    assert left_out["size_bytes"] is None
+    assert "HARD_SWISH" in (out / "report.html").read_text()
+
+
+def test_a_form_that_no_converter_makes_is_refused_where_it_was_asked_for_by_name(hard_swish_run, tmp_path, error_line):
+    names = ["float32.tflite", "int16x8.tflite"]
+    line = error_line(main(["export", str(hard_swish_run), "--out", str(tmp_path / "b"), "--formats", *names]))
+    assert "HARD_SWISH" in line
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_failed_form_that_was_asked_for_by_name_is_refused(tiny_run, tmp_path, broken_dynamic, error_line):
