@@ -15,7 +15,7 @@ from emulated.given import prepare
 from emulated.jobs import Jobs
 from emulated.replays import imported_on_device, replay_on_device, replay_on_host, replay_small, replay_without_unneeded
 from emulated.suite import run_suite
-from emulated.targets import ARMHF, BOOKWORM, BOOKWORM_SHARED, PROCESSORS, TRIXIE, TRIXIE_SHARED
+from emulated.targets import ARMHF, BOOKWORM, BOOKWORM_SHARED, PROCESSORS, TFLITE, TRIXIE, TRIXIE_SHARED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,11 +104,12 @@ def _jobs(given: Given) -> dict[str, Callable[[], Any]]:
         "replay host, older Pillow": partial(replay_on_host, given, OLDER_PILLOW),
         "imports": partial(imported_on_device, given, BOOKWORM, PI_4),
         "heavy imports": partial(imported_on_device, given, BOOKWORM, PI_4, HEAVY_IMPORT),
-        "replay without unneeded": partial(replay_without_unneeded, given, BOOKWORM, PI_4),
         f"replay {ARMHF.name} {PI_4}": partial(replay_on_device, given, ARMHF, PI_4),
         "wrong resize": partial(replay_small, given, BOOKWORM, PI_4, WRONG_RESIZE),
         "costlier frame": partial(counted, given, BOOKWORM, PI_4, RESIZED_TWICE),
     }
+    for target in (BOOKWORM, TFLITE):
+        jobs[f"lean replay {target.name}"] = partial(replay_without_unneeded, given, target, PI_4)
     for target in (BOOKWORM_SHARED, TRIXIE_SHARED):
         jobs[f"replay {target.name} {PI_4}"] = partial(replay_small, given, target, PI_4)
     for processor in PROCESSORS:

@@ -50,13 +50,19 @@ def test_with_the_systems_own_libraries_a_device_decides_alike(target, result):
     assert not list(differences(result("replay host"), result(f"replay {target.name} {PI_4}")))
 
 
-@pytest.mark.job("replay host", "replay without unneeded")
-def test_what_can_be_left_out_is_not_missed(given, result, say):
-    replay, lean = result("replay without unneeded")
-    whole = sum(parts([given.runtime, given.installed(BOOKWORM)]).values())
+@pytest.mark.parametrize(
+    ("target", "most"),
+    [
+        pytest.param(target, most, id=target.name, marks=pytest.mark.job("replay host", f"lean replay {target.name}"))
+        for target, most in ((BOOKWORM, 90), (TFLITE, 60))
+    ],
+)
+def test_what_can_be_left_out_is_not_missed(target, most, given, result, say):
+    replay, lean = result(f"lean replay {target.name}")
+    whole = sum(parts([given.runtime, given.installed(target)]).values())
     assert not list(differences(result("replay host"), replay))
-    say(f"{BOOKWORM.name} without what no check misses: {lean / MEGABYTE:.1f} MB of {whole / MEGABYTE:.1f}")
-    assert lean <= 90 * MEGABYTE
+    say(f"{target.name} without what no check misses: {lean / MEGABYTE:.1f} MB of {whole / MEGABYTE:.1f}")
+    assert lean <= most * MEGABYTE
 
 
 def test_an_installation_that_has_grown_is_found_and_its_largest_part_is_named():

@@ -15,12 +15,16 @@ if TYPE_CHECKING:
 ALLOWED = 1.03
 LARGE_FILE = 5_000_000  # named beside its distribution
 # Deleting these harms nothing that Edgewise does: an accelerator for graphics processors that a Pi has no driver for,
-# tests, type stubs, a Fortran binder, and Pillow's AVIF, fonts and colour profiles.
+# NumPy's tests, type stubs and what builds extensions of it, and Pillow's AVIF, fonts and colour profiles.
 UNNEEDED = (
     "ai_edge_litert/libLiteRtWebGpuAccelerator.so",
     "numpy/**/tests",
     "numpy/**/*.pyi",
     "numpy/f2py",
+    "numpy/distutils",
+    "numpy/*core/include",
+    "numpy/*core/_simd*.so",
+    "numpy/**/*.a",
     "PIL/_avif*.so",
     "PIL/_imagingcms*.so",
     "PIL/_imagingft*.so",
@@ -57,7 +61,7 @@ def without_unneeded(site: Path, folder: Path) -> Path:
     shutil.copytree(site, folder, dirs_exist_ok=True)
     for pattern in UNNEEDED:
         found = list(folder.glob(pattern))
-        if not found:
+        if not found and (folder / pattern.partition("/")[0]).exists():
             raise FileNotFoundError(f"{pattern} names nothing that is installed")
         for path in found:
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
