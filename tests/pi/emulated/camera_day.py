@@ -49,7 +49,7 @@ StandardError=tty
 TTYPath=/dev/ttyAMA0
 """
 TARGET = "[Unit]\nRequires=day.service\nAfter=day.service\nAllowIsolate=yes\n"
-# What a machine without network, log-in, clock and tomorrow can do without: half of the way to the service.
+# What a machine without network, log-in, clock and tomorrow can do without; it would start before the service does.
 MASKED = (
     "dev-hugepages.mount",
     "dev-mqueue.mount",
