@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from emulated.bundles import mobilenet_bundle
 from emulated.given import GUEST_SCRIPTS, PROJECT
-from emulated.photographs import write_frames
+from emulated.photographs import KINDS, write_frames
 from emulated.processor import marks
 
 if TYPE_CHECKING:
@@ -20,17 +20,20 @@ if TYPE_CHECKING:
 Stages: TypeAlias = "Mapping[str, int]"  # instructions by stage
 Costs: TypeAlias = "Mapping[str, Stages]"  # by kind of frame
 
-SIDE, TIMES = 224, 3
+SIDE, TIMES = 224, 2
 STAGES = ("decode", "resize", "input", "invoke", "output", "decide")  # in the order of frame_cost.py's marks
 ALLOWED = 1.03
 # Counts of the same code repeat to within this: where things lie in memory decides what a hash table's search takes.
 NOISE = 2000
 
 
-def counted(given: Given, target: Target, processor: str, fault: Fault | None = None) -> Costs:
-    """Classify frames of each kind on a processor and count; the least of some times is what it takes."""
+def counted(
+    given: Given, target: Target, processor: str, fault: Fault | None = None, wanted: Sequence[str] = KINDS
+) -> Costs:
+    """Classify frames of the wanted kinds on a processor and count; the least of some times is what it takes."""
     folder = given.fresh_folder(f"cost-{processor}")
     files, log = write_frames(folder, SIDE), folder / "marks.log"
+    files = {kind: files[kind] for kind in wanted}
     words = (mobilenet_bundle(PROJECT), "int8.tflite", TIMES, *files.values())
     given.guest(target, processor, fault).python(GUEST_SCRIPTS / "frame_cost.py", *words, log=log)
     frames = _frames(marks(log))

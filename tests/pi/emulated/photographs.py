@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 COLORS = {"blue": (30, 50, 220), "green": (35, 190, 40), "red": (215, 35, 30), "yellow": (230, 215, 40)}
 VARIATION = 25
 LARGE, CAMERA, SMALL = (1440, 1080), (640, 480), (200, 150)
+KINDS = ("1080p photograph", "640x480 camera", "model's size")  # of frames whose cost is counted
 QUARTER_TURN = 6  # the EXIF orientation of a phone held upright
 
 
@@ -58,15 +59,11 @@ def write_photographs(folder: Path) -> list[Path]:
 def write_frames(folder: Path, side: int) -> dict[str, Path]:
     """Write what the cost of a frame is counted with: a photograph, a camera's pixels, pixels of the model's size."""
     random = np.random.default_rng(3)
-    files = {
-        "1080p photograph": folder / "photograph.jpg",
-        "640x480 camera": folder / "camera.npy",
-        "model's size": folder / "own.npy",
-    }
-    draw("green", (1920, 1080), random).save(files["1080p photograph"], quality=90)
-    np.save(files["640x480 camera"], _pixels(random, CAMERA))
-    np.save(files["model's size"], _pixels(random, (side, side)))
-    return files
+    photograph, camera, own = files = (folder / "photograph.jpg", folder / "camera.npy", folder / "own.npy")
+    draw("green", (1920, 1080), random).save(photograph, quality=90)
+    np.save(camera, _pixels(random, CAMERA))
+    np.save(own, _pixels(random, (side, side)))
+    return dict(zip(KINDS, files, strict=True))
 
 
 def _pixels(random: np.random.Generator, size: tuple[int, int]) -> Pixels:

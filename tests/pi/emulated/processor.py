@@ -37,12 +37,14 @@ class Guest(NamedTuple):
         target: the system.
         processor: a key of PROCESSORS; it is always named, for under qemu's "max" LiteRT gave a wrong class.
         sites: folders to import from.
+        niceness: of its process; what only computes gives way to what has promised to be on time.
 
     """
 
     target: Target
     processor: str
     sites: Sequence[Path]
+    niceness: int = 10
 
     def python(self, *words: object, env: Mapping[str, str] | None = None, log: Path | None = None) -> str:
         """Run Python to its end and give what it printed; with `log`, marks go to that file.
@@ -61,7 +63,8 @@ class Guest(NamedTuple):
     ) -> subprocess.CompletedProcess[str]:
         """As `python`, whatever the exit code."""
         root = self.target.root()
-        command = [program(self.target.qemu), "-cpu", self._cpu(), "-L", str(_prefix(root, self.processor))]
+        emulator = [program(self.target.qemu), "-cpu", self._cpu(), "-L", str(_prefix(root, self.processor))]
+        command = ["nice", "-n", str(self.niceness), *emulator]
         if log:
             command += ["-plugin", str(_plugin()), "-d", "plugin", "-D", str(log)]
         command += [str(root / "usr" / "bin" / f"python{self.target.python}"), *map(str, words)]

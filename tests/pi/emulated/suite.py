@@ -39,7 +39,7 @@ class Suite(NamedTuple):
 def run_suite(given: Given, target: Target, processor: str) -> Suite:
     """Run pytest in one process of a guest; tests that start another are skipped there."""
     wanted = [*requirements(given.wheel, target, EXTRAS), Requirement("pytest>=8.3")]
-    guest = Guest(target, processor, [given.runtime, site("pytest", wanted, target), GUEST_SCRIPTS])
+    guest = Guest(target, processor, [given.runtime, site("pytest", wanted, target), GUEST_SCRIPTS], niceness=0)
     words = ["-m", "pytest", "-c", PROJECT / "pyproject.toml", "-p", "no_processes", "-p", "no:cacheprovider"]
     env = {"EDGEWISE_TEST_MODELS": str(_models()), "PYTHONDONTWRITEBYTECODE": "1"}
     # Rewriting the asserts of all modules takes an emulated processor longer than most of the tests.
