@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from emulated.commands import run
+from emulated.given import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -14,26 +18,7 @@ if TYPE_CHECKING:
 
 ALLOWED = 1.03
 LARGE_FILE = 5_000_000  # named beside its distribution
-# Deleting these harms nothing that Edgewise does: an accelerator for graphics processors that a Pi has no driver for,
-# NumPy's tests, type stubs and what builds extensions of it, and Pillow's AVIF, fonts and colour profiles.
-UNNEEDED = (
-    "ai_edge_litert/libLiteRtWebGpuAccelerator.so",
-    "numpy/**/tests",
-    "numpy/**/*.pyi",
-    "numpy/f2py",
-    "numpy/distutils",
-    "numpy/*core/include",
-    "numpy/*core/_simd*.so",
-    "numpy/**/*.a",
-    "PIL/_avif*.so",
-    "PIL/_imagingcms*.so",
-    "PIL/_imagingft*.so",
-    "pillow.libs/libavif-*",
-    "pillow.libs/libbrotli*",
-    "pillow.libs/libfreetype-*",
-    "pillow.libs/libharfbuzz-*",
-    "pillow.libs/liblcms2-*",
-)
+MANUAL = PROJECT / "docs" / "pi.md"
 
 
 def parts(sites: Sequence[Path]) -> dict[str, int]:
@@ -57,15 +42,12 @@ def debian_bytes(target: Target, plain: Target) -> int:
 
 
 def without_unneeded(site: Path, folder: Path) -> Path:
-    """Copy what is installed, but for what is not needed, and give the copy."""
-    shutil.copytree(site, folder, dirs_exist_ok=True)
-    for pattern in UNNEEDED:
-        found = list(folder.glob(pattern))
-        if not found and (folder / pattern.partition("/")[0]).exists():
-            raise FileNotFoundError(f"{pattern} names nothing that is installed")
-        for path in found:
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-    return folder
+    """Copy what is installed, delete of it what the manual says is not needed, by its own lines, and give the copy."""
+    copy = folder / ".venv" / "lib" / "python3" / "site-packages"
+    shutil.copytree(site, copy)
+    (lines,) = re.findall(r"^```sh\n(cd \.venv/.*?)^```$", MANUAL.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    run("bash", "-e", "-c", lines, folder=folder)
+    return copy
 
 
 def over_size(target: str, measured: Mapping[str, int], bound: int) -> Iterator[str]:
