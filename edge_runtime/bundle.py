@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edge_runtime.digest import sha256_of
 from edge_runtime.errors import BundleError
 from edge_runtime.jsonio import expect_keys, read_json
 from edge_runtime.spec import ModelSpec
@@ -113,15 +113,6 @@ class Bundle:
         """Check size and digest of every file. Raises BundleError at the first that differs."""
         for file in (*(artifact.file for artifact in self.artifacts.values()), *self.files.values()):
             self.checked_path(file)
-
-
-def sha256_of(path: Path) -> str:
-    """Give a file's SHA-256 as lower-case hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _parse(folder: Path, data: dict[str, Any], where: str) -> Bundle:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edge_runtime.digest import sha256_of_bytes
 from edge_runtime.errors import BundleError
 from edge_runtime.jsonio import expect_keys, read_json
 
@@ -60,7 +60,7 @@ class GoldenImage:
 
 def input_digest(pixels: Pixels) -> str:
     """Give the SHA-256 of pixels, row by row, R G B, as lower-case hexadecimal."""
-    return hashlib.sha256(np.ascontiguousarray(pixels).tobytes()).hexdigest()
+    return sha256_of_bytes(np.ascontiguousarray(pixels).tobytes())
 
 
 def grid_means(pixels: Pixels) -> tuple[float, ...]:

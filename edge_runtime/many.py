@@ -28,7 +28,7 @@ class Outcome(NamedTuple):
 
 def given_images(arguments: Iterable[str]) -> Iterator[str | Outcome]:
     """Give the images that the arguments name, one by one; an argument that names none, or no more, is an outcome."""
-    from edge_runtime.sources.images import paths
+    from edge_runtime.sources.files import paths
 
     for given in arguments:
         try:

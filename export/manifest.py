@@ -6,7 +6,8 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from edge_runtime.bundle import MANIFEST_VERSION, sha256_of
+from edge_runtime.bundle import MANIFEST_VERSION
+from edge_runtime.digest import sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

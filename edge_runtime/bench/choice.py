@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_runtime.backends import BACKEND_NAMES, BACKENDS_BY_FORMAT, BackendName, installed
-from edge_runtime.bundle import MANIFEST_NAME, Bundle, sha256_of
+from edge_runtime.bundle import MANIFEST_NAME, Bundle
+from edge_runtime.digest import sha256_of
 from edge_runtime.errors import BundleError
 from edge_runtime.jsonio import write_json
 

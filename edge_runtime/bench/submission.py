@@ -9,8 +9,9 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from edge_runtime.bench.choice import DISTRIBUTIONS
-from edge_runtime.bundle import MANIFEST_NAME, Bundle, sha256_of
+from edge_runtime.bundle import MANIFEST_NAME, Bundle
 from edge_runtime.device_state import governor
+from edge_runtime.digest import sha256_of
 from edge_runtime.doctor.libraries import installed_version
 from edge_runtime.errors import BundleError
 from edge_runtime.jsonio import expect_keys, read_json, write_json

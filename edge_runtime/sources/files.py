@@ -1,10 +1,11 @@
-"""Image files named by a path, a folder or a pattern."""
+"""Image files named by a path, a folder, a pattern or a list on standard input."""
 
 from __future__ import annotations
 
 import glob
 import heapq
 import os
+import sys
 from typing import TYPE_CHECKING
 
 from edge_runtime.errors import SourceError
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 # What a folder or a pattern picks out; a file named outright is read whatever it is called.
 IMAGE_EXTENSIONS = frozenset({".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".mpo", ".png", ".webp"})
+STDIN = "-"
 MOST_NAMES = 20_000  # of one folder, held at a time
 
 
@@ -45,6 +47,16 @@ def image_files(given: str) -> Iterator[str]:
         yield path
     if path is None:
         raise SourceError(f"{given}: {nothing}; images end in {' '.join(sorted(IMAGE_EXTENSIONS))}")
+
+
+def paths(given: str) -> Iterator[str]:
+    """Give the image files that one argument names: as `image_files`, or `-`, a path a line on standard input."""
+    if given != STDIN:
+        yield from image_files(given)
+        return
+    for line in sys.stdin:
+        if path := line.rstrip("\r\n"):
+            yield path
 
 
 def _in_folder(top: str) -> Iterator[str]:

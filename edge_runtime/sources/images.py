@@ -1,21 +1,18 @@
-"""Image files as a source of frames, and lists of them on standard input."""
+"""Image files as a source of frames."""
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import TYPE_CHECKING
 
 from edge_runtime.records import Frame
-from edge_runtime.sources.files import image_files
+from edge_runtime.sources.files import paths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
     from typing_extensions import Self
-
-STDIN = "-"
 
 
 class ImageFiles:
@@ -44,13 +41,3 @@ class ImageFiles:
         """Give a frame for each file, not yet read. Raises SourceError as `image_files` does."""
         for number, path in enumerate(paths(self.name)):
             yield Frame(self.name, number, path, time.time(), time.monotonic())
-
-
-def paths(given: str) -> Iterator[str]:
-    """Give the image files that one argument names: as `image_files`, or `-`, a path a line on standard input."""
-    if given != STDIN:
-        yield from image_files(given)
-        return
-    for line in sys.stdin:
-        if path := line.rstrip("\r\n"):
-            yield path

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import hashlib
-
 import pytest
 
-from edge_runtime.bundle import Bundle, sha256_of
+from edge_runtime.bundle import Bundle
 from edge_runtime.errors import BundleError, SpecError
 
 
@@ -15,12 +13,6 @@ def test_a_whole_bundle_opens(bundle, spec):
     assert opened.artifact().name == "int8.tflite"
     assert opened.artifact("float32.onnx").format == "onnx"
     opened.check_files()
-
-
-def test_a_digest_is_sha256_in_hexadecimal(tmp_path):
-    path = tmp_path / "x"
-    path.write_bytes(b"x" * 3_000_000)
-    assert sha256_of(path) == hashlib.sha256(b"x" * 3_000_000).hexdigest()
 
 
 def test_a_missing_folder_and_a_folder_that_is_no_bundle_are_told_apart(tmp_path):

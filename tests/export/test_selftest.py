@@ -7,8 +7,8 @@ import pytest
 from PIL import Image, ImageChops
 
 from edge_runtime.backends import installed
-from edge_runtime.bundle import sha256_of
 from edge_runtime.cli import main
+from edge_runtime.digest import sha256_of
 from edge_runtime.jsonio import read_json, write_json
 from edge_runtime.preprocess import load_image
 from edge_runtime.selftest import selftest
