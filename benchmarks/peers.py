@@ -1,22 +1,29 @@
-"""Whole processes side by side: edge-run, a bare loop, and MediaPipe's ImageClassifier in its own environment."""
+"""Whole processes side by side: edge-run and a bare loop in a device's environment, MediaPipe in one of its own."""
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 HERE = Path(__file__).parent
-EDGE_RUN = (sys.executable, "-m", "edge_runtime.cli")
+
+
+class Pythons(NamedTuple):
+    """The interpreters of two environments: a device's, and one with MediaPipe."""
+
+    device: str
+    mediapipe: str
+
+    @property
+    def edge_run(self) -> str:
+        return str(Path(self.device).with_name("edge-run"))
 
 
 class Cost(NamedTuple):
@@ -55,23 +62,8 @@ def in_turns(commands: dict[str, list[str]], rounds: int) -> dict[str, Cost]:
     }
 
 
-@contextmanager
-def mediapipe_environment() -> Iterator[str]:
-    """Install MediaPipe from PyPI in an environment that is thrown away; give its python."""
-    with tempfile.TemporaryDirectory() as folder:
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        python = str(Path(folder, "bin", "python"))
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "mediapipe>=0.10"], check=True, stderr=sys.stderr)
-        yield python
-
-
-def version_of_mediapipe(python: str) -> str:
-    """Give the version that an environment holds."""
-    return cost([python, "-c", "from importlib.metadata import version; print(version('mediapipe'))"]).lines[0]
-
-
 def commands_for(
-    bundle: str, artifact: str, mediapipe: str | None, photos: list[str], *, workers: int = 1
+    bundle: str, artifact: str, pythons: Pythons, photos: list[str], *, workers: int = 1
 ) -> dict[str, list[str]]:
     """Give the command of each, for the same model file and photographs, one thread each.
 
@@ -79,10 +71,8 @@ def commands_for(
     """
     model = str(Path(bundle) / f"model.{artifact}")
     options = ["--artifact", artifact, "--threads", "1", "--workers", str(workers)]
-    commands = {
-        "bare": [sys.executable, str(HERE / "bare.py"), model, "1", *photos],
-        "edge_run": [*EDGE_RUN, "classify", bundle, *options, *photos],
+    return {
+        "bare": [pythons.device, str(HERE / "bare.py"), model, "1", *photos],
+        "edge_run": [pythons.edge_run, "classify", bundle, *options, *photos],
+        "mediapipe": [pythons.mediapipe, str(HERE / "peer_mediapipe.py"), model, *photos],
     }
-    if mediapipe:
-        commands["mediapipe"] = [mediapipe, str(HERE / "peer_mediapipe.py"), model, *photos]
-    return commands

@@ -65,7 +65,7 @@ ARGUMENTS: dict[str, Callable[[Given], list[object]]] = {
     "million": lambda given: [given.bundle, given.photograph],
 }
 # Not benchmarks: what the others import, the page, and this.
-OTHERS = {"machine", "page", "sections", "charts", "run_all", "bare", "peers", "peer_mediapipe"}
+OTHERS = {"machine", "page", "sections", "charts", "run_all", "bare", "peers", "peer_mediapipe", "environments"}
 
 
 def main() -> int:

@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 import machine
 import numpy as np
-from peers import EDGE_RUN, commands_for, cost, in_turns, mediapipe_environment, version_of_mediapipe
+from environments import DEVICE, MEDIAPIPE, environment, versions
+from peers import Pythons, commands_for, cost, in_turns
 from PIL import Image
 
 from edge_runtime.bundle import Bundle
@@ -151,22 +152,22 @@ def _scaled_decode(data: bytes, size: tuple[int, int]) -> None:
         image.load()
 
 
-def folder(bundle: str, artifact: str, images: str) -> dict[str, Any]:
+def folder(bundle: str, artifact: str, edge_run: str, images: str) -> dict[str, Any]:
     """Compare one worker with two over a folder of a few hundred images."""
     times: dict[int, list[float]] = {1: [], 2: []}
     for _ in range(3):
         for workers, taken in times.items():
             began = time.perf_counter()
             options = ["--artifact", artifact, "--threads", "1", "--workers", str(workers)]
-            cost([*EDGE_RUN, "classify", bundle, *[images] * 4, *options])
+            cost([edge_run, "classify", bundle, *[images] * 4, *options])
             taken.append(time.perf_counter() - began)
     one, two = median(times[1]), median(times[2])
     return {"one_worker_s": one, "two_workers_s": two, "ratio": one / two, "wanted": ">= 1.8", "met": one / two >= 1.8}
 
 
-def cold_start(bundle: str, artifact: str, mediapipe: str | None, photos: list[str]) -> dict[str, Any]:
+def cold_start(bundle: str, artifact: str, pythons: Pythons, photos: list[str]) -> dict[str, Any]:
     """Compare one photograph from process start to exit with a bare script that does the same."""
-    found = in_turns(commands_for(bundle, artifact, mediapipe, photos[:1]), 3 * ROUNDS)
+    found = in_turns(commands_for(bundle, artifact, pythons, photos[:1]), 3 * ROUNDS)
     ratio = found["edge_run"].wall_s / found["bare"].wall_s
     more_mb = found["edge_run"].peak_mb - found["bare"].peak_mb
     return {
@@ -180,23 +181,23 @@ def cold_start(bundle: str, artifact: str, mediapipe: str | None, photos: list[s
     }
 
 
-def warm(bundle: str, artifact: str, mediapipe: str | None, images: str) -> dict[str, Any]:
+def warm(bundle: str, artifact: str, pythons: Pythons, images: str) -> dict[str, Any]:
     """Compare what one more photograph costs a running process: many times the same one, less a run with it once."""
     more, found = 100, {}
     with tempfile.TemporaryDirectory() as folder:
         for name, size in {"500x374": (500, 374), "1080p": (1920, 1080)}.items():
             photo = Path(folder, f"{name}.jpg")
             photo.write_bytes(jpeg_of(size, images))
-            once = in_turns(commands_for(bundle, artifact, mediapipe, [str(photo)]), ROUNDS)
-            often = in_turns(commands_for(bundle, artifact, mediapipe, [str(photo)] * (1 + more)), ROUNDS)
+            once = in_turns(commands_for(bundle, artifact, pythons, [str(photo)]), ROUNDS)
+            often = in_turns(commands_for(bundle, artifact, pythons, [str(photo)] * (1 + more)), ROUNDS)
             found.update({f"{who}_{name}_ms": (often[who].wall_s - once[who].wall_s) / more * 1e3 for who in once})
     return found
 
 
-def photographs(bundle: str, artifact: str, mediapipe: str | None, photos: list[str]) -> dict[str, Any]:
+def photographs(bundle: str, artifact: str, pythons: Pythons, photos: list[str]) -> dict[str, Any]:
     """Compare the time and the answers for some hundred photographs, starts included, with edge-run on every core."""
     cores = len(os.sched_getaffinity(0))
-    found = in_turns(commands_for(bundle, artifact, mediapipe, photos, workers=cores), 3)
+    found = in_turns(commands_for(bundle, artifact, pythons, photos, workers=cores), 3)
     labels = Bundle.open(bundle).spec.labels
     answers = {
         name: [
@@ -219,8 +220,6 @@ def photographs(bundle: str, artifact: str, mediapipe: str | None, photos: list[
 
 def beside_mediapipe(cold: dict[str, Any], once_more: dict[str, Any], folder: dict[str, Any]) -> dict[str, Any]:
     """Give how many times MediaPipe's cost ours is, and what was wanted."""
-    if "mediapipe_ms" not in cold:
-        return {}
     least = {"cold_start": 3, "memory": 2.5, "photograph_500x374": 1, "photograph_1080p": 1.5, "folder": 2}
     ratios = {
         "cold_start": cold["mediapipe_ms"] / cold["edge_run_ms"],
@@ -242,25 +241,27 @@ def main() -> None:
     parser.add_argument("--photographs", type=int, default=200, help="to classify beside MediaPipe")
     parser.add_argument("--mediapipe", metavar="PYTHON", help="an environment that has it (default: one is made)")
     args = parser.parse_args()
-    with nullcontext(args.mediapipe) if args.mediapipe else mediapipe_environment() as python:
-        results = measure(args, python)
-        results["machine"]["libraries"]["mediapipe"] = version_of_mediapipe(python)
+    peer = nullcontext(args.mediapipe) if args.mediapipe else environment(MEDIAPIPE)
+    with environment(DEVICE) as device, peer as mediapipe:
+        results = measure(args, Pythons(device, mediapipe))
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "runtime.json").write_text(json.dumps(results, indent=2) + "\n")
     show(results)
 
 
-def measure(args: argparse.Namespace, mediapipe: str | None) -> dict[str, Any]:
+def measure(args: argparse.Namespace, pythons: Pythons) -> dict[str, Any]:
     photos = list(islice(image_files(args.images), args.photographs))
     facts = machine.facts()
+    installed = versions(pythons.device, "numpy", "pillow", "ai-edge-litert") | versions(pythons.mediapipe, "mediapipe")
     # First what runs in processes of its own, while this one is small.
-    cold = cold_start(args.bundle, args.artifact, mediapipe, photos)
-    once_more = warm(args.bundle, args.artifact, mediapipe, args.images)
-    beside = photographs(args.bundle, args.artifact, mediapipe, photos)
-    both = folder(args.bundle, args.artifact, args.images)
+    cold = cold_start(args.bundle, args.artifact, pythons, photos)
+    once_more = warm(args.bundle, args.artifact, pythons, args.images)
+    beside = photographs(args.bundle, args.artifact, pythons, photos)
+    both = folder(args.bundle, args.artifact, pythons.edge_run, args.images)
     classifier = Classifier.open(args.bundle, artifact=args.artifact, threads=1)
     return {
         "machine": facts,
+        "installed": installed,
         "throughput": throughput(classifier, args.images, args.frames),
         "freshness": freshness(classifier, args.images, args.frames),
         "jpeg_1080p": jpeg_1080p(classifier, args.images, args.frames),
@@ -276,7 +277,7 @@ def measure(args: argparse.Namespace, mediapipe: str | None) -> dict[str, Any]:
 def show(results: dict[str, Any]) -> None:
     print(f"load average {results['machine']['load_average_1_min']} before, {results['load_average_after']} after")
     for name, row in results.items():
-        if name in {"machine", "load_average_after"}:
+        if name in {"machine", "installed", "load_average_after"}:
             continue
         verdict = {True: "met   ", False: "missed"}.get(row.get("met"), "      ")
         numbers = "  ".join(

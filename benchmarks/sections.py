@@ -252,16 +252,32 @@ decode, resize and invoke.
 
 
 def mediapipe(results: Results) -> str:
-    runtime = results.get("runtime") or {}
-    cold, folder = runtime.get("cold_start") or {}, runtime.get("photographs") or {}
-    once_more = runtime.get("warm") or {}
-    if "mediapipe_ms" not in cold:
+    if not (rows := mediapipe_table(results)):
         return ""
+    runtime = results["runtime"]
+    folder, installed = runtime["photographs"], runtime["installed"]
+    return f"""## Beside MediaPipe and a bare LiteRT loop
+
+The same int8 file and the same photographs, in turns, one thread each: one photograph from the start of the process to
+its exit, the memory that it takes at most, one more photograph in a running process, of 500 x 374 and of 1920 x 1080
+pixels, and a folder of {folder["photographs"]}, for which Edgewise takes all {folder["edge_run_workers"]} cores.
+Edgewise and the loop run in an environment with the `pi` extra alone, as on a device, MediaPipe in one of its own:
+{", ".join(f"{name} {version}" for name, version in installed.items())}. Ratios are to the first row.
+
+{chart("mediapipe", "Cold start and memory beside MediaPipe")}
+{rows}
+
+{machine_line(runtime)}"""
+
+
+def mediapipe_table(results: Results) -> str:
+    runtime = results.get("runtime") or {}
+    if not runtime:
+        return ""
+    cold, once_more, folder = runtime["cold_start"], runtime["warm"], runtime["photographs"]
 
     def beside(row: Results, key: str, who: str, form: str) -> str:
-        value, ours = row.get(f"{who}_{key}"), row.get(f"edge_run_{key}")
-        if value is None or ours is None:
-            return "-"
+        value, ours = row[f"{who}_{key}"], row[f"edge_run_{key}"]
         return f"{value:{form}}" + ("" if who == "edge_run" else f" (x{value / ours:.2g})")
 
     rows = [
@@ -281,17 +297,17 @@ def mediapipe(results: Results) -> str:
         )
     ]
     columns = ("program", "cold start ms", "memory MB", "500x374 ms", "1080p ms", "photographs/s", "same answer")
-    return f"""## Beside MediaPipe and a bare LiteRT loop
+    return table(columns, rows)
 
-The same int8 file and the same photographs, in turns, one thread each: one photograph from the start of the process to
-its exit, the memory that it takes at most, one more photograph in a running process, of 500 x 374 and of 1920 x 1080
-pixels, and a folder of {folder.get("photographs", "?")}, for which Edgewise takes all
-{folder.get("edge_run_workers", "?")} cores. Ratios are to the first row.
 
-{chart("mediapipe", "Cold start and memory beside MediaPipe")}
-{table(columns, rows)}
+def mediapipe_in_short(results: Results) -> str:
+    if not (rows := mediapipe_table(results)):
+        return ""
+    machine, folder = results["runtime"]["machine"], results["runtime"]["photographs"]
+    return f"""{rows}
 
-{machine_line(runtime)}"""
+On {machine["cpu"]} with {machine["cores"]} cores. Of a folder's photographs Edgewise has
+{folder["edge_run_workers"]} in work at a time, the others have one."""
 
 
 def other_runtimes(results: Results) -> str:
@@ -340,17 +356,23 @@ def other_runtimes_table(results: Results) -> str:
 
 
 def startup(results: Results) -> str:
+    if not (told := startup_told(results)):
+        return ""
+    return f"""## A device's environment alone
+
+{told}
+
+{machine_line(results["startup"])}"""
+
+
+def startup_told(results: Results) -> str:
     result = results.get("startup") or {}
     if not result:
         return ""
-    seconds = result["seconds"]
-    return f"""## A device's environment alone
-
-With the `pi` extra and nothing else installed, `edge-run classify` of one photograph took {seconds["median"]:.2f} s
-from process start to exit (median of {result["runs"]}, at most {seconds["max"]:.2f} s) and
-{result["peak_resident_mb"]:.0f} MB.
-
-{machine_line(result)}"""
+    seconds, memory_mb = result["seconds"], result["peak_resident_mb"]
+    return f"""With the `pi` extra and nothing else installed, `edge-run classify` of one photograph took
+{seconds["median"]:.2f} s from process start to exit (median of {result["runs"]}, at most {seconds["max"]:.2f} s)
+and {memory_mb:.0f} MB."""
 
 
 def soak(results: Results) -> str:
@@ -387,4 +409,6 @@ SECTIONS: tuple[Callable[[Results], str], ...] = (
 README_TABLES: dict[str, Callable[[Results], str]] = {
     "accuracy": accuracy_table,
     "other_runtimes": other_runtimes_table,
+    "mediapipe": mediapipe_in_short,
+    "startup": startup_told,
 }

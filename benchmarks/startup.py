@@ -12,22 +12,13 @@ import json
 import os
 import statistics
 import subprocess
-import sys
-import tempfile
 import time
 from pathlib import Path
 
 import machine
+from environments import DEVICE, environment
 
 ROOT = Path(__file__).resolve().parents[1]
-
-
-def pi_environment(folder: Path) -> Path:
-    """Install the runtime as a device would; give its bin folder."""
-    subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    pip = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", f"{ROOT}[pi]"]
-    subprocess.run(pip, check=True)
-    return folder / "bin"
 
 
 def timed(command: list[str]) -> tuple[float, float]:
@@ -48,9 +39,8 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=15)
     parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "startup.json")
     args = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch:
-        bin_folder = pi_environment(Path(scratch))
-        command = [str(bin_folder / "edge-run"), "classify", str(args.bundle), str(args.photo)]
+    with environment(DEVICE) as python:
+        command = [str(Path(python).with_name("edge-run")), "classify", str(args.bundle), str(args.photo)]
         timed(command)  # fills the disk cache
         runs = [timed(command) for _ in range(args.runs)]
     result = {
