@@ -25,8 +25,8 @@ HEAD = """\
 <!-- benchmarks/page.py writes this page from benchmarks/results/*.json; `make bench` writes those. -->
 
 Everything here was measured by a script in `benchmarks/`, on the machine that its table names, and anyone can measure
-it again: `make bench`, then `make bench-page`. The scripts' first lines say what they do. Ratios travel between
-machines, milliseconds do not: measure your own device with `edge-run bench BUNDLE`.
+it again: `make bench`. The scripts' first lines say what they do. Ratios travel between machines, milliseconds do not:
+measure your own device with `edge-run bench BUNDLE`.
 """
 
 

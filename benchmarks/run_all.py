@@ -3,8 +3,8 @@
     python benchmarks/run_all.py [--data DIR] [--weights FILE] [--only NAME ...]
 
 DIR holds folders of photographs, each with a folder for each class; `../shared/data` unless told. FILE is a pretrained
-MobileNetV2 backbone. The run and the bundle are kept in build/bench and used again. Each benchmark writes
-results/NAME.json; `python benchmarks/page.py` makes the page of them.
+MobileNetV2 backbone. One run and its bundle are kept in build/bench and used again; there "accuracy" leaves its runs
+for "export". Each benchmark writes results/NAME.json, of which page.py makes the page in the end.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ ROOT = HERE.parent
 DATA = ROOT.parent / "shared" / "data"
 WEIGHTS = ROOT.parent / "shared" / "weights" / "mobilenet_v2_1.0_160_notop.weights.h5"
 WORK = ROOT / "build" / "bench"
+RUNS = WORK / "runs"
 
 
 class Given(NamedTuple):
@@ -57,10 +58,10 @@ ARGUMENTS: dict[str, Callable[[Given], list[object]]] = {
     "runtime": lambda given: [given.bundle, given.photographs],
     "other_runtimes": lambda given: [given.run, given.bundle, given.photographs],
     "rescaling": lambda given: [given.bundle],
-    "export": lambda given: [given.run],
     "training": lambda given: [given.photographs, "--weights", given.weights],
     "dataset_scale": lambda _: [],
-    "accuracy": lambda given: [*given.folders, "--weights", given.weights],
+    "accuracy": lambda given: [*given.folders, "--weights", given.weights, "--keep", RUNS],
+    "export": lambda given: [*(sorted(RUNS.glob("*-seed*")) or [given.run]), "--formats", "all"],
     "soak": lambda given: [given.bundle, given.photographs],
     "million": lambda given: [given.bundle, given.photograph],
 }
@@ -79,6 +80,7 @@ def main() -> int:
         print(f"nothing runs: {given}", file=sys.stderr)
         return 1
     failed = [name for name in args.only if not run(name, given)]
+    subprocess.run([sys.executable, str(HERE / "page.py")], check=True, cwd=ROOT)
     if failed:
         print(f"failed: {', '.join(failed)}", file=sys.stderr)
     return int(bool(failed))
