@@ -35,7 +35,7 @@ CHOSEN = {
     ("sign-digits", "mobilenet_v3_small"): "--image-size 96 --augment gentle --epochs 30",
     ("sign-digits", "mobilenet_v3_large"): "--image-size 96 --augment gentle --epochs 20",
 }
-# A network from scratch with millions of weights takes long, and here it is told how it exports: one seed will do.
+# One seed will do for those that learn a million weights and more from scratch: they stand here for their exports.
 SEEDS = {
     "cnn": range(5),
     "cnn_bn": range(5),
