@@ -18,13 +18,14 @@ from export.convert import Converter, planned
 from export.errors import ExportError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from export.artifacts import ArtifactName, Candidate
     from export.settings import Settings
     from export.source_model import SourceModel
 
 WORKER = [sys.executable, "-m", "export.conversion_worker"]
+ERROR, NOW = "error.txt", "now.txt"  # which the worker writes: why it ended, and the artifact that it is at
 
 
 def convert(
@@ -51,21 +52,56 @@ def convert(
         BackendUnavailable: no runtime that reads a file is installed.
 
     """
+    return convert_most(source, names, folder, settings, jobs=jobs, keep_float=keep_float)[0]
+
+
+def convert_most(
+    source: SourceModel,
+    names: Sequence[ArtifactName],
+    folder: Path,
+    settings: Settings,
+    *,
+    jobs: int = 1,
+    keep_float: Sequence[str] = (),
+    expendable: Collection[ArtifactName] = (),
+) -> tuple[list[Candidate], dict[ArtifactName, str]]:
+    """As `convert`, but give with the artifacts why those of the expendable that no converter makes are missing."""
     candidates = [planned(name, folder) for name in names]
     if jobs == 0:
-        converter = Converter(source.model, source.spec, source.calibration, folder, settings)
-        return [converter.write(name, keep_float=keep_float) for name in names]
-    with tempfile.TemporaryDirectory(prefix=".convert.", dir=folder) as scratch:
-        np.save(Path(scratch) / "calibration.npy", source.calibration)
-        with ThreadPoolExecutor(jobs) as pool:
-            started = [
-                pool.submit(_in_child, source, group, Path(scratch), settings, keep_float)
-                for group in _groups(names, jobs)
-            ]
-            written = [path for future in started for path in future.result()]
-        for path in written:
-            path.replace(folder / path.name)
-    return candidates
+        refused = _in_this_process(source, names, folder, settings, keep_float, expendable)
+    else:
+        with tempfile.TemporaryDirectory(prefix=".convert.", dir=folder) as scratch:
+            np.save(Path(scratch) / "calibration.npy", source.calibration)
+            with ThreadPoolExecutor(jobs) as pool:
+                started = [
+                    pool.submit(_in_children, source, group, Path(scratch), settings, keep_float, expendable)
+                    for group in _groups(names, jobs)
+                ]
+                refused = {name: why for future in started for name, why in future.result().items()}
+            for candidate in candidates:
+                for path in Path(scratch).glob(f"*/{candidate.path.name}"):
+                    path.replace(candidate.path)
+    return [candidate for candidate in candidates if candidate.name not in refused], refused
+
+
+def _in_this_process(
+    source: SourceModel,
+    names: Sequence[ArtifactName],
+    folder: Path,
+    settings: Settings,
+    keep_float: Sequence[str],
+    expendable: Collection[ArtifactName],
+) -> dict[ArtifactName, str]:
+    converter = Converter(source.model, source.spec, source.calibration, folder, settings)
+    refused: dict[ArtifactName, str] = {}
+    for name in names:
+        try:
+            converter.write(name, keep_float=keep_float)
+        except ExportError as problem:
+            if name not in expendable:
+                raise
+            refused[name] = str(problem)
+    return refused
 
 
 def _groups(names: Sequence[ArtifactName], jobs: int) -> list[list[ArtifactName]]:
@@ -78,23 +114,41 @@ def _groups(names: Sequence[ArtifactName], jobs: int) -> list[list[ArtifactName]
     return [group for group in (*(tflite[lane::lanes] for lane in range(lanes)), onnx) if group]
 
 
-def _in_child(
-    source: SourceModel, names: Sequence[ArtifactName], scratch: Path, settings: Settings, keep_float: Sequence[str]
-) -> list[Path]:
+def _in_children(
+    source: SourceModel,
+    names: Sequence[ArtifactName],
+    scratch: Path,
+    settings: Settings,
+    keep_float: Sequence[str],
+    expendable: Collection[ArtifactName],
+) -> dict[ArtifactName, str]:
+    """Convert in a process, and what follows an expendable artifact that ended it in another; say why those did."""
     folder = Path(tempfile.mkdtemp(dir=scratch))
     work = {
         "model": {**asdict(source.origin), "path": str(source.origin.path.resolve())},
         "spec": source.spec.to_json(),
         "settings": asdict(settings),
-        "names": list(names),
         "keep_float": list(keep_float),
         "calibration": str(scratch / "calibration.npy"),
     }
-    (folder / "work.json").write_text(json.dumps(work), encoding="utf-8")
-    done = subprocess.run([*WORKER, str(folder)], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise ExportError(_reason(done, folder / "error.txt", names))
-    return [folder / f"model.{name}" for name in names]
+    refused: dict[ArtifactName, str] = {}
+    left = list(names)
+    while left:
+        (folder / "work.json").write_text(json.dumps({**work, "names": left}), encoding="utf-8")
+        done = subprocess.run([*WORKER, str(folder)], capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            break
+        now = (folder / NOW).read_text(encoding="utf-8") if (folder / NOW).exists() else ""
+        at = next((name for name in left if name == now), None)
+        reason = _reason(done, folder / ERROR, [at] if at else left)
+        if at is None or at not in expendable:
+            raise ExportError(reason)
+        refused[at] = reason
+        (folder / f"model.{at}").unlink(missing_ok=True)  # it may be half written
+        (folder / ERROR).unlink(missing_ok=True)
+        (folder / NOW).unlink()
+        left = left[left.index(at) + 1 :]
+    return refused
 
 
 def _reason(done: subprocess.CompletedProcess[str], told: Path, names: Sequence[ArtifactName]) -> str:

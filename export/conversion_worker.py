@@ -1,4 +1,4 @@
-"""The process behind `export.conversion`: FOLDER; reads work.json, writes the files there, or error.txt."""
+"""The process behind `export.conversion`: FOLDER; reads work.json, writes the files there, now.txt, or error.txt."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 
 from edge_runtime.errors import EdgeError
 from edge_runtime.spec import ModelSpec
+from export.conversion import ERROR, NOW
 from export.convert import Converter
 from export.keras_model import ModelFile, open_classifier
 from export.settings import Settings
@@ -29,9 +30,10 @@ def main(folder: Path) -> int:
         model = open_classifier(origin, len(spec.labels))
         converter = Converter(model, spec, calibration, folder, Settings(**work["settings"]))
         for name in work["names"]:
+            (folder / NOW).write_text(name, encoding="utf-8")
             converter.write(name, keep_float=work["keep_float"])
     except EdgeError as problem:
-        (folder / "error.txt").write_text(str(problem), encoding="utf-8")
+        (folder / ERROR).write_text(str(problem), encoding="utf-8")
         return 1
     return 0
 

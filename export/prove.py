@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NoReturn
 
 from export.compat import DEFAULT_FLOORS, Floor, parse_floor
-from export.conversion import convert
-from export.errors import ExportError, ParityError
+from export.conversion import convert_most
+from export.errors import ParityError
 from export.gate import Tolerances, failures, failures_elsewhere
 from export.ladder import Rung, find_layers, refused, rungs
 from export.measure import measure
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from export.artifacts import ArtifactName, Candidate
+    from export.artifacts import ArtifactName
     from export.layers import LayerLoss
     from export.measure import Measured
     from export.source_model import SourceModel
@@ -83,7 +83,10 @@ def prove(source: SourceModel, plan: Plan, folder: Path, tell: Callable[[str], N
     tell(f"running the trained model on {len(source.holdout)} held-out images")
     reference = source.probabilities(source.holdout)
     tell(f"converting to {', '.join(plan.names)}")
-    candidates, failed = _converted(source, plan, folder)
+    candidates, unmade = convert_most(
+        source, plan.names, folder, plan.settings, jobs=plan.jobs, expendable=plan.expendable
+    )
+    failed = {name: refused(name, name, reason) for name, reason in unmade.items()}
     passed: list[Measured] = []
     for candidate in candidates:
         tell(f"{candidate.name}: measuring")
@@ -104,24 +107,6 @@ def prove(source: SourceModel, plan: Plan, folder: Path, tell: Callable[[str], N
     if not climbs:
         return Proof(reference, tuple(passed), left_out=left_out)
     return replace(_climb(source, plan, folder, tell, reference, passed, needed[INT8]), left_out=left_out)
-
-
-def _converted(source: SourceModel, plan: Plan, folder: Path) -> tuple[list[Candidate], dict[ArtifactName, Rung]]:
-    """Write the artifacts; give them, and the expendable ones that no converter makes of this model."""
-    try:
-        return convert(source, plan.names, folder, plan.settings, jobs=plan.jobs), {}
-    except ExportError:
-        needed = [name for name in plan.names if name not in plan.expendable]
-        if len(needed) in {0, len(plan.names)}:
-            raise
-    candidates, failed = convert(source, needed, folder, plan.settings, jobs=plan.jobs), {}
-    for name in plan.names:
-        if name in plan.expendable:
-            try:
-                candidates += convert(source, [name], folder, plan.settings, jobs=plan.jobs)
-            except ExportError as problem:
-                failed[name] = refused(name, name, problem)
-    return sorted(candidates, key=lambda candidate: plan.names.index(candidate.name)), failed
 
 
 def _climb(

@@ -219,3 +219,29 @@ def test_a_converter_that_crashes_is_an_error_that_names_the_signal(tiny_run, tm
     line = error_line(main(["export", str(tiny_run.folder), "--out", str(out), "--formats", "int8.tflite"]))
     assert "converting int8.tflite: the converter crashed (SIGSEGV)" in line
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_converter_that_crashes_at_a_form_that_can_be_left_out_ends_no_other(tiny_run, tmp_path, monkeypatch, capsys):
+    program = """
+import os, signal, sys
+from pathlib import Path
+from export.conversion_worker import Converter, main
+
+def write(converter, name, *, keep_float=()):
+    if name == "dynamic.tflite":
+        (converter.folder / "model.dynamic.tflite").write_bytes(b"half")
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return whole(converter, name, keep_float=keep_float)
+
+whole, Converter.write = Converter.write, write
+sys.exit(main(Path(sys.argv[1])))
+"""
+    monkeypatch.setattr("export.conversion.WORKER", [sys.executable, "-c", program])
+    out = tmp_path / "bundle"
+    assert main(["export", str(tiny_run.folder), "--out", str(out), "--jobs", "1"]) == 0
+    reason = "dynamic.tflite: converting dynamic.tflite: the converter crashed (SIGSEGV); it is left out of the bundle"
+    assert reason in capsys.readouterr().err.splitlines()
+    bundle = Bundle.open(out)
+    bundle.check_files()
+    assert tuple(bundle.artifacts) == tuple(name for name in ARTIFACT_NAMES if name != "dynamic.tflite")
+    assert {path.name for path in out.glob("model.*")} == {f"model.{name}" for name in bundle.artifacts}
