@@ -10,7 +10,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -28,6 +28,13 @@ WORKER = [sys.executable, "-m", "export.conversion_worker"]
 ERROR, NOW = "error.txt", "now.txt"  # which the worker writes: why it ended, and the artifact that it is at
 
 
+class Converted(NamedTuple):
+    """The artifacts that were written, in the order of their names, and why each other was not."""
+
+    candidates: list[Candidate]
+    refused: dict[ArtifactName, str]
+
+
 def convert(
     source: SourceModel,
     names: Sequence[ArtifactName],
@@ -36,7 +43,8 @@ def convert(
     *,
     jobs: int = 1,
     keep_float: Sequence[str] = (),
-) -> list[Candidate]:
+    expendable: Collection[ArtifactName] = (),
+) -> Converted:
     """Write artifacts into a folder.
 
     Args:
@@ -46,26 +54,13 @@ def convert(
         settings: how the quantized files are made.
         jobs: how many processes convert at once; 0 converts in this process.
         keep_float: for int8.tflite, the output tensors of the layers that stay in float.
+        expendable: those of the names that may be missing in the end.
 
     Raises:
-        ExportError: a converter refuses the model, or its process dies.
+        ExportError: a converter refuses the model, or its process dies, at an artifact that is not expendable.
         BackendUnavailable: no runtime that reads a file is installed.
 
     """
-    return convert_most(source, names, folder, settings, jobs=jobs, keep_float=keep_float)[0]
-
-
-def convert_most(
-    source: SourceModel,
-    names: Sequence[ArtifactName],
-    folder: Path,
-    settings: Settings,
-    *,
-    jobs: int = 1,
-    keep_float: Sequence[str] = (),
-    expendable: Collection[ArtifactName] = (),
-) -> tuple[list[Candidate], dict[ArtifactName, str]]:
-    """As `convert`, but give with the artifacts why those of the expendable that no converter makes are missing."""
     candidates = [planned(name, folder) for name in names]
     if jobs == 0:
         refused = _in_this_process(source, names, folder, settings, keep_float, expendable)
@@ -81,7 +76,7 @@ def convert_most(
             for candidate in candidates:
                 for path in Path(scratch).glob(f"*/{candidate.path.name}"):
                     path.replace(candidate.path)
-    return [candidate for candidate in candidates if candidate.name not in refused], refused
+    return Converted([candidate for candidate in candidates if candidate.name not in refused], refused)
 
 
 def _in_this_process(
@@ -146,7 +141,6 @@ def _in_children(
         refused[at] = reason
         (folder / f"model.{at}").unlink(missing_ok=True)  # it may be half written
         (folder / ERROR).unlink(missing_ok=True)
-        (folder / NOW).unlink()
         left = left[left.index(at) + 1 :]
     return refused
 

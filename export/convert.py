@@ -84,12 +84,14 @@ class Converter:
         made_for_this = not float_path.exists()
         if made_for_this:
             self._write_float_onnx(float_path)
-        if candidate.precision == "float16":
-            halve_onnx(float_path, candidate.path)
-        else:
-            quantize_onnx(float_path, candidate.path, self.calibration, self.settings)
-        if made_for_this:
-            float_path.unlink()
+        try:
+            if candidate.precision == "float16":
+                halve_onnx(float_path, candidate.path)
+            else:
+                quantize_onnx(float_path, candidate.path, self.calibration, self.settings)
+        finally:
+            if made_for_this:
+                float_path.unlink()
 
 
 def planned(name: ArtifactName, folder: Path) -> Candidate:

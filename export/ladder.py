@@ -90,7 +90,7 @@ def rungs(
     for form, name, keep in _forms(losses, have):
         tell(f"trying {form}")
         try:
-            (candidate,) = convert(source, [name], folder, settings, jobs=jobs, keep_float=keep)
+            (candidate,) = convert(source, [name], folder, settings, jobs=jobs, keep_float=keep).candidates
         except ExportError as problem:
             tell(f"{form}: {problem}")
             yield refused(form, name, problem)

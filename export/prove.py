@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NoReturn
 
 from export.compat import DEFAULT_FLOORS, Floor, parse_floor
-from export.conversion import convert_most
+from export.conversion import convert
 from export.errors import ParityError
 from export.gate import Tolerances, failures, failures_elsewhere
 from export.ladder import Rung, find_layers, refused, rungs
@@ -83,9 +83,7 @@ def prove(source: SourceModel, plan: Plan, folder: Path, tell: Callable[[str], N
     tell(f"running the trained model on {len(source.holdout)} held-out images")
     reference = source.probabilities(source.holdout)
     tell(f"converting to {', '.join(plan.names)}")
-    candidates, unmade = convert_most(
-        source, plan.names, folder, plan.settings, jobs=plan.jobs, expendable=plan.expendable
-    )
+    candidates, unmade = convert(source, plan.names, folder, plan.settings, jobs=plan.jobs, expendable=plan.expendable)
     failed = {name: refused(name, name, reason) for name, reason in unmade.items()}
     passed: list[Measured] = []
     for candidate in candidates:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Stages: TypeAlias = "Mapping[str, int]"  # instructions by stage
 Costs: TypeAlias = "Mapping[str, Stages]"  # by kind of frame
 
-SIDE, TIMES = 224, 2
+SIDE, TIMES = 224, 3
 STAGES = ("decode", "resize", "input", "invoke", "output", "decide")  # in the order of frame_cost.py's marks
 ALLOWED = 1.03
 # Counts of the same code repeat to within this: where things lie in memory decides what a hash table's search takes.
