@@ -3,9 +3,9 @@
     python benchmarks/dataset_scale.py [--images 5000 10000 25000 50000] [--pool DIR]
 
 Draws shapes of 64x64 pixels once (--pool keeps them for the next time), lists the files of each size, and for each, in
-a process of its own: fills the cache at 128x128, reads it again, and trains the article's network for one epoch by
-`trainer.train.train`, all of it as `edge-train train` does. At 50,000 the cache is 2.5 GB, more than the memory that a
-run may take. Writes results/dataset_scale.json, where sizes that are not asked for stay, and dataset_scale.png.
+a process of its own: fills the cache at 128x128, reads it again, and trains the baseline CNN for one epoch by
+`trainer.pipeline.train`, all of it as `edge-train train` does. At 50,000 the cache is 2.5 GB, more than the memory that
+a run may take. Writes results/dataset_scale.json, where sizes that are not asked for stay, and dataset_scale.png.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ MOST_MB, STEEPEST = 2000.0, 1.1  # a slope of 1 is linear; above, the small size
 
 def measure(data: Path, scratch: Path) -> dict[str, Any]:
     """Take one set through all steps; this process's peak memory is the set's."""
+    from trainer.data.read_data import read_data
     from trainer.options import Options
-    from trainer.read_data import read_data
-    from trainer.train import train
+    from trainer.pipeline import train
 
-    options = Options("cnn", SIDE, 1, 1, 1e-3, batch_size=BATCH)
+    options = Options(model="cnn", image_size=SIDE, epochs=1, patience=1, learning_rate=1e-3, batch_size=BATCH)
     row: dict[str, Any] = {}
     with timed(row, "cache"):
         read_data(data, options, scratch / "cache")
@@ -72,7 +72,7 @@ def peak_mb() -> float:
 
 def draw_pool(pool: Path, images: int) -> None:
     """Draw at least so many shapes, unless they are there."""
-    from trainer.shapes import OUTLINES, write_shapes
+    from trainer.data.shapes import OUTLINES, write_shapes
 
     each = -(-images // len(OUTLINES))
     if not pool.is_dir() or any(sum(1 for _ in folder.iterdir()) < each for folder in pool.iterdir()):
@@ -90,7 +90,7 @@ def link_part(pool: Path, folder: Path, images: int) -> None:
 
 def scans(pool: Path, sizes: list[int]) -> dict[int, float]:
     """Give the least seconds that listing each size took; the sizes in turns, for a fraction of a second drifts."""
-    from trainer.layout import scan
+    from trainer.data.layout import scan
 
     with tempfile.TemporaryDirectory(dir=pool.parent) as scratch:
         folders = {images: Path(scratch, str(images)) for images in sizes}

@@ -26,7 +26,7 @@ sys.path = [entry for entry in sys.path if Path(entry).resolve() != Path(__file_
 from edge_runtime.errors import EdgeError  # noqa: E402 - once the path is mended
 from export.artifacts import ALL_NAMES, ARTIFACT_NAMES, EXPENDABLE  # noqa: E402 - the same
 from export.pipeline import export_run  # noqa: E402 - the same
-from export.prove import Plan  # noqa: E402 - the same
+from export.proof.plan import Plan  # noqa: E402 - the same
 
 RESULTS = Path(__file__).parent / "results" / "export.json"
 

@@ -7,8 +7,8 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from edge_runtime.device_state import governor
-from edge_runtime.doctor.libraries import installed_version
+from edge_runtime.system.device_state import governor
+from edge_runtime.system.versions import installed_version
 
 LIBRARIES = (
     "numpy",

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import machine
 
-from edge_runtime.sources import image_files
+from edge_runtime.image.files import image_files
 
 RESULTS = Path(__file__).parent / "results"
 WARM_UP = 10

@@ -26,16 +26,17 @@ from environments import DEVICE, MEDIAPIPE, environment, versions
 from peers import Pythons, commands_for, cost, in_turns
 from PIL import Image
 
-from edge_runtime.bundle import Bundle
-from edge_runtime.classifier import Classifier
-from edge_runtime.preprocess import load_image, to_input
-from edge_runtime.sources import image_files, open_source
-from edge_runtime.stream import Stream
+from edge_runtime.classify.classifier import Classifier
+from edge_runtime.image.files import image_files
+from edge_runtime.image.preprocess import load_image, to_input
+from edge_runtime.live.sources.opening import open_source
+from edge_runtime.live.stream import Stream
+from edge_runtime.model.bundle import Bundle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from edge_runtime.records import Event, FramePrediction
+    from edge_runtime.live.records import Event, FramePrediction
 
 RESULTS = Path(__file__).parent / "results"
 ROUNDS = 5

@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING
 
 import machine
 
-from edge_runtime.capture import Patience
-from edge_runtime.classifier import Classifier
-from edge_runtime.sources.simulated import SimulatedCamera
-from edge_runtime.stream import Stream
+from edge_runtime.classify.classifier import Classifier
+from edge_runtime.live.capture import Patience
+from edge_runtime.live.sources.simulated import SimulatedCamera
+from edge_runtime.live.stream import Stream
 
 if TYPE_CHECKING:
-    from edge_runtime.records import Event, FramePrediction
+    from edge_runtime.live.records import Event, FramePrediction
 
 RESULTS = Path(__file__).parent / "results"
 HOUR = 3600

@@ -27,7 +27,7 @@ import machine
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from trainer.dataset import Dataset
+    from trainer.data.dataset import Dataset
 
 RESULTS = Path(__file__).parent / "results"
 PARTS = ("epoch", "mobilenet", "restart")
@@ -125,15 +125,24 @@ def prepare(name: str, data: Path, cache: Path) -> Callable[[int | None], int]:
         require_tensorflow()
         import keras
 
-        from trainer.learn import make_repeatable
+        from trainer.fitting.phases import make_repeatable
 
         make_repeatable(0)
-    from trainer.models import build_cnn, loss_of
-    from trainer.optimizers import rmsprop
+    from trainer.data.read_data import read_data
+    from trainer.fitting.optimizers import rmsprop
+    from trainer.networks.models import build_cnn, loss_of
     from trainer.options import Options
-    from trainer.read_data import read_data
 
-    options = Options("cnn", SIDE, 1, 1, 1e-3, validation_fraction=0.001, test_fraction=0.001, batch_size=BATCH)
+    options = Options(
+        model="cnn",
+        image_size=SIDE,
+        epochs=1,
+        patience=1,
+        learning_rate=1e-3,
+        validation_fraction=0.001,
+        test_fraction=0.001,
+        batch_size=BATCH,
+    )
     dataset = read_data(data, options, cache)
     steps = -(-len(dataset.photos) // BATCH)
     model = build_cnn(dataset.spec)
@@ -173,8 +182,8 @@ def ours(_: Path, dataset: Dataset) -> Callable[[], Any]:
     """Feed as the trainer does: from its cache, the same transforms by OpenCV, an epoch later at each call."""
     from itertools import count
 
-    from trainer.augment import ARTICLE
-    from trainer.batches import training_batches
+    from trainer.data.augment import ARTICLE
+    from trainer.data.batches import training_batches
 
     epochs = count()
     options: dict[str, Any] = {"batch_size": BATCH, "seed": 0, "augmented": ARTICLE}
@@ -248,7 +257,7 @@ def first_step(arguments: list[str]) -> None:
     require_tensorflow()
     imported = time.perf_counter()
     from trainer import cli
-    from trainer.fit import Recorder
+    from trainer.fitting.fit import Recorder
 
     def stop(*_: object, **__: object) -> None:
         print(time.perf_counter() - imported, flush=True)

@@ -3,7 +3,8 @@
     from edge_runtime import Classifier
     Classifier.open("bundle").classify("cat.jpg").label
 
-At import this package needs the standard library, numpy and Pillow; even these come only with the first name used.
+The names below are the public interface; modules inside the package may change. Importing this package imports nothing
+else. A name imports its module when it is first used, and needs the standard library, numpy and Pillow.
 """
 
 from __future__ import annotations
@@ -12,9 +13,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from edge_runtime.bundle import Bundle
-    from edge_runtime.classifier import Classifier, Prediction
-    from edge_runtime.decision import Decision, Scored, decide
+    from edge_runtime.classify.classifier import Classifier, Prediction
+    from edge_runtime.classify.decision import Decision, Scored, decide
     from edge_runtime.errors import (
         BackendUnavailable,
         BundleError,
@@ -23,42 +23,63 @@ if TYPE_CHECKING:
         SourceError,
         SpecError,
     )
-    from edge_runtime.spec import ModelSpec
+    from edge_runtime.image.preprocess import preprocess
+    from edge_runtime.live.records import Event, Frame, FramePrediction, Sink, Source
+    from edge_runtime.live.sources.opening import open_source
+    from edge_runtime.live.stream import Stream
+    from edge_runtime.model.bundle import Bundle
+    from edge_runtime.model.spec import ModelSpec
 
-_HOMES = {
-    "Bundle": "bundle",
-    "Classifier": "classifier",
-    "Prediction": "classifier",
-    "Decision": "decision",
-    "Scored": "decision",
-    "decide": "decision",
+_MODULES = {
     "BackendUnavailable": "errors",
+    "Bundle": "model.bundle",
     "BundleError": "errors",
+    "Classifier": "classify.classifier",
+    "Decision": "classify.decision",
     "EdgeError": "errors",
+    "Event": "live.records",
+    "Frame": "live.records",
+    "FramePrediction": "live.records",
     "InferenceError": "errors",
+    "ModelSpec": "model.spec",
+    "Prediction": "classify.classifier",
+    "Scored": "classify.decision",
+    "Sink": "live.records",
+    "Source": "live.records",
     "SourceError": "errors",
     "SpecError": "errors",
-    "ModelSpec": "spec",
+    "Stream": "live.stream",
+    "decide": "classify.decision",
+    "open_source": "live.sources.opening",
+    "preprocess": "image.preprocess",
 }
 
-__all__ = [  # noqa: RUF022 - the order of _HOMES
-    "Bundle",
-    "Classifier",
-    "Prediction",
-    "Decision",
-    "Scored",
-    "decide",
+__all__ = [
     "BackendUnavailable",
+    "Bundle",
     "BundleError",
+    "Classifier",
+    "Decision",
     "EdgeError",
+    "Event",
+    "Frame",
+    "FramePrediction",
     "InferenceError",
+    "ModelSpec",
+    "Prediction",
+    "Scored",
+    "Sink",
+    "Source",
     "SourceError",
     "SpecError",
-    "ModelSpec",
+    "Stream",
+    "decide",
+    "open_source",
+    "preprocess",
 ]
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

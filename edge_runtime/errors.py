@@ -1,10 +1,14 @@
-"""Errors that a user can mend. A command shows each in one line; anything else is a bug with a traceback."""
+"""Errors that a user can fix. A command shows each in one line; any other exception is a bug with a traceback."""
 
 from __future__ import annotations
 
+import errno
+
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
 
 class EdgeError(Exception):
-    """An expected failure: its message names the file, what is wrong and the mend."""
+    """An expected failure: its message names the file, what is wrong and how to fix it."""
 
 
 class SpecError(EdgeError):
@@ -25,3 +29,8 @@ class BackendUnavailable(EdgeError):  # noqa: N818 - the established name for a 
 
 class InferenceError(EdgeError):
     """The runtime refused the model file or failed while running it."""
+
+
+def one_line(problem: EdgeError) -> str:
+    """Return an error's message in one line, whatever line breaks a file name or a library's message contains."""
+    return " ".join(str(problem).split())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from edge_runtime.backends import BackendName
+    from edge_runtime.backends.names import BackendName
 
 StandardName = Literal["float32.tflite", "float16.tflite", "dynamic.tflite", "int8.tflite", "float32.onnx", "int8.onnx"]
 # Made when asked for: int16x8 has no fast kernels on CPUs, and ONNX Runtime's CPU kernels widen float16 to float32.

@@ -6,22 +6,23 @@ import errno
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edge_runtime.bundle import MANIFEST_NAME
-from edge_runtime.jsonio import write_json, write_text
-from edge_runtime.publish import published_folder
+from edge_runtime.model.bundle import MANIFEST_NAME
+from edge_runtime.storage.json_files import write_json, write_text
+from edge_runtime.storage.publish import published_folder
+from export.bundle.golden import write_golden
+from export.bundle.manifest import manifest
+from export.bundle.report import report_json, write_report
 from export.errors import ExportError
-from export.foreign import ForeignModel, read_foreign
-from export.golden import write_golden
-from export.manifest import manifest
-from export.prove import Plan, Proof, prove
-from export.report import report_json, write_report
-from export.source_model import read_run
+from export.proof.prove import Proof, prove
+from export.sources.foreign import ForeignModel, read_foreign
+from export.sources.run import read_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from export.source_model import SourceModel
+    from export.proof.plan import Plan
+    from export.sources.source_model import SourceModel
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Exported:
 
 
 def export_run(
-    run: Path, out: Path, plan: Plan, *, overwrite: bool = False, tell: Callable[[str], None] = lambda _: None
+    run: Path, out: Path, plan: Plan, *, overwrite: bool = False, progress: Callable[[str], None] = lambda _: None
 ) -> Exported:
     """Export a run to a bundle; nothing is published unless what is not expendable passes, or a gentler form for int8.
 
@@ -48,7 +49,7 @@ def export_run(
         out: the bundle's folder.
         plan: what to make and what it must reach.
         overwrite: replace an older bundle, which stays whole until the new one is complete.
-        tell: takes a line of progress.
+        progress: takes a line of progress.
 
     Raises:
         ExportError: the run is unreadable, a conversion fails, a runtime refuses a file, or `out` exists.
@@ -56,7 +57,9 @@ def export_run(
 
     """
     images = plan.settings.calibration_images
-    return _publish(lambda: read_run(run, calibration_images=images), run, out, plan, overwrite=overwrite, tell=tell)
+    return _publish(
+        lambda: read_run(run, calibration_images=images), run, out, plan, overwrite=overwrite, progress=progress
+    )
 
 
 def export_foreign(
@@ -65,7 +68,7 @@ def export_foreign(
     plan: Plan,
     *,
     overwrite: bool = False,
-    tell: Callable[[str], None] = lambda _: None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> Exported:
     """Export a Keras classifier that someone else trained; as `export_run` otherwise."""
     images = plan.settings.calibration_images
@@ -73,7 +76,7 @@ def export_foreign(
     def read() -> SourceModel:
         return read_foreign(given, calibration_images=images)
 
-    return _publish(read, given.path, out, plan, overwrite=overwrite, tell=tell)
+    return _publish(read, given.path, out, plan, overwrite=overwrite, progress=progress)
 
 
 def _publish(
@@ -83,22 +86,22 @@ def _publish(
     plan: Plan,
     *,
     overwrite: bool,
-    tell: Callable[[str], None],
+    progress: Callable[[str], None],
 ) -> Exported:
     try:
         with published_folder(out, overwrite=overwrite, error=ExportError) as staging:
-            tell(f"reading {origin}")
-            return Exported(out, fill(staging, read(), plan, tell))
+            progress(f"reading {origin}")
+            return Exported(out, fill(staging, read(), plan, progress))
     except OSError as problem:
         if problem.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EROFS}:
             raise
         raise ExportError(f"{out}: cannot be written: {problem.strerror}; nothing is published") from None
 
 
-def fill(staging: Path, source: SourceModel, plan: Plan, tell: Callable[[str], None]) -> Proof:
+def fill(staging: Path, source: SourceModel, plan: Plan, progress: Callable[[str], None]) -> Proof:
     """Make a whole bundle of a model in a folder that nobody reads yet. Raises as `export_run` does."""
-    proof = prove(source, plan, staging, tell)
-    tell("writing golden vectors and the report")
+    proof = prove(source, plan, staging, progress)
+    progress("writing golden vectors and the report")
     write_golden(source, proof.measured, staging)
     write_text(staging / "labels.txt", "".join(f"{label}\n" for label in source.spec.labels))
     write_json(staging / MANIFEST_NAME, manifest(source.spec, proof.measured, staging))

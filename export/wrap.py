@@ -8,27 +8,27 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from edge_runtime.backends import BACKENDS_BY_FORMAT, installed, missing
-from edge_runtime.bundle import MANIFEST_NAME, MANIFEST_VERSION
+from edge_runtime.backends.names import BACKENDS_BY_FORMAT, installed, missing
 from edge_runtime.errors import BackendUnavailable
-from edge_runtime.jsonio import write_json, write_text
-from edge_runtime.preprocess import preprocess
-from edge_runtime.publish import published_folder
-from edge_runtime.spec import ModelSpec, OutputForm, ResizeMode
-from export.calibration import balanced
-from export.device import DeviceRun, run_on_device
+from edge_runtime.image.preprocess import preprocess
+from edge_runtime.model.bundle import MANIFEST_NAME, MANIFEST_VERSION
+from edge_runtime.model.spec import ModelSpec, OutputForm, ResizeMode
+from edge_runtime.storage.json_files import write_json, write_text
+from edge_runtime.storage.publish import published_folder
+from export.bundle.golden import write_golden_of
+from export.bundle.manifest import file_entry, tool_versions
 from export.errors import ExportError
-from export.foreign import find_images, read_labels
-from export.golden import write_golden_of
-from export.manifest import file_entry, tool_versions
-from export.rescale import read_ends, with_pixel_input
+from export.proof.runtime_process import DeviceRun, run_on_device
+from export.sources.calibration import balanced
+from export.sources.exported_file import read_ends, with_pixel_input
+from export.sources.foreign import find_images, read_labels
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from export.keras_model import InputRange
+    from export.sources.keras_model import InputRange
 
 BACKGROUND = "background"
 DRAWN, MOST_IMAGES, GOLDEN_IMAGES = 8, 200, 12

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from edge_runtime.spec import ModelSpec
+from edge_runtime.model.spec import ModelSpec
 
 TESTS = Path(__file__).resolve().parent
 HEIGHT, WIDTH = 24, 32  # unequal, so that a swap of the two shows

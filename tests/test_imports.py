@@ -45,7 +45,7 @@ def test_every_public_name_is_there_and_no_other():
     python(
         """
         import edge_runtime
-        assert sorted(edge_runtime.__all__) == sorted(edge_runtime._HOMES)
+        assert sorted(edge_runtime.__all__) == sorted(edge_runtime._MODULES)
         try:
             edge_runtime.Nonsense
         except AttributeError:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
+from edge_runtime.model.spec import ResizeMode
 from trainer.errors import TrainingError
-
-if TYPE_CHECKING:
-    from edge_runtime.spec import ResizeMode
 
 ModelName = Literal["cnn", "cnn_bn", "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large"]
 ClassWeights = Literal["auto", "on", "off"]
 Augmentation = Literal["article", "photo", "gentle", "none"]
+Pooling = Literal["max", "none"]
 Strategy = Literal["auto", "mirrored", "multiworker"]
 
 
@@ -64,71 +63,81 @@ def require_weights(weights: str) -> None:
         raise TrainingError(f"{weights}: no such file; pass --weights FILE, imagenet or none")
 
 
-@dataclass(frozen=True)
-class Options:
-    """A training run's settings; all that decides its result beside the data and the machine.
+@dataclass(frozen=True, kw_only=True)
+class DataOptions:
+    """How a data folder is read: what decides which photograph is used for what, and as which pixels.
+
+    Attributes:
+        image_size: width and height of the square input in pixels.
+        resize: how photographs are resized to it, as in ModelSpec.
+        background: a folder of images that show none of the classes, which become one more class; empty for none.
+        augment: how much the photographs are transformed during training, as in trainer.data.augment.
+        validation_fraction: fraction of the photographs that chooses the best epoch.
+        test_fraction: fraction of the photographs that measures the result.
+        seed: of split, weights, order and augmentation.
+
+    """
+
+    image_size: int
+    resize: ResizeMode = "stretch"
+    background: str = ""
+    augment: Augmentation = "article"
+    validation_fraction: float = 0.1
+    test_fraction: float = 0.2
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(DataOptions):
+    """The settings of a training run: everything that decides its result except the data and the machine.
 
     Attributes:
         model: which network.
-        image_size: sides of the square input in pixels.
-        resize: how photographs are brought to it, as in ModelSpec.
-        epochs: at most so many (of the head, for a model with a backbone).
-        batch_size: photographs a step.
-        learning_rate: of the first phase.
+        epochs: the maximum (of the head, for a model with a backbone).
         patience: epochs without a lower validation loss before a phase stops.
-        weight_decay: share of each weight, times the learning rate, that every step takes off.
-        label_smoothing: share of each target that goes to all classes alike.
-        mixup: alpha of the beta distribution that photographs are mixed by; 0 mixes none.
-        class_weights: whether rare classes weigh more: "on", "off", or "auto" from an imbalance of 1.5:1.
-        precision: what the decisions for each class shall reach by its threshold, 0..1; 0 sets no thresholds.
-        background: a folder of images of none of the classes, which become one more; empty for none.
-        views: augmented views of each photograph that a backbone's frozen layers see, beside itself; None takes them
-            for few photographs alone.
+        learning_rate: of the first phase.
+        batch_size: photographs in a step.
+        weight_decay: fraction of each weight, times the learning rate, that every step subtracts.
+        label_smoothing: fraction of each target that is spread over all classes.
+        mixup: alpha of the beta distribution with which photographs are mixed; 0 mixes none.
+        class_weights: whether rare classes get a larger weight: "on", "off", or "auto" from an imbalance of 1.5:1.
+        precision: the precision that each class's threshold must reach, 0..1; 0 sets no thresholds.
+        views: augmented views of each photograph that a backbone's frozen layers process, in addition to the
+            photograph; None uses them only for few photographs.
         tensorboard: a folder for TensorBoard's logs; empty for none.
-        augment: how far the photographs that training sees are transformed, as in trainer.augment.
         pooling: of cnn: "max" or "none".
         weights: of a backbone: "imagenet", "none" or a file.
-        alpha: of a backbone: its width.
+        alpha: of a backbone: its width multiplier.
         dropout: of a head and of cnn_bn.
-        fine_tune_layers: how many of the backbone's last layers learn in the second phase; 0 leaves it out, None
-            takes it where the head alone misses more than a few of the validation photographs, and lets the whole
-            network learn in one phase where the backbone has no weights.
-        fine_tune_epochs: at most so many.
+        fine_tune_layers: how many of the backbone's last layers are trained in the second phase; 0 skips that phase.
+            None runs it if the head alone misclassifies more than a few of the validation photographs, and trains
+            the whole network in one phase if the backbone has no weights.
+        fine_tune_epochs: the maximum of the second phase.
         fine_tune_rate: learning rate of the second phase.
-        validation_fraction: share of the photographs that chooses the best epoch.
-        test_fraction: share of the photographs that measures the result.
-        seed: of split, weights, order and augmentation.
         strategy: which devices share the batches: "mirrored" all GPUs of this machine, "multiworker" those of the
-            machines in TF_CONFIG, "auto" what there is; one device needs none.
+            machines in TF_CONFIG, "auto" what is available; a single device needs none.
         mixed_precision: whether a GPU computes in float16; the weights stay float32.
 
     """
 
     model: ModelName
-    image_size: int
     epochs: int
     patience: int
     learning_rate: float
-    resize: ResizeMode = "stretch"
     batch_size: int = 32
     weight_decay: float = 0.0
     label_smoothing: float = 0.0
     mixup: float = 0.0
     class_weights: ClassWeights = "auto"
     precision: float = 0.0
-    background: str = ""
     views: int | None = None
     tensorboard: str = ""
-    augment: Augmentation = "article"
-    pooling: str = "max"
+    pooling: Pooling = "max"
     weights: str = "imagenet"
     alpha: float = 1.0
     dropout: float = 0.2
     fine_tune_layers: int | None = 0
     fine_tune_epochs: int = 6
     fine_tune_rate: float = 1e-4
-    validation_fraction: float = 0.1
-    test_fraction: float = 0.2
-    seed: int = 0
     strategy: Strategy = "auto"
     mixed_precision: bool = False

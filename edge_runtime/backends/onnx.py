@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge_runtime.backends import BackendName, check_shapes, class_probabilities, missing
+from edge_runtime.backends.interface import check_shapes, class_probabilities
+from edge_runtime.backends.names import BackendName, missing
 from edge_runtime.errors import BackendUnavailable, InferenceError
 
 if TYPE_CHECKING:
@@ -14,8 +15,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import DTypeLike, NDArray
 
-    from edge_runtime.preprocess import Pixels
-    from edge_runtime.spec import ModelSpec
+    from edge_runtime.image.preprocess import Pixels
+    from edge_runtime.model.spec import ModelSpec
 
 INPUT_TYPES: dict[str, DTypeLike] = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8}
 OPTIMIZATION_LEVELS = {

@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge_runtime.backends import check_shapes, class_probabilities, missing
+from edge_runtime.backends.interface import check_shapes, class_probabilities
+from edge_runtime.backends.names import missing
 from edge_runtime.backends.quiet import without_info_lines
 from edge_runtime.errors import BackendUnavailable, InferenceError
-from edge_runtime.quantize import dequantize, quantize, quantize_pixels
+from edge_runtime.image.quantize import dequantize, quantize, quantize_pixels
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from edge_runtime.backends import BackendName
-    from edge_runtime.preprocess import Pixels
-    from edge_runtime.spec import ModelSpec
+    from edge_runtime.backends.names import BackendName
+    from edge_runtime.image.preprocess import Pixels
+    from edge_runtime.model.spec import ModelSpec
 
 DARKEST_WHITE = 128.0  # an input calibrated on dark images ends below 255; one scaled to 0..1 far below
 # What else a quantized input may stand for, as files that others export do: pixels scaled to these ranges.

@@ -1,1 +1,1 @@
-"""Measure every way to run a bundle on this device, and keep the best."""
+"""Measure every way to run a bundle on this device."""

@@ -9,14 +9,13 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from edge_runtime.backends import BACKENDS_BY_FORMAT, MOST_THREADS, BackendName, installed
-from edge_runtime.bench.choice import processor
-from edge_runtime.device_state import temperature_c, throttling
+from edge_runtime.backends.names import BACKENDS_BY_FORMAT, MOST_THREADS, BackendName, installed
+from edge_runtime.system.device_state import processor, temperature_c, throttling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from edge_runtime.bundle import Bundle
+    from edge_runtime.model.bundle import Bundle
 
 LONGEST_S = 120.0  # beyond the wanted seconds: a large model on a small device loads for a while
 TIE = 1.05  # times that are nearer than this are the same; then fewer threads win

@@ -8,13 +8,13 @@ import platform
 import sys
 from typing import TYPE_CHECKING, Any
 
-from edge_runtime.bench.choice import DISTRIBUTIONS
-from edge_runtime.bundle import MANIFEST_NAME, Bundle
-from edge_runtime.device_state import governor
-from edge_runtime.digest import sha256_of
-from edge_runtime.doctor.libraries import installed_version
+from edge_runtime.backends.names import DISTRIBUTIONS
 from edge_runtime.errors import BundleError
-from edge_runtime.jsonio import expect_keys, read_json, write_json
+from edge_runtime.model.bundle import MANIFEST_NAME, Bundle
+from edge_runtime.storage.digest import sha256_of
+from edge_runtime.storage.json_files import expect_keys, read_json, write_json
+from edge_runtime.system.device_state import governor
+from edge_runtime.system.versions import installed_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -13,16 +13,16 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from edge_runtime.backends import BackendName
-from edge_runtime.classifier import Classifier
-from edge_runtime.command import FAILURE, SUCCESS, one_line
-from edge_runtime.errors import BundleError, EdgeError
+from edge_runtime.backends.names import BackendName
+from edge_runtime.classify.classifier import Classifier
+from edge_runtime.command_line.runner import FAILURE, SUCCESS
+from edge_runtime.errors import BundleError, EdgeError, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edge_runtime.bundle import Bundle
-    from edge_runtime.classifier import Prediction
+    from edge_runtime.classify.classifier import Prediction
+    from edge_runtime.model.bundle import Bundle
 
 WARM_UPS = 5
 LEAST_RUNS = 10
@@ -48,7 +48,7 @@ def measure(
     folder: str, artifact: str, backend: BackendName, threads: int, seconds: float, started_s: float
 ) -> dict[str, Any]:
     """Classify one encoded photograph again and again for `seconds`; give times in ms, `images_per_s`, `peak_mb`."""
-    from edge_runtime.bundle import Bundle
+    from edge_runtime.model.bundle import Bundle
 
     bundle = Bundle.open(folder)
     classifier = Classifier.open(bundle, artifact=artifact, backend=backend, threads=threads)
@@ -84,7 +84,7 @@ def percentiles(values: Sequence[float]) -> dict[str, float]:
 
 def _photograph(bundle: Bundle) -> bytes:
     """Give an encoded image that the model knows: a golden one, or else noise of a camera's size."""
-    from edge_runtime.golden import read_golden
+    from edge_runtime.selftest.golden import read_golden
 
     try:
         path = read_golden(bundle)[0].path

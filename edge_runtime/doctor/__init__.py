@@ -1,1 +1,1 @@
-"""Find what is wrong with a device and say how to mend it. Standard library only: it works when nothing else does."""
+"""Find problems of a device and say how to fix them. Standard library only: it works when nothing else does."""

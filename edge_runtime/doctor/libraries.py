@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, NamedTuple
 
-from edge_runtime.backends import EXTRAS, MODULES, BackendName
+from edge_runtime.backends.names import DISTRIBUTIONS, EXTRAS, MODULES, BackendName
 from edge_runtime.doctor.finding import Finding
+from edge_runtime.system.versions import installed_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 SUPPORTED = ((3, 10), (3, 13))
 IMPORT_S = 60.0  # on a slow card the first import takes long
-DISTRIBUTIONS: dict[BackendName, str] = {
-    "litert": "ai-edge-litert",
-    "tflite-runtime": "tflite-runtime",
-    "onnx": "onnxruntime",
-}
 IMPORTS: dict[BackendName, str] = {
     "litert": "ai_edge_litert.interpreter",
     "tflite-runtime": "tflite_runtime.interpreter",
@@ -104,14 +99,6 @@ def optional(library: Optional) -> Finding:
             f"pip install 'edgewise[{library.extra}]'",
         )
     return Finding(library.distribution, "ok", f"{installed_version(library.distribution)}, for {library.purpose}")
-
-
-def installed_version(distribution: str) -> str | None:
-    """Give a distribution's version without importing it, None where it is not installed."""
-    try:
-        return version(distribution)
-    except PackageNotFoundError:
-        return None
 
 
 def import_problem(module: str) -> str | None:

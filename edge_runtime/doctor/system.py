@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_runtime.device_state import Throttling, temperature_c, throttling
 from edge_runtime.doctor.finding import Finding
+from edge_runtime.system.device_state import Throttling, temperature_c, throttling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

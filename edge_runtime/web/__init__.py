@@ -1,1 +1,1 @@
-"""A page to look at, and an interface for programs, beside the live loop."""
+"""The page and the HTTP interface of the live loop."""

@@ -17,9 +17,8 @@ from starlette.middleware import Middleware
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from edge_runtime.command import one_line
-from edge_runtime.device_state import temperature_c, throttling
-from edge_runtime.errors import EdgeError
+from edge_runtime.errors import EdgeError, one_line
+from edge_runtime.system.device_state import temperature_c, throttling
 from edge_runtime.web.access import COOKIE, COOKIE_S, cookie_of, same
 from edge_runtime.web.guard import Guard
 from edge_runtime.web.metrics import CONTENT_TYPE, metrics
@@ -31,9 +30,9 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from edge_runtime.classifier import Classifier
-    from edge_runtime.records import Event
-    from edge_runtime.sinks.outbox import Outbox
+    from edge_runtime.classify.classifier import Classifier
+    from edge_runtime.live.records import Event
+    from edge_runtime.live.sinks.outbox import Outbox
     from edge_runtime.web.hub import Hub, Numbered
 
 STATIC = {

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
-    from edge_runtime.records import Event, Frame, FramePrediction
+    from edge_runtime.live.records import Event, Frame, FramePrediction
 
 KEPT_EVENTS = 100
 WINDOW = 240  # predictions over which rates and latencies are reckoned

@@ -8,14 +8,14 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from edge_runtime.device_state import temperature_c
+from edge_runtime.system.device_state import temperature_c
 from edge_runtime.web.hub import PERCENTILES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from edge_runtime.records import Event
-    from edge_runtime.sinks.outbox import Outbox
+    from edge_runtime.live.records import Event
+    from edge_runtime.live.sinks.outbox import Outbox
     from edge_runtime.web.hub import Hub
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

@@ -18,9 +18,9 @@ from edge_runtime.web.connections import BoundedProtocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from edge_runtime.classifier import Classifier
-    from edge_runtime.records import Event
-    from edge_runtime.sinks.outbox import Outbox
+    from edge_runtime.classify.classifier import Classifier
+    from edge_runtime.live.records import Event
+    from edge_runtime.live.sinks.outbox import Outbox
     from edge_runtime.web.hub import Hub
 
 HEADER_BYTES = 16_384

@@ -59,7 +59,7 @@ def check_pixels(content: bytes) -> None:
     """Look at an image's header alone and raise UploadError unless it is cheap enough to decode."""
     from PIL import Image, UnidentifiedImageError
 
-    from edge_runtime.preprocess import FORMATS
+    from edge_runtime.image.preprocess import FORMATS
 
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:

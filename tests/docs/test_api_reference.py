@@ -17,4 +17,4 @@ def test_the_runtimes_reference_is_built_without_a_warning(tmp_path):
     assert done.returncode == 0, done.stderr
     page = (tmp_path / "edge_runtime.html").read_text()
     assert "Classifier" in page
-    assert (tmp_path / "edge_runtime" / "records.html").exists()
+    assert (tmp_path / "edge_runtime" / "live" / "records.html").exists()

@@ -21,8 +21,8 @@ ERROR = re.compile(r"edge-\w+: ")
 
 def parser_of(words):
     if words[0] == "edge-run":
-        return edge_runtime.cli._parser(words[1])
-    return {"edge-train": trainer.cli.build_parser, "edge-export": export.cli._parser}[words[0]]()
+        return edge_runtime.cli._build_parser(words[1])
+    return {"edge-train": trainer.cli.build_parser, "edge-export": export.cli.build_parser}[words[0]]()
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from importlib.metadata import version
 import pytest
 from PIL import Image
 
-from edge_runtime.backends import installed
+from edge_runtime.backends.names import installed
 
 EDGE_RUN = [sys.executable, "-m", "edge_runtime.cli"]
 

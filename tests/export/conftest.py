@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_runtime.spec import ModelSpec
+from edge_runtime.model.spec import ModelSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,7 @@ def colour_images(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 def colour_model(units: int = len(LABELS)):
     """Build an untrained classifier: softmax, or a sigmoid for one unit."""
-    from export.tensorflow_quietly import keras
+    from export.quiet_tensorflow import keras
 
     keras.utils.set_random_seed(5)
     image = keras.Input((SIDE, SIDE, 3), name="image")
@@ -85,7 +85,7 @@ def tiny_run(tmp_path_factory, trained_model) -> TinyRun:
 @pytest.fixture(scope="session")
 def hard_swish_run(tmp_path_factory, tiny_run, trained_model) -> Path:
     """A run whose network begins with MobileNetV3's activation, which no converter makes with 16-bit activations."""
-    from export.tensorflow_quietly import keras
+    from export.quiet_tensorflow import keras
 
     image = keras.Input((SIDE, SIDE, 3), name="image")  # from 3 on the activation changes no pixel
     model = keras.Model(image, trained_model(keras.layers.Activation("hard_silu")(image)))
@@ -104,7 +104,7 @@ def copied_run(tmp_path, tiny_run) -> Path:
 def tiny_bundle(tmp_path_factory, tiny_run) -> Path:
     from export.artifacts import ARTIFACT_NAMES
     from export.pipeline import export_run
-    from export.prove import Plan
+    from export.proof.plan import Plan
 
     out = tmp_path_factory.mktemp("bundles") / "bundle"
     export_run(tiny_run.folder, out, Plan(ARTIFACT_NAMES, jobs=0))

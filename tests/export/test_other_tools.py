@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_runtime.bundle import Bundle
-from export.compat import DEFAULT_FLOORS
-from export.device import run_on_device
+from edge_runtime.model.bundle import Bundle
+from export.proof.compatibility import DEFAULT_FLOORS
+from export.proof.runtime_process import run_on_device
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]

@@ -5,15 +5,15 @@ import time
 import numpy as np
 import pytest
 
-from edge_runtime.bundle import Bundle
-from edge_runtime.jsonio import read_json
+from edge_runtime.model.bundle import Bundle
+from edge_runtime.storage.json_files import read_json
 from export.artifacts import ALL_NAMES, ARTIFACT_NAMES
 from export.cli import main
-from export.convert import Converter
+from export.convert.converter import Converter
 from export.errors import ExportError
 from export.pipeline import export_run
-from export.prove import Plan
-from export.tensorflow_quietly import keras
+from export.proof.plan import Plan
+from export.quiet_tensorflow import keras
 
 
 def test_a_bundle_holds_every_artifact_with_its_parity(tiny_bundle):
@@ -82,7 +82,7 @@ def channels_swapped(copy, original):
 @pytest.mark.parametrize("change", [perturbed, channels_swapped])
 @pytest.mark.parametrize("name", ["float32.tflite", "int8.tflite"])
 def test_a_broken_artifact_is_refused_with_the_reason(tiny_run, tmp_path, monkeypatch, error_line, change, name):
-    monkeypatch.setattr("export.conversion.Converter", broken_converter(change))
+    monkeypatch.setattr("export.convert.processes.Converter", broken_converter(change))
     out = tmp_path / "bundle"
     line = error_line(
         main(["export", str(tiny_run.folder), "--out", str(out), "--jobs", "0", "--no-ladder", "--formats", name])
@@ -107,7 +107,7 @@ def broken_dynamic(monkeypatch):
             wrong = perturbed(keras.models.clone_model(self.model), self.model)
             return Converter(wrong, self.spec, self.calibration, self.folder, self.settings).write(name)
 
-    monkeypatch.setattr("export.conversion.Converter", Broken)
+    monkeypatch.setattr("export.convert.processes.Converter", Broken)
 
 
 def test_a_failed_form_that_a_bundle_can_do_without_is_left_out_and_the_report_says_why(
@@ -160,7 +160,7 @@ def test_a_failed_form_that_was_asked_for_by_name_is_refused(tiny_run, tmp_path,
 
 def test_a_failed_export_leaves_the_old_bundle_whole(tiny_run, copied_bundle, monkeypatch, error_line):
     before = {path: path.read_bytes() for path in copied_bundle.rglob("*") if path.is_file()}
-    monkeypatch.setattr("export.conversion.Converter", broken_converter(perturbed))
+    monkeypatch.setattr("export.convert.processes.Converter", broken_converter(perturbed))
     arguments = ["--out", str(copied_bundle), "--jobs", "0", "--formats", "float32.tflite", "--overwrite"]
     error_line(main(["export", str(tiny_run.folder), *arguments]))
     assert {path: path.read_bytes() for path in copied_bundle.rglob("*") if path.is_file()} == before
@@ -191,7 +191,7 @@ def test_an_export_that_is_killed_leaves_the_old_bundle_whole_and_the_next_one_c
 
 
 def test_a_tolerance_that_is_widened_lets_the_artifact_pass(tiny_run, tmp_path, monkeypatch):
-    monkeypatch.setattr("export.conversion.Converter", broken_converter(channels_swapped))
+    monkeypatch.setattr("export.convert.processes.Converter", broken_converter(channels_swapped))
     wide = ["--min-agreement", "0", "--max-accuracy-loss", "1", "--max-recall-loss", "1"]
     out = tmp_path / "bundle"
     assert (
@@ -214,7 +214,7 @@ def test_int8_onnx_alone_leaves_no_float_file_behind(tiny_run, tmp_path):
 
 def test_a_converter_that_crashes_is_an_error_that_names_the_signal(tiny_run, tmp_path, monkeypatch, error_line):
     program = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
-    monkeypatch.setattr("export.conversion.WORKER", [sys.executable, "-c", program])
+    monkeypatch.setattr("export.convert.processes.WORKER", [sys.executable, "-c", program])
     out = tmp_path / "bundle"
     line = error_line(main(["export", str(tiny_run.folder), "--out", str(out), "--formats", "int8.tflite"]))
     assert "converting int8.tflite: the converter crashed (SIGSEGV)" in line
@@ -225,7 +225,7 @@ def test_a_converter_that_crashes_at_a_form_that_can_be_left_out_ends_no_other(t
     program = """
 import os, signal, sys
 from pathlib import Path
-from export.conversion_worker import Converter, main
+from export.convert.worker import Converter, main
 
 def write(converter, name, *, keep_float=()):
     if name == "dynamic.tflite":
@@ -236,7 +236,7 @@ def write(converter, name, *, keep_float=()):
 whole, Converter.write = Converter.write, write
 sys.exit(main(Path(sys.argv[1])))
 """
-    monkeypatch.setattr("export.conversion.WORKER", [sys.executable, "-c", program])
+    monkeypatch.setattr("export.convert.processes.WORKER", [sys.executable, "-c", program])
     out = tmp_path / "bundle"
     assert main(["export", str(tiny_run.folder), "--out", str(out), "--jobs", "1"]) == 0
     reason = "dynamic.tflite: converting dynamic.tflite: the converter crashed (SIGSEGV); it is left out of the bundle"

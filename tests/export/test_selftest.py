@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from PIL import Image, ImageChops
 
-from edge_runtime.backends import installed
+from edge_runtime.backends.names import installed
 from edge_runtime.cli import main
-from edge_runtime.digest import sha256_of
-from edge_runtime.jsonio import read_json, write_json
-from edge_runtime.preprocess import load_image
-from edge_runtime.selftest import selftest
+from edge_runtime.image.preprocess import load_image
+from edge_runtime.selftest.replay import selftest
+from edge_runtime.storage.digest import sha256_of
+from edge_runtime.storage.json_files import read_json, write_json
 from export.errors import ExportError
-from export.fragility import costs
-from export.source_model import read_run
+from export.proof.preprocessing_mistakes import costs
+from export.sources.run import read_run
 
 
 def edit_manifest(bundle, change):
@@ -42,7 +42,7 @@ def test_a_sound_machine_passes_with_every_artifact(tiny_bundle, name):
 
 def test_the_command_tells_success_in_a_line_and_in_json(tiny_bundle, capsys):
     assert main(["selftest", str(tiny_bundle)]) == 0
-    assert "8 golden images through int8.tflite in litert: as at export" in capsys.readouterr().out
+    assert "OK, 8 golden images through int8.tflite in litert: same results as on the workstation" in capsys.readouterr().out
     assert main(["selftest", str(tiny_bundle), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["passed"] is True
 
@@ -52,7 +52,7 @@ def test_a_changed_decoder_is_named_with_its_size(tiny_bundle, monkeypatch):
         image = load_image(path, spec)
         return ImageChops.add(image, Image.new("RGB", image.size, (2, 2, 2)))
 
-    monkeypatch.setattr("edge_runtime.selftest.load_image", brighter)
+    monkeypatch.setattr("edge_runtime.selftest.replay.load_image", brighter)
     difference = selftest(tiny_bundle).difference
     assert difference.stage == "decode"
     assert difference.amount == pytest.approx(2, abs=0.3)
@@ -64,7 +64,7 @@ def swapped(path, spec):
 
 
 def test_swapped_channels_are_named_colour_and_explained(tiny_bundle, monkeypatch, capsys):
-    monkeypatch.setattr("edge_runtime.selftest.load_image", swapped)
+    monkeypatch.setattr("edge_runtime.selftest.replay.load_image", swapped)
     assert main(["selftest", str(tiny_bundle), "--explain"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert "colour: golden/00-blue.png: red and blue are swapped (BGR)" in line
@@ -76,7 +76,7 @@ def test_another_resize_is_named(tiny_bundle, monkeypatch):
         half = image.resize((spec.width // 2, spec.height // 2), Image.Resampling.NEAREST)
         return np.asarray(half.resize((spec.width, spec.height), Image.Resampling.NEAREST))
 
-    monkeypatch.setattr("edge_runtime.selftest.to_input", coarse)
+    monkeypatch.setattr("edge_runtime.selftest.replay.to_input", coarse)
     difference = selftest(tiny_bundle).difference
     assert difference.stage == "resize"
     assert difference.amount > 1

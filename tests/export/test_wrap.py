@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from edge_runtime.bundle import Bundle
-from edge_runtime.selftest import selftest
+from edge_runtime.model.bundle import Bundle
+from edge_runtime.selftest.replay import selftest
 from export.cli import main
-from export.device import run_on_device
 from export.errors import ExportError
-from export.rescale import ModelEnds, with_pixel_input
+from export.proof.runtime_process import run_on_device
+from export.sources.exported_file import ModelEnds, with_pixel_input
 from export.wrap import fitted_labels
 
 

@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime.spec import ModelSpec
-from trainer import run_dir
-from trainer.backbone import load_backbone
+from edge_runtime.model.spec import ModelSpec
 from trainer.cli import main
+from trainer.data.explore import look
+from trainer.data.layout import scan, with_background
+from trainer.data.read_data import read_data
 from trainer.errors import DataError, TrainingError
-from trainer.explore import look
-from trainer.layout import scan, with_background
-from trainer.models import build_cnn_bn
+from trainer.networks.backbone import load_backbone
+from trainer.networks.models import build_cnn_bn
 from trainer.options import Options
-from trainer.read_data import read_data
-from trainer.train import resume, train
+from trainer.pipeline import resume, train
+from trainer.runs import run_folder as run_dir
 
-OPTIONS = Options("cnn", 43, 1, 9, 1e-3, batch_size=8)
+OPTIONS = Options(model="cnn", image_size=43, epochs=1, patience=9, learning_rate=1e-3, batch_size=8)
 NOBODY = 65534
 
 
@@ -137,7 +137,7 @@ def test_a_place_with_too_long_a_name_is_one_line(data, tmp_path, capsys):
 def test_files_that_vanish_while_the_folder_is_read(data, tmp_path, monkeypatch):
     seen = scan(data)
     (data / "cat" / "cat000.png").unlink()
-    monkeypatch.setattr("trainer.read_data.scan", lambda folder: seen)
+    monkeypatch.setattr("trainer.data.read_data.scan", lambda folder: seen)
     dataset = read_data(data, OPTIONS)
     assert reasons(dataset) == {"cat/cat000.png": "cannot be read: No such file or directory"}
     for photo in dataset.of("test")[:1]:

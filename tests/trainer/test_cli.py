@@ -7,15 +7,23 @@ from importlib import util
 
 import pytest
 
+from edge_runtime.command_line.runner import options_from
 from trainer import tensorflow_setup
-from trainer.cli import build_parser, main, options_of
+from trainer.cli import build_parser, main
+from trainer.commands.train import complete
 from trainer.errors import TrainingError
+from trainer.options import Options
 
 
 def one_line(capsys):
     out, err = capsys.readouterr()
     assert out == ""
     return err.strip().splitlines()[-1]
+
+
+def options_of(args):
+    complete(args)
+    return options_from(Options, args)
 
 
 def fails(capsys, *arguments):

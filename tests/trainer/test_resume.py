@@ -12,12 +12,12 @@ import keras
 import numpy as np
 import pytest
 
-from trainer import train as training
+from trainer import pipeline as training
 from trainer.cli import main
 from trainer.errors import DataError, TrainingError
-from trainer.fit import Recorder
+from trainer.fitting.fit import Recorder
 from trainer.options import Options
-from trainer.train import resume, train
+from trainer.pipeline import resume, train
 
 OPTIONS = Options(
     model="cnn_bn",
@@ -36,9 +36,9 @@ import os, signal, sys
 from pathlib import Path
 from trainer.tensorflow_setup import require_tensorflow
 require_tensorflow()
-from trainer.fit import Recorder
+from trainer.fitting.fit import Recorder
 from trainer.options import Options
-from trainer.train import train
+from trainer.pipeline import train
 
 def die(self, batch, logs):
     if len(self.epochs) == 2 and batch == 1:
@@ -104,7 +104,7 @@ def test_ctrl_c_keeps_the_best_so_far_and_can_still_go_on(source, unbroken, tmp_
         stop_in_epoch(patch, 3, interrupt)
         train(source, tmp_path / "run", OPTIONS)
     assert json.loads((tmp_path / "run" / "metrics.json").read_text())["interrupted"]
-    assert f"--resume {tmp_path / 'run'} would go on" in capsys.readouterr().err
+    assert f"to continue training: edge-train train --resume {tmp_path / 'run'}" in capsys.readouterr().err
     resume(tmp_path / "run")
     assert_same(tmp_path / "run", unbroken)
     with pytest.raises(TrainingError, match="is finished, there is nothing to resume"):
@@ -171,7 +171,7 @@ def test_nothing_to_resume(tmp_path):
 
 
 def test_too_little_room_is_told_before_the_data_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(training, "ROOM_BYTES", 1 << 60)
+    monkeypatch.setattr("trainer.runs.output.ROOM_BYTES", 1 << 60)
     with pytest.raises(TrainingError, match="make room or choose another place"):
         train(tmp_path / "none", tmp_path / "deep" / "run", OPTIONS)
 
@@ -183,7 +183,7 @@ def test_resume_and_a_new_run_are_told_apart(capsys, words):
 
 
 def test_options_are_kept_as_they_were(unfinished):
-    from trainer.journal import read_journal
+    from trainer.runs.journal import read_journal
 
     assert read_journal(unfinished).options == replace(OPTIONS)
     assert Path(read_journal(unfinished).data).is_absolute()

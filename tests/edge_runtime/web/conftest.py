@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from edge_runtime import Classifier
-from edge_runtime.decision import Scored
-from edge_runtime.records import Event, Frame, FramePrediction
+from edge_runtime.classify.decision import Scored
+from edge_runtime.live.records import Event, Frame, FramePrediction
 
 pytest.importorskip("uvicorn", reason="needs the serve extra")
 pytest.importorskip("starlette", reason="needs the serve extra")

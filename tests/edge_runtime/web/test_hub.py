@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_runtime.records import Event, Frame
+from edge_runtime.live.records import Event, Frame
 from edge_runtime.web.hub import Hub
 
 

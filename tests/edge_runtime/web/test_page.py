@@ -11,7 +11,7 @@ import pytest
 from chromium import browsers
 from PIL import Image
 
-from edge_runtime.records import Event
+from edge_runtime.live.records import Event
 
 TOKEN = "correct-horse-battery-staple"
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from edge_runtime.records import Event
+from edge_runtime.live.records import Event
 from edge_runtime.web.access import AccessError, check_token
 from edge_runtime.web.server import run_server
 

@@ -32,11 +32,11 @@ HEAVY_IMPORT = Fault(
     "from importlib import import_module\n",
     "import ai_edge_litert.interpreter\nfrom importlib import import_module\n",
 )
-WRONG_RESIZE = Fault("wrong-resize", "preprocess.py", "Image.Resampling.BILINEAR", "Image.Resampling.NEAREST")
+WRONG_RESIZE = Fault("wrong-resize", "image/preprocess.py", "Image.Resampling.BILINEAR", "Image.Resampling.NEAREST")
 # Of a 640x480 frame the resizing is a tenth.
 RESIZED_TWICE = Fault(
     "resized-twice",
-    "preprocess.py",
+    "image/preprocess.py",
     "    return np.asarray(_resized(image, target, _region(image.size, spec)))",
     "    np.asarray(_resized(image, target, _region(image.size, spec)))\n"
     "    return np.asarray(_resized(image, target, _region(image.size, spec)))",
@@ -44,7 +44,7 @@ RESIZED_TWICE = Fault(
 # A lost stream becomes black frames.
 ERROR_IGNORED = Fault(
     "error-ignored",
-    "sources/video.py",
+    "live/sources/video.py",
     '            raise SourceError(f"{self.name}: cannot be read: {problem.strerror}") from None',
     """\
             import numpy as np

@@ -14,7 +14,7 @@ from PIL import ExifTags, Image, ImageDraw
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from edge_runtime.preprocess import Pixels
+    from edge_runtime.image.preprocess import Pixels
 
 COLORS = {"blue": (30, 50, 220), "green": (35, 190, 40), "red": (215, 35, 30), "yellow": (230, 215, 40)}
 VARIATION = 25

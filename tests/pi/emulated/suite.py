@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 EXTRAS = ("pi", "onnx", "camera", "serve", "mqtt")
 # They wait for clocks and timeouts more than they compute, or are about starting other programs.
-LEFT_OUT = ("sinks", "web", "test_network.py", "test_tuning.py")
+LEFT_OUT = ("live/sinks", "web", "commands/test_serve.py", "live/sources/test_network.py", "tuning")
 TESTS = PROJECT / "tests" / "edge_runtime"
 MODELS = TESTS / "make_models.py"
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge_runtime import Classifier
-from edge_runtime import classifier as stages
+from edge_runtime.classify import classifier as stages
 
 if TYPE_CHECKING:
     from collections.abc import Callable

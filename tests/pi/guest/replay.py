@@ -13,8 +13,8 @@ from typing import Any
 
 from edge_runtime import Bundle
 from edge_runtime.cli import main
-from edge_runtime.golden import input_digest
-from edge_runtime.preprocess import preprocess
+from edge_runtime.image.preprocess import preprocess
+from edge_runtime.selftest.golden import input_digest
 
 
 def edge_run(*words: str) -> tuple[int, list[dict[str, Any]], str]:

@@ -1,0 +1,63 @@
+"""The backends by name: the file formats each reads, its module, distribution and extra, and which are installed."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Literal, get_args
+
+from edge_runtime.errors import BackendUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+BackendName = Literal["litert", "tflite-runtime", "onnx"]
+BACKEND_NAMES: tuple[BackendName, ...] = get_args(BackendName)
+
+# In order of preference for each file format, with the module to look for and the extra that brings it.
+BACKENDS_BY_FORMAT: dict[str, tuple[BackendName, ...]] = {"tflite": ("litert", "tflite-runtime"), "onnx": ("onnx",)}
+MODULES: dict[BackendName, str] = {
+    "litert": "ai_edge_litert",
+    "tflite-runtime": "tflite_runtime",
+    "onnx": "onnxruntime",
+}
+DISTRIBUTIONS: dict[BackendName, str] = {
+    "litert": "ai-edge-litert",
+    "tflite-runtime": "tflite-runtime",
+    "onnx": "onnxruntime",
+}
+EXTRAS: dict[BackendName, str] = {"litert": "pi", "tflite-runtime": "tflite-runtime", "onnx": "onnx"}
+# What can be asked of each backend beside its best kernels, which come first.
+KERNELS: dict[BackendName, tuple[str, ...]] = {
+    "litert": ("xnnpack", "plain", "reference"),
+    "tflite-runtime": ("xnnpack",),
+    "onnx": ("all", "extended", "basic", "disabled"),
+}
+MOST_THREADS = 4  # small networks gain nothing from more
+
+
+def installed(names: Sequence[BackendName] = BACKEND_NAMES) -> tuple[BackendName, ...]:
+    """Name the backends whose module is installed, in the given order; nothing is imported."""
+    return tuple(name for name in names if find_spec(MODULES[name]))
+
+
+def choose_backend(file_format: str, wanted: BackendName | None = None) -> BackendName:
+    """Choose the backend for a file format, "tflite" or "onnx". Raises BackendUnavailable."""
+    able = BACKENDS_BY_FORMAT[file_format]
+    if wanted is not None and wanted not in able:
+        raise BackendUnavailable(f"backend {wanted} does not read .{file_format} files; {' or '.join(able)} does")
+    candidates = (wanted,) if wanted else able
+    present = installed(candidates)
+    if not present:
+        raise BackendUnavailable(missing(candidates[0]))
+    return present[0]
+
+
+def missing(name: BackendName) -> str:
+    """Say how to install a backend."""
+    return f"backend {name} is not installed; pip install 'edgewise[{EXTRAS[name]}]' brings it"
+
+
+def default_threads() -> int:
+    """Give one thread for each core that this process may use, four at most."""
+    return min(len(os.sched_getaffinity(0)), MOST_THREADS)

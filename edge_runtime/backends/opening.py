@@ -1,0 +1,47 @@
+"""Open a model file with a backend."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edge_runtime.backends.names import choose_backend, default_threads
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from edge_runtime.backends.interface import Backend
+    from edge_runtime.backends.names import BackendName
+    from edge_runtime.model.spec import ModelSpec
+
+
+def open_backend(
+    path: Path,
+    spec: ModelSpec,
+    *,
+    backend: BackendName | None = None,
+    threads: int | None = None,
+    kernels: str | None = None,
+) -> Backend:
+    """Open a model file with the wanted backend, or with the first of its format that is installed.
+
+    Args:
+        path: a .tflite or .onnx file.
+        spec: the contract that the file must fit.
+        backend: a name from BACKEND_NAMES; None takes LiteRT before tflite-runtime.
+        threads: for the runtime's kernels; None takes one a core, four at most.
+        kernels: a name from the backend's row in KERNELS, to compare what they compute; None takes the runtime's best.
+
+    Raises:
+        BackendUnavailable: no backend for this file is installed, or the wanted one reads another format.
+        InferenceError: the runtime refuses the file, or its input or output does not fit the spec.
+
+    """
+    name = choose_backend(path.suffix.removeprefix("."), backend)
+    count = threads or default_threads()
+    if name == "onnx":
+        from edge_runtime.backends.onnx import OnnxBackend
+
+        return OnnxBackend(path, spec, threads=count, kernels=kernels)
+    from edge_runtime.backends.tflite import TfliteBackend
+
+    return TfliteBackend(path, spec, runtime=name, threads=count, kernels=kernels)

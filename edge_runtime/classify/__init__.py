@@ -1,0 +1,1 @@
+"""Classify single images and folders of images."""

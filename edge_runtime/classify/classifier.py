@@ -1,0 +1,148 @@
+"""Classify single images with a bundle."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from edge_runtime.backends.names import BACKENDS_BY_FORMAT, BackendName, choose_backend, installed
+from edge_runtime.backends.opening import open_backend
+from edge_runtime.classify.decision import Scored, decide
+from edge_runtime.classify.kept_choice import kept_choice
+from edge_runtime.errors import BackendUnavailable
+from edge_runtime.image.preprocess import load_image, to_input
+from edge_runtime.model.bundle import Bundle
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from edge_runtime.backends.interface import Backend
+    from edge_runtime.image.preprocess import ImageSource
+    from edge_runtime.model.bundle import Artifact
+    from edge_runtime.model.spec import ModelSpec
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One image's decision.
+
+    Attributes:
+        label: the top class, or "unknown" below its threshold.
+        score: the top class's probability, 0..1.
+        top: the top classes with their probabilities, best first.
+        decode_ms: time to read and decode.
+        preprocess_ms: time to resize to the model's input.
+        inference_ms: time in the backend, quantization included.
+
+    """
+
+    label: str
+    score: float
+    top: tuple[Scored, ...]
+    decode_ms: float
+    preprocess_ms: float
+    inference_ms: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Give a JSON object; scores to six places, times to microseconds."""
+        return {
+            "label": self.label,
+            "score": round(self.score, 6),
+            "top": [{"label": item.label, "score": round(item.score, 6)} for item in self.top],
+            "decode_ms": round(self.decode_ms, 3),
+            "preprocess_ms": round(self.preprocess_ms, 3),
+            "inference_ms": round(self.inference_ms, 3),
+        }
+
+
+class Classifier:
+    """An opened bundle, ready to classify; build it once and reuse it. Not for use by two threads at once.
+
+    Attributes:
+        spec: the model's contract.
+        artifact: the form of the model that runs.
+        backend: what runs it.
+
+    """
+
+    def __init__(self, spec: ModelSpec, artifact: Artifact, backend: Backend) -> None:
+        self.spec = spec
+        self.artifact = artifact
+        self.backend = backend
+
+    @classmethod
+    def open(
+        cls,
+        bundle: str | Path | Bundle,
+        *,
+        artifact: str | None = None,
+        backend: BackendName | None = None,
+        threads: int | None = None,
+    ) -> Classifier:
+        """Open a bundle.
+
+        Args:
+            bundle: its folder.
+            artifact: an artifact's name, such as "int8.tflite"; None takes what `edge-run bench --keep` kept for this
+                device, or the bundle's default, or the first that `backend`, or else an installed backend, can run.
+            backend: "litert", "tflite-runtime" or "onnx"; None prefers LiteRT for TFLite files.
+            threads: for the runtime's kernels; None takes one a core, four at most.
+
+        Raises:
+            BundleError, SpecError: the bundle is damaged or has no such artifact.
+            BackendUnavailable: no runtime for it is installed.
+            InferenceError: the runtime refuses the file.
+
+        """
+        opened = bundle if isinstance(bundle, Bundle) else Bundle.open(bundle)
+        if artifact is None and backend is None and (kept := kept_choice(opened)):
+            artifact, backend, threads = kept.artifact, kept.backend, threads or kept.threads
+        chosen = opened.artifact(artifact) if artifact else runnable_artifact(opened, backend)
+        path = opened.checked_path(chosen.file)
+        return cls(opened.spec, chosen, open_backend(path, opened.spec, backend=backend, threads=threads))
+
+    def classify(self, image: ImageSource, *, top_k: int = 3, min_score: float | None = None) -> Prediction:
+        """Classify one image.
+
+        Args:
+            image: a path, an encoded image as bytes, a PIL image, or RGB pixels as uint8 of shape (h, w, 3).
+            top_k: how many classes to report.
+            min_score: one threshold for all classes, in place of the spec's.
+
+        Raises:
+            SourceError: the image cannot be read.
+            InferenceError: the runtime failed.
+
+        """
+        started = time.perf_counter()
+        decoded = load_image(image, self.spec)
+        decoded_at = time.perf_counter()
+        pixels = to_input(decoded, self.spec)
+        resized_at = time.perf_counter()
+        probabilities = self.backend.run(pixels[None])[0]
+        finished = time.perf_counter()
+        decision = decide(probabilities, self.spec, top_k=top_k, min_score=min_score)
+        return Prediction(
+            *decision,
+            decode_ms=(decoded_at - started) * 1e3,
+            preprocess_ms=(resized_at - decoded_at) * 1e3,
+            inference_ms=(finished - resized_at) * 1e3,
+        )
+
+
+def runnable_artifact(bundle: Bundle, backend: BackendName | None) -> Artifact:
+    """Give the default artifact if something installed (or the wanted backend) runs its format, else the first such.
+
+    Raises BackendUnavailable.
+    """
+    candidates = [bundle.artifact(), *bundle.artifacts.values()]
+    for artifact in candidates:
+        able = BACKENDS_BY_FORMAT[artifact.format]
+        if backend in able if backend else installed(able):
+            return artifact
+    formats = " or ".join(sorted({artifact.format for artifact in candidates}))
+    if backend:
+        raise BackendUnavailable(f"{bundle.folder}: backend {backend} reads none of its {formats} artifacts")
+    choose_backend(candidates[0].format)  # raises, with the install line
+    return candidates[0]

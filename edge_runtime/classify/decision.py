@@ -1,0 +1,49 @@
+"""From probabilities to a decision: top classes, threshold, abstain."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from edge_runtime.model.spec import ModelSpec
+
+UNKNOWN = "unknown"
+
+
+class Scored(NamedTuple):
+    """A class and its probability in 0..1."""
+
+    label: str
+    score: float
+
+
+class Decision(NamedTuple):
+    """What was decided: the label, or UNKNOWN below its threshold; the top class's score; the top classes."""
+
+    label: str
+    score: float
+    top: tuple[Scored, ...]
+
+
+def decide(
+    probabilities: NDArray[np.float32], spec: ModelSpec, *, top_k: int = 3, min_score: float | None = None
+) -> Decision:
+    """Decide one image's class.
+
+    Args:
+        probabilities: shape (classes,), in the order of the spec's labels.
+        spec: labels, and the thresholds below which the decision is UNKNOWN.
+        top_k: how many classes to report, best first; equal scores keep the labels' order.
+        min_score: one threshold for all classes, in place of the spec's.
+
+    """
+    order = np.argsort(-probabilities, kind="stable")[: max(top_k, 1)]
+    indices, scores = order.tolist(), probabilities[order].tolist()
+    top = tuple([Scored(spec.labels[index], score) for index, score in zip(indices[:top_k], scores, strict=False)])
+    best, score = indices[0], scores[0]
+    threshold = spec.thresholds[best] if min_score is None else min_score
+    return Decision(spec.labels[best] if score >= threshold else UNKNOWN, score, top)

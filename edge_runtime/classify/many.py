@@ -1,0 +1,104 @@
+"""Classify many images on all cores, in order and in constant memory."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from itertools import chain, islice
+from typing import TYPE_CHECKING, NamedTuple
+
+from edge_runtime.errors import SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from edge_runtime.classify.classifier import Classifier, Prediction
+
+MANY = 16  # fewer images are done before another worker has started
+AHEAD = 4  # images a worker may have waiting, so that a slow one holds up no other
+
+
+class Outcome(NamedTuple):
+    """What came of an image, or of an argument that names none: a prediction or a problem."""
+
+    path: str
+    prediction: Prediction | None
+    problem: SourceError | None
+
+
+def given_images(arguments: Iterable[str]) -> Iterator[str | Outcome]:
+    """Give the images that the arguments name, one by one; an argument that names none, or no more, is an outcome."""
+    from edge_runtime.image.files import paths
+
+    for given in arguments:
+        try:
+            yield from paths(given)
+        except SourceError as problem:
+            yield Outcome(given, None, problem)
+
+
+def classify_many(
+    items: Iterable[str | Outcome],
+    open_classifier: Callable[[bool], Classifier],
+    classify: Callable[[Classifier, str], Prediction],
+    workers: int | None = None,
+) -> Iterator[Outcome]:
+    """Classify images; outcomes come in the order of the items, which are taken only as they are needed.
+
+    Args:
+        items: paths, and outcomes that pass through.
+        open_classifier: opens one, told whether others will run beside it.
+        classify: classifies one image.
+        workers: threads, each with a classifier of its own; None takes one a core where there are many images.
+
+    Raises:
+        EdgeError: a classifier cannot be opened, or the runtime failed.
+
+    """
+    items = iter(items)
+    if workers is None:
+        first = list(islice(items, MANY))
+        workers = len(os.sched_getaffinity(0)) if len(first) == MANY else 1
+        items = chain(first, items)
+    if workers == 1:
+        classifier = open_classifier(False)
+        return (_outcome(item, classifier, classify) for item in items)
+    return _in_threads(items, [open_classifier(True) for _ in range(workers)], classify)
+
+
+def _in_threads(
+    items: Iterator[str | Outcome], classifiers: list[Classifier], classify: Callable[[Classifier, str], Prediction]
+) -> Iterator[Outcome]:
+    from concurrent.futures import ThreadPoolExecutor  # an import of milliseconds, which one image need not pay
+    from queue import SimpleQueue
+
+    free: SimpleQueue[Classifier] = SimpleQueue()
+    for classifier in classifiers:
+        free.put(classifier)
+
+    def work(item: str | Outcome) -> Outcome:
+        classifier = free.get()
+        try:
+            return _outcome(item, classifier, classify)
+        finally:
+            free.put(classifier)
+
+    # Decoding and inference let go of the interpreter lock, so threads serve, at a fraction of a process's memory.
+    with ThreadPoolExecutor(len(classifiers)) as pool:
+        waiting = deque(pool.submit(work, item) for item in islice(items, AHEAD * len(classifiers)))
+        try:
+            while waiting:
+                yield waiting.popleft().result()
+                waiting.extend(pool.submit(work, item) for item in islice(items, 1))
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _outcome(item: str | Outcome, classifier: Classifier, classify: Callable[[Classifier, str], Prediction]) -> Outcome:
+    if isinstance(item, Outcome):
+        return item
+    try:
+        return Outcome(item, classify(classifier, item), None)
+    except SourceError as problem:
+        return Outcome(item, None, problem)

@@ -1,0 +1,161 @@
+"""edge-run bench: measure every way to run a bundle here, and keep the best."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge_runtime.command_line.numbers import fraction, positive_float, positive_int
+from edge_runtime.command_line.runner import FAILURE, SUCCESS, set_action
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+SECONDS, MAX_SECONDS = 3.0, 3600
+LARGEST_LOSS = 0.01
+HEAD = ("artifact", "backend", "threads", "cold", "decode", "resize", "p50", "p90", "p99", "images/s", "MB", "accuracy")
+
+
+@dataclass(frozen=True)
+class BenchOptions:
+    """The options of `edge-run bench`, as its help describes them."""
+
+    bundle: str
+    json: bool
+    keep: bool
+    submit: Path | None
+    threads: list[int] | None
+    seconds: float
+    max_loss: float
+
+
+def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subparsers' type private
+    """Add the subcommand."""
+    command = commands.add_parser(
+        "bench",
+        help="measure every way to run a bundle here",
+        description="Run every artifact in every installed backend that reads it, each in its own process: cold start "
+        "to the first answer, medians of decoding and resizing, inference p50, p90, p99, all in ms.",
+        allow_abbrev=False,
+    )
+    command.add_argument("bundle", metavar="BUNDLE", help="folder that edge-export wrote")
+    command.add_argument(
+        "--json", action="store_true", help="one JSON object, every percentile of every stage included"
+    )
+    command.add_argument("--keep", action="store_true", help="let classify, watch and serve use the best from now on")
+    command.add_argument(
+        "--submit", type=Path, metavar="FILE", help="add a row to this file that can be sent: no name, no path in it"
+    )
+    command.add_argument("--threads", type=_counts, metavar="N,N", help="numbers of threads to try (default: 1,2,4)")
+    command.add_argument(
+        "--seconds", type=_seconds, default=SECONDS, metavar="S", help=f"for each (default: {SECONDS:g})"
+    )
+    command.add_argument(
+        "--max-loss",
+        type=fraction,
+        default=LARGEST_LOSS,
+        metavar="X",
+        help=f"accuracy that the best may lack against the most accurate (default: {LARGEST_LOSS})",
+    )
+    set_action(command, BenchOptions, bench)
+
+
+def bench(options: BenchOptions) -> int:
+    """Measure, print a table, and keep or submit the result if asked to; return 1 if all measurements failed."""
+    from edge_runtime.bench.measure import best, device, measure_ways, thread_counts, ways
+    from edge_runtime.bench.submission import add_row, check_place, make_row
+    from edge_runtime.model.bundle import Bundle
+
+    bundle = Bundle.open(options.bundle)
+    bundle.check_files()
+    if options.submit:
+        check_place(options.submit)
+    wanted = ways(bundle, options.threads or thread_counts())
+    before = device()
+    results = []
+    for result in measure_ways(bundle, wanted, options.seconds):
+        results.append(result)
+        told = result.get("error") or f"{result['inference_ms']['p50']:.2f} ms"
+        print(f"edge-run: {len(results)}/{len(wanted)} {_way(result)}: {told}", file=sys.stderr)
+    after, chosen = device(), best(results, options.max_loss)
+    kept = _keep(bundle, chosen) if options.keep and chosen else None
+    if options.submit:
+        rows = add_row(options.submit, make_row(bundle, before, after, results))
+        print(f"edge-run: {options.submit}: {rows} row{'s'[: rows > 1]}, ready to be sent", file=sys.stderr)
+    report = {"before": before, "after": after, "results": results, "best": chosen, "kept": kept}
+    print(json.dumps(report) if options.json else _render(report))
+    return SUCCESS if chosen else FAILURE
+
+
+def _keep(bundle: Any, chosen: dict[str, Any]) -> str:  # noqa: ANN401 - a Bundle, whose module comes with the command
+    from edge_runtime.classify.kept_choice import keep_choice, make_choice
+
+    return str(keep_choice(bundle, make_choice(chosen["artifact"], chosen["backend"], chosen["threads"])))
+
+
+def _render(report: dict[str, Any]) -> str:
+    lines = [report["before"]["processor"], "", *_table(map(_row, report["results"])), ""]
+    lines += [f"{when}: {_feeling(report[when])}" for when in ("before", "after")]
+    if report["best"]:
+        lines.append(f"best: {_way(report['best'])}, {report['best']['total_ms']['p50']:.1f} ms an image")
+    else:
+        lines.append("best: none, all failed")
+    if report["kept"]:
+        lines.append(f"kept: {report['kept']}")
+    return "\n".join(lines)
+
+
+def _row(result: dict[str, Any]) -> list[str]:
+    start = [result["artifact"], result["backend"], str(result["threads"])]
+    if "error" in result:
+        return [*start, "failed", *["-"] * (len(HEAD) - len(start) - 1)]
+    accuracy = result["accuracy"]
+    return [
+        *start,
+        f"{result['cold_start_ms']:.0f}",
+        f"{result['decode_ms']['p50']:.2f}",
+        f"{result['preprocess_ms']['p50']:.2f}",
+        *(f"{value:.2f}" for value in result["inference_ms"].values()),
+        f"{result['images_per_s']:.1f}",
+        f"{result['peak_mb']:.0f}",
+        "-" if accuracy is None else f"{accuracy:.2%}",
+    ]
+
+
+def _table(rows: Iterable[Sequence[str]]) -> list[str]:
+    """Align columns: names to the left, numbers to the right."""
+    table = [HEAD, *rows]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if index < 2 else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in table
+    ]
+
+
+def _feeling(device: dict[str, Any]) -> str:
+    celsius, held_back = device["temperature_c"], device["throttling"]
+    heat = "temperature unknown" if celsius is None else f"{celsius:.0f} °C"
+    throttled = "throttling unknown" if held_back is None else ", ".join(held_back) or "not throttled"
+    return f"{heat}, {throttled}, load {device['load']:.1f}"
+
+
+def _way(result: dict[str, Any]) -> str:
+    return f"{result['artifact']} on {result['backend']}, {result['threads']} thread{'s'[: result['threads'] > 1]}"
+
+
+def _counts(text: str) -> list[int]:
+    return [positive_int(part) for part in text.split(",")]
+
+
+def _seconds(text: str) -> float:
+    value = positive_float(text)
+    if value > MAX_SECONDS:
+        raise argparse.ArgumentTypeError(f"must be at most {MAX_SECONDS} seconds, not {text!r}")
+    return value

@@ -1,0 +1,235 @@
+"""The options that set up the live loop: which frames are classified, the decision over frames, stalled cameras."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edge_runtime.command_line.numbers import fraction, positive_float, positive_int
+from edge_runtime.errors import one_line
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Sequence
+
+    from edge_runtime.classify.classifier import Classifier
+    from edge_runtime.errors import SourceError
+    from edge_runtime.live.records import Frame, FramePrediction, Sink, Source
+    from edge_runtime.live.smoothing import Rules
+    from edge_runtime.live.stream import Stream
+
+SOURCES = (
+    "image, folder, 'quoted/*.jpg', - (paths on stdin), video file, camera index or /dev/videoN, http:// (MJPEG), "
+    "rtsp://, picamera, simulated:FOLDER?fps=30"
+)
+UNREADABLE_EVERY_S = 60.0  # a camera that sends only damaged frames would fill a disk with log lines
+
+
+@dataclass(frozen=True)
+class StreamOptions:
+    """How a source is watched; None takes the default that the help names.
+
+    Attributes:
+        source: as `open_source` takes it.
+        top_k: classes in each prediction.
+        frames: stop after this number of decided frames.
+        roi: x, y, width and height of the region that is classified, in pixels.
+        every: classify one frame in N.
+        max_fps: classify at most this number of frames a second.
+        fps: of a video file, frames to take from each second.
+        motion: smallest mean difference between frames, 0..255, at which a frame is classified.
+        decision: file with the rules that tune-decision wrote.
+        min_score: one threshold for all classes.
+        smooth: weight of the newest frame, 0..1.
+        k: votes needed to enter a class.
+        n: frames that vote.
+        leave: votes below which a class leaves.
+        margin: score by which another class must exceed the present one.
+        stall_timeout: seconds without a fresh frame after which a camera has stalled.
+        give_up: seconds without a fresh frame after which the command ends.
+
+    """
+
+    source: str
+    top_k: int
+    frames: int | None
+    roi: tuple[int, int, int, int] | None
+    every: int
+    max_fps: float | None
+    fps: float | None
+    motion: float | None
+    decision: str | None
+    min_score: float | None
+    smooth: float | None
+    k: int | None
+    n: int | None
+    leave: int | None
+    margin: float | None
+    stall_timeout: float
+    give_up: float
+
+
+def add_stream_options(command: argparse.ArgumentParser) -> None:
+    """Add the options of StreamOptions except --source, which each command adds in its own place."""
+    command.add_argument("--top-k", type=positive_int, metavar="K", default=3, help="classes to print (default: 3)")
+    command.add_argument("--frames", type=positive_int, metavar="N", help="stop after N decided frames")
+    _add_selection(command)
+    _add_rules(command)
+    _add_patience(command)
+
+
+def _add_selection(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("which frames")
+    group.add_argument("--roi", type=_roi, metavar="X,Y,W,H", help="classify this region of the picture, in pixels")
+    group.add_argument("--every", type=positive_int, default=1, metavar="N", help="classify one frame in N")
+    group.add_argument("--max-fps", type=positive_float, metavar="F", help="classify at most F frames a second")
+    group.add_argument("--fps", type=positive_float, metavar="F", help="of a video file, take F frames of each second")
+    group.add_argument(
+        "--motion",
+        type=positive_float,
+        metavar="T",
+        help="skip frames that differ from the last one by less than T (0..255) on average",
+    )
+
+
+def _add_rules(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("decision over frames")
+    group.add_argument(
+        "--decision", metavar="FILE", help="rules that tune-decision wrote; the options below override them"
+    )
+    group.add_argument(
+        "--min-score", type=fraction, metavar="X", help="below this score: unknown (default: the spec's thresholds)"
+    )
+    group.add_argument("--smooth", type=fraction, metavar="A", help="weight of the newest frame (0.5; 1: no smoothing)")
+    group.add_argument("--k", type=positive_int, metavar="K", help="votes needed to enter a class (3)")
+    group.add_argument("--n", type=positive_int, metavar="N", help="number of latest frames that vote (5)")
+    group.add_argument("--leave", type=positive_int, metavar="L", help="votes below which a class leaves (2)")
+    group.add_argument(
+        "--margin", type=fraction, metavar="X", help="score by which another class must exceed the present one (0.1)"
+    )
+
+
+def _add_patience(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("stalled cameras")
+    group.add_argument(
+        "--stall-timeout",
+        type=positive_float,
+        default=5.0,
+        metavar="S",
+        help="reopen the camera after S seconds without a fresh frame (5)",
+    )
+    group.add_argument(
+        "--give-up",
+        type=positive_float,
+        default=60.0,
+        metavar="S",
+        help="exit with code 1 after S seconds without a fresh frame (60)",
+    )
+
+
+def source_from(options: StreamOptions) -> Source:
+    """Return the source that the options name; it is not opened yet. Raise SourceError."""
+    from edge_runtime.live.sources.opening import open_source
+
+    return open_source(options.source, fps=options.fps, timeout_s=2 * options.stall_timeout)
+
+
+def stream_from(
+    options: StreamOptions,
+    source: Source,
+    classifier: Classifier,
+    sinks: Sequence[Sink],
+    *,
+    stop: threading.Event,
+    on_frame: Callable[[Frame, FramePrediction], None] = lambda _frame, _prediction: None,
+) -> Stream:
+    """Set up the live loop that the options describe; it also notifies systemd's watchdog. Raise SpecError."""
+    from edge_runtime.live.capture import Patience
+    from edge_runtime.live.preparation import Selection
+    from edge_runtime.live.stream import Stream
+    from edge_runtime.system.notification import heartbeat
+
+    return Stream(
+        source,
+        classifier,
+        sinks,
+        selection=Selection(options.roi, options.every, options.max_fps, options.motion),
+        rules=_rules(options, classifier),
+        patience=Patience(options.stall_timeout, options.give_up),
+        top_k=options.top_k,
+        frames=options.frames,
+        stop=stop,
+        heartbeat=heartbeat(),
+        on_frame=on_frame,
+        on_unreadable=unreadable_reporter(source),
+    )
+
+
+def _rules(options: StreamOptions, classifier: Classifier) -> Rules:
+    """Merge the rules: defaults and the spec's thresholds, then --decision, then the other options."""
+    from dataclasses import replace
+
+    from edge_runtime.live.rules_file import read_rules
+    from edge_runtime.live.smoothing import Rules
+
+    spec = classifier.spec
+    rules = read_rules(options.decision, spec) if options.decision else Rules(spec.thresholds)
+    if options.min_score is not None:
+        rules = replace(rules, thresholds=(options.min_score,) * len(spec.labels))
+    rules = replace(
+        rules,
+        alpha=rules.alpha if options.smooth is None else options.smooth,
+        k=options.k or rules.k,
+        n=options.n or rules.n,
+        leave=options.leave or rules.leave,
+        margin=rules.margin if options.margin is None else options.margin,
+    )
+    classifier.spec = replace(spec, thresholds=rules.thresholds)
+    return checked(rules)
+
+
+def checked(rules: Rules) -> Rules:
+    """Return the rules with `leave` reduced to at most `k`. Raise SpecError if they can never be met."""
+    from dataclasses import replace
+
+    from edge_runtime.errors import SpecError
+
+    if rules.alpha <= 0:
+        raise SpecError("smoothing: the newest frame's weight must be above 0")
+    if rules.k > rules.n:
+        raise SpecError(f"k of n: {rules.k} votes of the last {rules.n} frames are impossible")
+    return replace(rules, leave=min(rules.leave, rules.k))
+
+
+def unreadable_reporter(source: Source) -> Callable[[Frame, SourceError], None]:
+    """Return a function that reports frames that could not be decoded on stderr.
+
+    Of a file every frame is reported; of a camera one a minute, with the number of those not reported.
+    """
+    last_s, unreported = -math.inf, 0
+
+    def report(frame: Frame, problem: SourceError) -> None:
+        nonlocal last_s, unreported
+        if source.live and time.monotonic() - last_s < UNREADABLE_EVERY_S:
+            unreported += 1
+            return
+        before = f" ({unreported} others before it)" if unreported else ""
+        last_s, unreported = time.monotonic(), 0
+        where = f"edge-run: {frame.source}: frame {frame.number} skipped{before}"
+        print(f"{where}: {one_line(problem)}", file=sys.stderr)
+
+    return report
+
+
+def _roi(text: str) -> tuple[int, int, int, int]:
+    parts = text.split(",")
+    if len(parts) != 4 or not all(part.isascii() and part.isdecimal() for part in parts):
+        raise argparse.ArgumentTypeError(f"must be x,y,w,h in whole pixels, not {text!r}")
+    x, y, width, height = map(int, parts)
+    if not width or not height:
+        raise argparse.ArgumentTypeError(f"width and height must be above 0, not {text!r}")
+    return x, y, width, height

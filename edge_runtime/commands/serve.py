@@ -1,0 +1,172 @@
+"""edge-run serve: watch a source and show it on a page."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import threading
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge_runtime.command_line.runner import SUCCESS, set_action
+from edge_runtime.commands.options.model import ModelOptions, add_model_options, open_classifier
+from edge_runtime.commands.options.sinks import SinkOptions, add_sink_options, sinks_from
+from edge_runtime.commands.options.stream import SOURCES, StreamOptions, add_stream_options, source_from, stream_from
+from edge_runtime.errors import BackendUnavailable, SourceError
+from edge_runtime.system.notification import ready
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edge_runtime.classify.classifier import Classifier
+    from edge_runtime.live.records import Sink
+    from edge_runtime.live.stream import Stream
+    from edge_runtime.web.hub import Hub
+
+TOKEN_VARIABLE = "EDGE_RUN_TOKEN"  # noqa: S105 - the name of the variable, no secret
+PORT = 8080
+MAX_PORT = 65_535
+LAST_FRAME_S = 10.0  # how long the loop may take to end after the server has ended
+
+
+@dataclass(frozen=True)
+class ServeOptions:
+    """The options of `edge-run serve`, as its help describes them."""
+
+    bundle: str
+    host: str
+    port: int
+    token_file: Path | None
+    title: str | None
+    model: ModelOptions
+    stream: StreamOptions
+    sinks: SinkOptions
+
+
+def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subparsers' type private
+    """Add the subcommand."""
+    command = commands.add_parser(
+        "serve",
+        help="watch a source and show it on a page",
+        description="Watch a source, and serve a page that shows it, POST /classify, GET /events, /state, "
+        "/picture.jpg, /healthz, /metrics and /openapi.json.",
+        allow_abbrev=False,
+    )
+    command.add_argument("bundle", metavar="BUNDLE", help="folder that edge-export wrote")
+    command.add_argument("--source", required=True, metavar="S", help=SOURCES)
+    group = command.add_argument_group("access")
+    group.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help=f"address to bind to; {TOKEN_VARIABLE} must be set for any other than loopback (127.0.0.1)",
+    )
+    group.add_argument("--port", type=_port, default=PORT, help=f"default: {PORT}")
+    group.add_argument(
+        "--token-file", type=Path, metavar="FILE", help=f"read the token from this file instead of {TOKEN_VARIABLE}"
+    )
+    group.add_argument("--title", help="title of the page (default: the bundle's name)")
+    add_model_options(command)
+    add_stream_options(command)
+    add_sink_options(command)
+    set_action(command, ServeOptions, serve)
+
+
+def serve(options: ServeOptions) -> int:
+    """Run the live loop and the web server."""
+    from edge_runtime.web.access import check_token
+    from edge_runtime.web.hub import Hub
+
+    _require_server()
+    token = _read_token(options.token_file)
+    check_token(options.host, token)
+    source = source_from(options.stream)
+    # One for the camera, one for uploads: a classifier is not for use by two threads at once.
+    watching, answering = (open_classifier(options.bundle, options.model) for _ in range(2))
+    hub, stop = Hub(), threading.Event()
+    sinks = sinks_from(options.sinks)
+    try:
+        stream = stream_from(
+            options.stream,
+            source,
+            watching,
+            [hub, *sinks],
+            stop=stop,
+            on_frame=lambda frame, _prediction: hub.frame(frame),
+        )
+        _run(options, stream, hub, answering, sinks, stop, token)
+    finally:
+        for sink in sinks:
+            sink.close()
+    return SUCCESS
+
+
+def _run(
+    options: ServeOptions,
+    stream: Stream,
+    hub: Hub,
+    answering: Classifier,
+    sinks: Sequence[Sink],
+    stop: threading.Event,
+    token: str | None,
+) -> None:
+    """Serve in this thread while the loop runs in another; an error that ends the loop ends the server."""
+    from edge_runtime.web.server import run_server
+
+    problems: list[BaseException] = []
+
+    def follow() -> None:
+        try:
+            stream.run()
+        except BaseException as problem:  # noqa: BLE001 - raised again in the main thread
+            problems.append(problem)
+            stop.set()
+
+    loop = threading.Thread(target=follow, name="live loop", daemon=True)
+    loop.start()
+    run_server(
+        hub,
+        answering,
+        host=options.host,
+        port=options.port,
+        token=token,
+        title=options.title or Path(options.bundle).resolve().name,
+        outboxes=[sink.outbox for sink in sinks if hasattr(sink, "outbox")],
+        stale_s=2 * options.stream.stall_timeout,
+        stop=stop,
+        on_ready=_report_ready,
+    )
+    loop.join(LAST_FRAME_S)
+    if problems:
+        raise problems[0]
+
+
+def _report_ready(address: str) -> None:
+    print(f"edge-run: serving on {address}", file=sys.stderr, flush=True)
+    ready()
+
+
+def _require_server() -> None:
+    """Raise BackendUnavailable if a library is missing, before a camera is opened."""
+    for module in ("starlette", "uvicorn"):
+        if find_spec(module) is None:
+            raise BackendUnavailable(f"serve needs {module}; install it with: pip install 'edgewise[serve]'")
+
+
+def _read_token(file: Path | None) -> str | None:
+    """Read the token from the file or the environment; never from the command line, which other users can read."""
+    if file is None:
+        return os.environ.get(TOKEN_VARIABLE) or None
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as problem:
+        raise SourceError(f"{file}: the token cannot be read: {problem}") from None
+
+
+def _port(text: str) -> int:
+    value = int(text) if text.isascii() and text.isdecimal() else -1
+    if not 0 <= value <= MAX_PORT:
+        raise argparse.ArgumentTypeError(f"must be a port from 0 (any free port) to {MAX_PORT}, not {text!r}")
+    return value

@@ -1,0 +1,74 @@
+"""edge-run watch: classify the frames of a source until it ends or a signal stops the command."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from edge_runtime.command_line.runner import FAILURE, SUCCESS, set_action
+from edge_runtime.command_line.signals import stop_on_signals
+from edge_runtime.commands.options.model import ModelOptions, add_model_options, open_classifier
+from edge_runtime.commands.options.sinks import SinkOptions, add_sink_options, sinks_from
+from edge_runtime.commands.options.stream import SOURCES, StreamOptions, add_stream_options, source_from, stream_from
+from edge_runtime.system.notification import ready
+
+if TYPE_CHECKING:
+    from edge_runtime.live.records import Sink
+
+
+@dataclass(frozen=True)
+class WatchOptions:
+    """The options of `edge-run watch`, as its help describes them."""
+
+    bundle: str
+    json: bool
+    csv: bool
+    model: ModelOptions
+    stream: StreamOptions
+    sinks: SinkOptions
+
+
+def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subparsers' type private
+    """Add the subcommand."""
+    command = commands.add_parser(
+        "watch",
+        help="classify the frames of a camera or a video",
+        description="Classify the frames of a source and print which classes enter and leave. A camera that stalls is "
+        "reopened.",
+        allow_abbrev=False,
+    )
+    command.add_argument("bundle", metavar="BUNDLE", help="folder that edge-export wrote")
+    command.add_argument("--source", required=True, metavar="S", help=SOURCES)
+    add_model_options(command)
+    form = command.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print one JSON object a line for each frame and event")
+    form.add_argument("--csv", action="store_true", help="print one CSV row for each frame and event")
+    add_stream_options(command)
+    add_sink_options(command)
+    set_action(command, WatchOptions, watch)
+
+
+def watch(options: WatchOptions) -> int:
+    """Run the live loop; return 1 if an image of a file source could not be read."""
+    source = source_from(options.stream)
+    classifier = open_classifier(options.bundle, options.model)
+    sinks = [_console(options, live=source.live), *sinks_from(options.sinks)]
+    try:
+        with stop_on_signals() as stop:
+            stream = stream_from(options.stream, source, classifier, sinks, stop=stop)
+            ready()
+            tally = stream.run()
+    finally:
+        for sink in sinks:
+            sink.close()
+    return FAILURE if tally.unreadable and not source.live else SUCCESS
+
+
+def _console(options: WatchOptions, *, live: bool) -> Sink:
+    """Return the sink for standard output; of a camera, lines are dropped if the reader is too slow."""
+    from edge_runtime.live.sinks.console import Console, Csv, DirectLines, Json, Text
+    from edge_runtime.live.sinks.lines import QueuedLines
+
+    form = Json() if options.json else Csv() if options.csv else Text()
+    return Console(form, QueuedLines(sys.stdout) if live else DirectLines(sys.stdout))

@@ -1,0 +1,1 @@
+"""The only place where an image becomes model input."""

@@ -1,0 +1,1 @@
+"""The live loop: from a source's frames to predictions and events."""

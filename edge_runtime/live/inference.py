@@ -1,0 +1,90 @@
+"""Run the model in a thread of its own, so that it starts again at once while the result before is decided upon."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from edge_runtime.live.handoff import Ended, Handoff
+from edge_runtime.live.preparation import Prepared
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from edge_runtime.backends.interface import Backend
+    from edge_runtime.live.preparation import Preparation, Unreadable
+    from edge_runtime.live.records import Event
+
+
+class Inferred(NamedTuple):
+    """A prepared frame, what left the graph for it, and the time that took."""
+
+    item: Prepared
+    output: NDArray[Any]
+    inference_ms: float
+
+
+class Inference:
+    """A thread that runs the model on what a preparation gives; all else passes through in its place.
+
+    Attributes:
+        done: where the next item lies: Inferred, Prepared where nothing had changed or the frame had grown old,
+            Unreadable or Event.
+
+    """
+
+    def __init__(self, preparation: Preparation, backend: Backend, longest_wait_s: float) -> None:
+        """Start the thread.
+
+        Args:
+            preparation: gives the inputs; closed with this.
+            backend: used by this thread alone until `close` returns.
+            longest_wait_s: the model is not run on a frame that was captured longer ago; infinite for files.
+
+        """
+        self.done: Handoff[Inferred | Prepared | Unreadable | Event] = Handoff(newest_only=False)
+        self._preparation = preparation
+        self._backend = backend
+        self._longest_wait_s = longest_wait_s
+        self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
+        self._thread.start()
+
+    def forget_scene(self) -> None:
+        """Tell the preparation; see there."""
+        self._preparation.forget_scene()
+
+    def close(self) -> None:
+        """End this thread and the preparation's; wait until the model is free."""
+        self.done.end()
+        self._preparation.close()
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            while self._pass_on():
+                pass
+        except Ended:
+            self.done.end()
+        except Exception as problem:  # noqa: BLE001 - raised again in the thread that takes the items
+            self.done.end(problem)
+
+    def _pass_on(self) -> bool:
+        """Take an item, run the model where that is due, and hand it on; False where nobody wants any more."""
+        waited = self._preparation.ready.empty
+        item = self._preparation.ready.get()
+        if not isinstance(item, Prepared) or item.tensor is None:
+            return self.done.put(item)
+        if self.done.ended:
+            return False
+        old = time.monotonic() - item.frame.captured_s > self._longest_wait_s
+        return self.done.put(item if old else self._inferred(item, item.tensor, waited=waited))
+
+    def _inferred(self, item: Prepared, tensor: NDArray[Any], *, waited: bool) -> Inferred:
+        pace = self._preparation.pace
+        pace.inference_began(waited=waited)
+        began = time.perf_counter()
+        output = self._backend.invoke(tensor)
+        inference_ms = (time.perf_counter() - began) * 1e3
+        pace.inference_ended()
+        return Inferred(item, output, inference_ms)

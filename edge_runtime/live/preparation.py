@@ -1,0 +1,199 @@
+"""Turn frames into model inputs in a thread of its own, while the model runs on the input before."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from edge_runtime.errors import SourceError
+from edge_runtime.image.preprocess import load_image, to_input
+from edge_runtime.live.handoff import Handoff
+from edge_runtime.live.records import Event, Frame
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+    from PIL import Image
+
+    from edge_runtime.classify.classifier import Classifier
+    from edge_runtime.image.preprocess import Pixels, Roi
+    from edge_runtime.live.capture import Capture
+
+NEWEST_WEIGHT = 0.2  # of the newest duration in the running means
+LEAST_SLACK_S, MOST_SLACK_S = 0.001, 0.1  # a frame must not grow old while it waits for a slow model
+LATE_GROWTH, IN_TIME_SHRINKAGE = 1.5, 0.998  # settle where the model waits for one frame in two hundred
+MOTION_STEP = 4  # every fourth pixel of the model's input is enough to see that something moved
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which frames, and which part of them, are looked at.
+
+    Attributes:
+        roi: part of the picture, or None for all of it.
+        every: of the frames delivered, one in so many.
+        max_fps: no more frames a second than this, or None.
+        motion: a frame whose pixels differ by less on average, 0..255, from the one last decided upon is passed over;
+            None looks at all.
+
+    """
+
+    roi: Roi | None = None
+    every: int = 1
+    max_fps: float | None = None
+    motion: float | None = None
+
+
+class Prepared(NamedTuple):
+    """A frame ready for the model: what enters the graph, None where the scene has not changed; its decoded picture."""
+
+    frame: Frame
+    tensor: NDArray[Any] | None
+    image: Image.Image
+    decode_ms: float
+    preprocess_ms: float
+
+
+class Unreadable(NamedTuple):
+    """A frame that could not be decoded, and why."""
+
+    frame: Frame
+    problem: SourceError
+
+
+class Pace:
+    """Tells when to take a camera's newest frame: so that it is ready just when the model is, and no older.
+
+    How much earlier than it would take on average is learnt: more as soon as the model had to wait, little by little
+    less while it has not.
+    """
+
+    def __init__(self) -> None:
+        self._inference_s = self._prepare_s = 0.0
+        self._slack_s = LEAST_SLACK_S
+        self._began_s = float("-inf")
+
+    def inference_began(self, *, waited: bool) -> None:
+        """Take note that the model runs, and whether it stood idle before for want of a prepared frame."""
+        self._began_s = time.monotonic()
+        slack_s = self._slack_s * (LATE_GROWTH if waited else IN_TIME_SHRINKAGE)
+        self._slack_s = max(min(slack_s, self._inference_s, MOST_SLACK_S), LEAST_SLACK_S)
+
+    def inference_ended(self) -> None:
+        """Take note that the model is free."""
+        self._inference_s += NEWEST_WEIGHT * (time.monotonic() - self._began_s - self._inference_s)
+
+    def prepared(self, seconds: float) -> None:
+        """Take note of how long a frame took to prepare."""
+        self._prepare_s += NEWEST_WEIGHT * (seconds - self._prepare_s)
+
+    def wait_s(self) -> float:
+        """Give the seconds until the next frame should be taken."""
+        return self._began_s + self._inference_s - self._prepare_s - self._slack_s - time.monotonic()
+
+
+class Preparation:
+    """A thread that prepares what a capture gives; events pass through in their place.
+
+    Attributes:
+        ready: where the next item lies: Prepared, Unreadable or Event.
+        pace: to be told when the model runs.
+
+    """
+
+    def __init__(self, capture: Capture, classifier: Classifier, selection: Selection, stop: threading.Event) -> None:
+        self.ready: Handoff[Prepared | Unreadable | Event] = Handoff(newest_only=False)
+        self.pace = Pace()
+        self._capture = capture
+        self._spec = classifier.spec
+        self._model_input = classifier.backend.model_input
+        self._selection = selection
+        self._stop = stop
+        self._decided_upon: Pixels | None = None  # every few pixels of it
+        self._thread = threading.Thread(target=self._run, name="preprocess", daemon=True)
+        self._thread.start()
+
+    def forget_scene(self) -> None:
+        """Take the next frame for changed: the one that it would be compared with was not decided upon."""
+        self._decided_upon = None
+
+    def close(self) -> None:
+        """End the thread; wait a moment for it to close the source."""
+        self._stop.set()
+        self.ready.end()
+        self._thread.join(2.0)
+
+    def _run(self) -> None:
+        try:
+            for item in self._chosen():
+                if isinstance(item, Event):
+                    self.forget_scene()  # nobody knows what happened meanwhile
+                if not self.ready.put(item if isinstance(item, Event) else self._prepare(item)):
+                    return
+        except Exception as problem:  # noqa: BLE001 - raised again in the thread that takes the items
+            self.ready.end(problem)
+        else:
+            self.ready.end()
+
+    def _chosen(self) -> Iterator[Frame | Event]:
+        """Take the capture's items when they are wanted, and pass over the frames that are not."""
+        next_number, next_s = 0, 0.0
+        items = iter(self._capture)
+        try:
+            while True:
+                self._wait(next_s)
+                item = next(items, None)
+                if item is None:
+                    return
+                if isinstance(item, Frame):
+                    if item.number < next_number:
+                        continue
+                    next_number = item.number + self._selection.every
+                    if self._selection.max_fps:
+                        next_s = max(next_s, time.monotonic()) + 1 / self._selection.max_fps
+                yield item
+        finally:
+            items.close()  # type: ignore[attr-defined]
+
+    def _wait(self, next_s: float) -> None:
+        """Wait until the model has taken the input before and is nearly done with it, or the rate allows a frame."""
+        self.ready.wait_until_taken()
+        seconds = next_s - time.monotonic()
+        if self._capture.source.live:
+            seconds = max(seconds, self.pace.wait_s())
+        if seconds > 0:
+            self._stop.wait(seconds)
+
+    def _prepare(self, frame: Frame) -> Prepared | Unreadable:
+        began = time.perf_counter()
+        try:
+            image = load_image(frame.image, self._spec, self._selection.roi)
+        except SourceError as problem:
+            self._capture.reject()
+            return Unreadable(frame, problem)
+        decoded = time.perf_counter()
+        pixels = to_input(image, self._spec)
+        tensor = self._model_input(pixels[None]) if self._changed(pixels) else None
+        ended = time.perf_counter()
+        self.pace.prepared(ended - began)
+        return Prepared(frame, tensor, image, (decoded - began) * 1e3, (ended - decoded) * 1e3)
+
+    def _changed(self, pixels: Pixels) -> bool:
+        """Tell whether a frame differs from the one last decided upon; if so it takes that one's place."""
+        if self._selection.motion is None:
+            return True
+        points = pixels[::MOTION_STEP, ::MOTION_STEP]
+        if self._decided_upon is not None and motion(points, self._decided_upon) < self._selection.motion:
+            return False
+        self._decided_upon = points
+        return True
+
+
+def motion(pixels: Pixels, before: Pixels) -> float:
+    """Give the mean absolute difference of two pictures of one shape, 0..255."""
+    return float(np.abs(np.subtract(pixels, before, dtype=np.int16)).mean())

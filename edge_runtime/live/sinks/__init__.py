@@ -1,0 +1,1 @@
+"""Sinks send predictions and events to their receivers, and never slow the camera."""

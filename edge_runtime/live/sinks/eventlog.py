@@ -1,0 +1,163 @@
+"""A log of events in one SQLite file, thumbnails included, that never outgrows its budget and survives power cuts.
+
+Write-ahead logging with synchronous=FULL: an event that was written is on the medium before the next is taken, and a
+cut in the middle of one leaves the file as it was before it. Events are rare, so the sync costs nothing that counts.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING, get_args
+
+from edge_runtime.errors import SourceError
+from edge_runtime.live.records import Event, EventKind
+from edge_runtime.live.sinks.outbox import DeliveryError, Outbox
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from edge_runtime.live.records import FramePrediction
+
+SCHEMA_VERSION = 1
+BUSY_S = 5.0  # another program may be reading
+PAGE_BYTES = 4096
+WAL_PAGES = 64  # kept free for the write-ahead log, a quarter of a megabyte
+# It is moved into the file from here on; one event that makes room, and the vacuum after it, come on top.
+CHECKPOINT_PAGES = 16
+SMALLEST_BUDGET_BYTES = 1_000_000
+COLUMNS = "kind, source, at, label, score, duration_s, frame, detail, thumbnail"
+SCHEMA = f"""
+CREATE TABLE IF NOT EXISTS events (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind TEXT NOT NULL, source TEXT NOT NULL, at REAL NOT NULL, label TEXT NOT NULL, score REAL NOT NULL,
+    duration_s REAL NOT NULL, frame INTEGER NOT NULL, detail TEXT NOT NULL, thumbnail BLOB
+);
+CREATE INDEX IF NOT EXISTS events_at ON events (at);
+PRAGMA user_version = {SCHEMA_VERSION};
+"""
+
+
+class EventLog:
+    """Writes events to a SQLite file, the oldest making room for the newest.
+
+    Attributes:
+        path: the file; `-wal` and `-shm` beside it belong to it.
+        outbox: its queue and counts.
+
+    """
+
+    def __init__(self, path: Path, *, budget_bytes: int) -> None:
+        """Open or make the file. A damaged one is set aside and told, not written to.
+
+        Args:
+            path: its folder must exist.
+            budget_bytes: what the file and its write-ahead log may take, at least SMALLEST_BUDGET_BYTES.
+
+        Raises:
+            SourceError: the file cannot be opened, or is of another program or version.
+
+        """
+        self.path = path
+        self._budget_pages = (max(budget_bytes, SMALLEST_BUDGET_BYTES) // PAGE_BYTES) - WAL_PAGES
+        self._connection = _open_or_renew(path)
+        self.outbox = Outbox("event log", self._write, attempts=3)
+
+    def prediction(self, prediction: FramePrediction) -> None:
+        """Ignore it: the log is of events."""
+
+    def event(self, event: Event) -> None:
+        """Queue an event for writing."""
+        self.outbox.put(event)
+
+    def close(self) -> None:
+        """Write what is queued and close the file."""
+        self.outbox.close()
+        with closing(self._connection):
+            pass
+
+    def _write(self, event: Event) -> None:
+        values = (event.kind, event.source, event.at, event.label, event.score)
+        rest = (event.duration_s, event.frame, event.detail, event.thumbnail)
+        try:
+            with self._connection:
+                marks = ", ".join("?" * len(COLUMNS.split(",")))
+                self._connection.execute(f"INSERT INTO events ({COLUMNS}) VALUES ({marks})", (*values, *rest))  # noqa: S608 - constants alone
+                self._make_room()
+            # execute() would take a single step of it, which frees a single page
+            self._connection.executescript("PRAGMA incremental_vacuum")
+        except sqlite3.Error as problem:
+            raise DeliveryError(f"{self.path}: {problem}") from None
+
+    def _make_room(self) -> None:
+        """Delete the oldest events, within the transaction that adds one, until the pages in use fit the budget."""
+        while self._pages_in_use() > self._budget_pages:
+            deleted = self._connection.execute(
+                "DELETE FROM events WHERE id IN (SELECT id FROM events ORDER BY id LIMIT 8)"
+            ).rowcount
+            if not deleted:
+                return
+
+    def _pages_in_use(self) -> int:
+        total, free = (
+            self._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count")
+        )
+        return int(total) - int(free)
+
+
+def read_events(path: Path, *, newest: int = 100) -> list[Event]:
+    """Give the newest events of a log, oldest first; the log may be in use. Raises SourceError."""
+    if not path.is_file():
+        raise SourceError(f"{path}: no such event log")
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=BUSY_S)) as connection:
+            query = f"SELECT {COLUMNS} FROM events ORDER BY id DESC LIMIT ?"  # noqa: S608 - constants alone
+            rows = connection.execute(query, (newest,)).fetchall()
+    except sqlite3.Error as problem:
+        raise SourceError(f"{path}: not readable as an event log: {problem}") from None
+    return [Event(*row) for row in reversed(rows) if row[0] in get_args(EventKind)]
+
+
+def _open_or_renew(path: Path) -> sqlite3.Connection:
+    """Open the log; set a damaged file aside, for a device must go on without somebody who mends it."""
+    try:
+        return _open(path)
+    except sqlite3.DatabaseError as problem:
+        if isinstance(problem, sqlite3.OperationalError):
+            raise SourceError(f"{path}: cannot be opened as an event log: {problem}") from None
+        aside = path.with_name(f"{path.name}.damaged-{int(time.time())}")
+        path.rename(aside)
+        for ending in ("-wal", "-shm"):
+            path.with_name(path.name + ending).unlink(missing_ok=True)
+        print(f"edge-run: {path}: damaged ({problem}); set aside as {aside.name}, a new log begins", file=sys.stderr)
+        return _open(path)
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    # The outbox's thread is the only one that uses it once it is open.
+    connection = sqlite3.connect(path, timeout=BUSY_S, check_same_thread=False)
+    try:
+        _check(connection, path)
+        connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # before the first table, or never
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+        connection.execute(f"PRAGMA journal_size_limit = {WAL_PAGES * PAGE_BYTES}")
+        connection.executescript(SCHEMA)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _check(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise SourceError for another program's database, sqlite3.DatabaseError for a damaged one."""
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    if version != SCHEMA_VERSION and tables:
+        raise SourceError(f"{path}: a database, but no event log of this edgewise; choose another file")
+    if (state := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+        raise sqlite3.DatabaseError(state)

@@ -1,0 +1,78 @@
+"""What Home Assistant must be told to show a classifier as one device: MQTT discovery messages.
+
+https://www.home-assistant.io/integrations/mqtt/#mqtt-discovery
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, get_args
+
+from edge_runtime.live.records import EventKind
+
+DISCOVERY = "homeassistant"  # Home Assistant's own default prefix
+BIRTH = f"{DISCOVERY}/status"  # it says "online" here when it starts and wants everything announced again
+EXPIRES_S = 120  # a value that nobody renewed for so long is shown as unavailable
+
+
+class Topics(NamedTuple):
+    """Where a device publishes; see `topics`."""
+
+    availability: str
+    prediction: str
+    event: str
+    camera: str
+    thumbnail: str
+
+
+def topics(base: str) -> Topics:
+    """Give a device's topics under its base topic, such as "edgewise/porch"."""
+    return Topics(*(f"{base}/{name}" for name in Topics._fields))
+
+
+def discovery(node: str, base: str, version: str) -> dict[str, dict[str, Any]]:
+    """Give the discovery messages, by topic.
+
+    Args:
+        node: the device's identifier: letters, digits, `_` and `-`.
+        base: its base topic.
+        version: of edgewise.
+
+    Returns:
+        One JSON object a topic; each is to be published retained.
+
+    """
+    at = topics(base)
+    shared = {
+        "availability_topic": at.availability,
+        "device": {"identifiers": [f"edgewise_{node}"], "name": node, "model": "Edgewise", "sw_version": version},
+        "origin": {"name": "Edgewise", "sw_version": version},
+    }
+    from_prediction = {"state_topic": at.prediction, "expire_after": EXPIRES_S}
+    milliseconds = {"unit_of_measurement": "ms", "state_class": "measurement", "entity_category": "diagnostic"}
+    entities: dict[tuple[str, str], dict[str, Any]] = {
+        ("sensor", "label"): {**from_prediction, "name": "Label", "value_template": "{{ value_json.stable }}"},
+        ("sensor", "score"): {
+            **from_prediction,
+            "name": "Score",
+            "value_template": "{{ (value_json.score * 100) | round(1) }}",
+            "unit_of_measurement": "%",
+            "state_class": "measurement",
+        },
+        ("sensor", "age"): {
+            **from_prediction,
+            **milliseconds,
+            "name": "Age when decided",
+            "value_template": "{{ value_json.age_ms }}",
+        },
+        ("binary_sensor", "camera"): {"state_topic": at.camera, "name": "Camera", "device_class": "connectivity"},
+        ("event", "event"): {"state_topic": at.event, "name": "Event", "event_types": list(get_args(EventKind))},
+        ("image", "best"): {"image_topic": at.thumbnail, "name": "Best frame", "content_type": "image/jpeg"},
+    }
+    return {
+        f"{DISCOVERY}/{component}/edgewise_{node}/{name}/config": {
+            **shared,
+            **entity,
+            "unique_id": f"edgewise_{node}_{name}",
+        }
+        for (component, name), entity in entities.items()
+    }

@@ -1,0 +1,90 @@
+"""Decisions over frames that do not flicker: exponential smoothing, then k of n votes with hysteresis. All pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edge_runtime.classify.decision import UNKNOWN
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How frames are put together.
+
+    Attributes:
+        thresholds: for each class, the smoothed probability below which a frame votes for unknown.
+        alpha: weight of the newest frame in the smoothed probabilities, in (0, 1]; 1 smooths nothing.
+        k: votes among the last `n` that let a class in.
+        n: how many votes are remembered.
+        leave: fewer votes than this among the last `n` let the present class go; less than `k`, so that one missed
+            frame does not.
+        margin: by how much the present class may fall below its threshold and still get votes.
+
+    """
+
+    thresholds: tuple[float, ...]
+    alpha: float = 0.5
+    k: int = 3
+    n: int = 5
+    leave: int = 2
+    margin: float = 0.1
+
+
+@dataclass(frozen=True)
+class State:
+    """What is remembered between frames.
+
+    Attributes:
+        smoothed: probabilities of shape (classes,), or None before the first frame.
+        votes: the last votes, as class indices; -1 stands for unknown.
+        stable: the class decided upon, or -1.
+
+    """
+
+    smoothed: NDArray[np.float32] | None = None
+    votes: tuple[int, ...] = ()
+    stable: int = -1
+
+
+def advance(state: State, probabilities: NDArray[np.float32], rules: Rules) -> State:
+    """Take one frame's probabilities, of shape (classes,), into account."""
+    smoothed = smooth(state.smoothed, probabilities, rules.alpha)
+    votes = (*state.votes, vote(smoothed, state.stable, rules))[-rules.n :]
+    return State(smoothed, votes, settle(votes, state.stable, rules))
+
+
+def smooth(before: NDArray[np.float32] | None, probabilities: NDArray[np.float32], alpha: float) -> NDArray[np.float32]:
+    """Weigh the newest probabilities with `alpha`, what was before with the rest; the first stand as they are."""
+    if before is None:
+        return probabilities
+    return np.float32(alpha) * probabilities + np.float32(1 - alpha) * before
+
+
+def vote(smoothed: NDArray[np.float32], stable: int, rules: Rules) -> int:
+    """Give the top class, or -1 below its threshold; the stable class may fall below it by the margin."""
+    top = int(np.argmax(smoothed))
+    threshold = rules.thresholds[top] - (rules.margin if top == stable else 0.0)
+    return top if smoothed[top] >= threshold else -1
+
+
+def settle(votes: Sequence[int], stable: int, rules: Rules) -> int:
+    """Give the stable class after the newest vote: another that has `k` votes, else the present one, else -1."""
+    newest = votes[-1]
+    if newest not in (-1, stable) and votes.count(newest) >= rules.k:
+        return newest
+    if stable != -1 and votes.count(stable) < rules.leave:
+        return -1
+    return stable
+
+
+def label_of(index: int, labels: Sequence[str]) -> str:
+    """Give the label of a class index; -1 is unknown."""
+    return UNKNOWN if index == -1 else labels[index]

@@ -1,0 +1,1 @@
+"""Sources yield the frames to classify: image files, videos, cameras, network streams."""

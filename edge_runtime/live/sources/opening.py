@@ -1,0 +1,60 @@
+"""Return the source that a text names."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_runtime.errors import SourceError
+
+if TYPE_CHECKING:
+    from edge_runtime.live.records import Source
+
+VIDEO_EXTENSIONS = frozenset({".avi", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpg", ".ts", ".webm"})
+NETWORK = ("http", "https", "rtsp", "rtsps")
+V4L2_DEVICE = re.compile(r"/dev/v(ideo|4l/).*")
+
+
+def open_source(text: str, *, fps: float | None = None, timeout_s: float = 10.0) -> Source:
+    """Name a source; nothing is opened before its `with` block.
+
+    Args:
+        text: an image, a folder, a glob pattern, `-` (paths on standard input), a video file, a camera's index or
+            `/dev/videoN`, an http:// (MJPEG) or rtsp:// address, `picamera`, or `simulated:FOLDER?fps=30`.
+            A camera takes `?size=640x480&fps=30`.
+        fps: of a video file, how many frames of each second to give; None gives every frame.
+        timeout_s: how long a network stream may be silent while it is read.
+
+    Raises:
+        SourceError: there is no such kind of source, or the library that it needs is missing.
+
+    """
+    if not text:
+        raise SourceError("a source needs a name, such as /dev/video0, a folder or rtsp://camera/stream")
+    scheme = text.partition(":")[0]
+    if scheme == "simulated":
+        from edge_runtime.live.sources.simulated import SimulatedCamera
+
+        return SimulatedCamera(text)
+    if text.partition("?")[0] == "picamera":
+        from edge_runtime.live.sources.picamera import PiCamera
+
+        return PiCamera(text)
+    if text.partition("?")[0].isdecimal() or V4L2_DEVICE.fullmatch(text):
+        from edge_runtime.live.sources.video import v4l2_camera
+
+        return v4l2_camera(text)
+    if "://" in text:
+        if scheme not in NETWORK:
+            raise SourceError(f"{text}: {scheme} is no kind of source; there are {', '.join(NETWORK)}")
+        from edge_runtime.live.sources.video import network_camera
+
+        return network_camera(text, timeout_s=timeout_s)
+    if Path(text).suffix.lower() in VIDEO_EXTENSIONS and not Path(text).is_dir():
+        from edge_runtime.live.sources.video import video_file
+
+        return video_file(text, fps=fps)
+    from edge_runtime.live.sources.images import ImageFiles
+
+    return ImageFiles(text)

@@ -1,0 +1,114 @@
+"""The Raspberry Pi camera, through picamera2, which Raspberry Pi OS brings as python3-picamera2."""
+
+from __future__ import annotations
+
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edge_runtime.errors import SourceError
+from edge_runtime.live.records import Frame
+from edge_runtime.live.sources.query import number, size, split_query
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+RGB = "BGR888"  # picamera2 names the bytes of a little-endian word: this one lies in memory as R, G, B
+MAIN = (1280, 960)
+
+
+class PiCamera:
+    """Gives RGB frames of `?size=640x480&fps=30`, resized by the camera's own hardware where it can.
+
+    Attributes:
+        name: as the user gave it.
+        live: True.
+
+    """
+
+    live = True
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        _, pairs = split_query(name, ("size", "fps"))
+        settings = dict(pairs)
+        self._size = size(name, settings.get("size", "640x480"))
+        self._fps = number(name, settings.get("fps", "30"))
+        self._camera: Any = None
+        self._stream = "main"
+        if find_spec("picamera2") is None:
+            raise SourceError(
+                f"{name}: needs picamera2: sudo apt install python3-picamera2, and a virtual environment made with "
+                "--system-site-packages"
+            )
+
+    def __enter__(self) -> Self:
+        """Start the camera. Raises SourceError."""
+        from picamera2 import Picamera2
+
+        try:
+            self._camera = Picamera2()
+            self._camera.configure(self._configuration())
+            self._camera.start()
+        except (RuntimeError, IndexError, OSError) as problem:  # no camera, or another program has it
+            self.__exit__(None, None, None)
+            raise SourceError(f"{self.name}: cannot be opened: {problem}") from None
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop the camera and let others have it."""
+        if self._camera is not None:
+            self._camera.close()
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Give its frames. Raises SourceError where a read fails."""
+        count, latest = 0, None
+        while True:
+            try:
+                request = self._camera.capture_request()
+                try:
+                    pixels, stamp = request.make_array(self._stream), request.get_metadata().get("SensorTimestamp")
+                finally:
+                    request.release()  # the buffer goes back to the camera; make_array has copied it
+            except (RuntimeError, OSError) as problem:
+                raise SourceError(f"{self.name}: cannot be read: {problem}") from None
+            if stamp is None or stamp != latest:
+                late_s = _lateness(stamp)
+                yield Frame(self.name, count, pixels, time.time() - late_s, time.monotonic() - late_s)
+            count, latest = count + 1, stamp
+
+    def _configuration(self) -> Any:  # noqa: ANN401 - picamera2 has no types
+        """Ask for RGB at the wanted size, from `lores` where that stream gives RGB.
+
+        Hardware scales either; beside a large `main` stream the sensor shows its whole field of view, where a small one
+        would choose a mode that crops.
+        """
+        controls = {"FrameRate": self._fps}
+        wanted = {"size": self._size, "format": RGB}
+        if _is_pi_5():
+            self._stream = "lores"
+            return self._camera.create_video_configuration(
+                main={"size": MAIN}, lores=wanted, controls=controls, buffer_count=2
+            )
+        return self._camera.create_video_configuration(main=wanted, controls=controls, buffer_count=2)
+
+
+def _is_pi_5() -> bool:
+    """Tell a Pi 5, whose `lores` stream can be RGB; on earlier ones it is YUV only."""
+    try:
+        return "Raspberry Pi 5" in Path("/proc/device-tree/model").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return False
+
+
+def _lateness(stamp_ns: int | None) -> float:
+    """Give how many seconds ago the sensor took the frame, by SensorTimestamp, which counts since boot."""
+    if stamp_ns is None:
+        return 0.0
+    return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - stamp_ns / 1e9)

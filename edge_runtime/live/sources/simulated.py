@@ -1,0 +1,201 @@
+"""A camera for tests and demos: it plays a folder of images at a frame rate and misbehaves on request.
+
+`simulated:FOLDER?fps=30&size=640x480&form=jpeg&stall=90:5` plays at 30 frames a second and is silent for 5 s before
+frame 90. Faults, each `NAME=FRAME:VALUE` and as often as wanted:
+
+    stall=90:5        no frame for 5 s
+    freeze=90:30      the same picture for 30 frames
+    drop=90:10        10 frames are lost
+    tear=90:3         3 frames end in the middle; as arrays, their lower half is the frame's before
+    corrupt=90:3      3 JPEGs whose data is noise; arrays have none to corrupt
+    swap=90:30        30 frames with red and blue exchanged
+    shape=90:320x240  frames of another size from here on
+    jump=90:-3600     the clock leaps by an hour
+    disconnect=90:5   the read fails, and opening fails, for 5 s
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+
+import numpy as np
+from PIL import Image
+
+from edge_runtime.errors import SourceError
+from edge_runtime.image.files import image_files
+from edge_runtime.image.preprocess import FORMATS
+from edge_runtime.live.records import Frame
+from edge_runtime.live.sources.query import number, size, split_query
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from edge_runtime.image.preprocess import Pixels, Size
+
+FaultKind = Literal["stall", "freeze", "drop", "tear", "corrupt", "swap", "shape", "jump", "disconnect"]
+SETTINGS = ("fps", "size", "form", "frames", *get_args(FaultKind))
+MOST_PICTURES = 64  # held in memory
+COMMENT = b"\xff\xfe\x00\x0a"  # a JPEG comment of eight bytes: no two pictures of a real camera are equal
+
+
+class Fault(NamedTuple):
+    """Something that goes wrong: its kind, the frame it begins at, and for how long, in frames, seconds or pixels."""
+
+    kind: FaultKind
+    first: int
+    amount: float
+    size: Size
+
+    def covers(self, frame: int) -> bool:
+        """Tell whether a fault that lasts some frames is on at this one."""
+        return self.first <= frame < self.first + self.amount
+
+
+@dataclass
+class Played:
+    """How far the camera has played; shared by every opening of it."""
+
+    frame: int = 0
+    clock_offset_s: float = 0.0
+    silent_until_s: float = 0.0
+    absent_until_s: float = 0.0
+    openings: int = 0
+    done: set[Fault] = field(default_factory=set)
+
+
+class SimulatedCamera:
+    """Plays a folder over and over; see this module's first lines.
+
+    Attributes:
+        name: as the user gave it.
+        live: True.
+
+    """
+
+    live = True
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._folder, pairs = split_query(name.partition(":")[2], SETTINGS)
+        settings = dict(pairs)
+        self._fps = number(name, settings.get("fps", "30"))  # 0: as fast as they are taken
+        self._frames = number(name, settings.get("frames", "0"))
+        self._size = size(name, settings.get("size", "640x480"))
+        self._form = settings.get("form", "jpeg")
+        if self._form not in {"jpeg", "array"}:
+            raise SourceError(f"{name}: form is jpeg or array, not {self._form!r}")
+        self._faults = [_fault(name, kind, value) for kind, value in pairs if kind in get_args(FaultKind)]
+        self._played = Played()
+        self._pictures: dict[tuple[int, Size], Pixels] = {}
+        self._jpegs: dict[tuple[int, Size, bool], bytes] = {}
+        self._paths: list[str] = []
+        self._opening = 0
+
+    def __enter__(self) -> Self:
+        """Find the folder's images. Raises SourceError, also while the camera is disconnected."""
+        if time.monotonic() < self._played.absent_until_s:
+            raise SourceError(f"{self.name}: disconnected")
+        if not self._paths:
+            for path in image_files(self._folder):
+                self._paths.append(path)
+                if len(self._paths) == MOST_PICTURES:
+                    break
+        if not Path(self._paths[0]).is_file():
+            raise SourceError(f"{self.name}: no such folder; simulated:FOLDER?fps=30 plays the images in one")
+        self._played.openings += 1
+        self._opening = self._played.openings
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing is held open."""
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Give frames on time, faults included. Raises SourceError where the camera disconnects."""
+        first, due_s = self._played.frame, time.monotonic()
+        while not self._frames or self._played.frame < self._frames:
+            frame = self._played.frame
+            due_s = max(due_s + (1 / self._fps if self._fps else 0.0), time.monotonic() - 1.0)
+            time.sleep(max(0.0, due_s - time.monotonic()))
+            self._play_faults(frame)
+            time.sleep(max(0.0, self._played.silent_until_s - time.monotonic()))
+            if self._opening != self._played.openings:
+                raise SourceError(f"{self.name}: opened again elsewhere")
+            self._played.frame += 1
+            if not any(fault.kind == "drop" and fault.covers(frame) for fault in self._faults):
+                at = time.time() + self._played.clock_offset_s
+                yield Frame(self.name, frame - first, self._image(frame), at, time.monotonic())
+
+    def _play_faults(self, frame: int) -> None:
+        """Begin each fault that has its moment now, once."""
+        for fault in self._faults:
+            if fault.first > frame or fault in self._played.done:
+                continue
+            self._played.done.add(fault)
+            if fault.kind == "stall":
+                self._played.silent_until_s = time.monotonic() + fault.amount
+            elif fault.kind == "jump":
+                self._played.clock_offset_s += fault.amount
+            elif fault.kind == "shape":
+                self._size = fault.size
+            elif fault.kind == "disconnect":
+                self._played.absent_until_s = time.monotonic() + fault.amount
+                raise SourceError(f"{self.name}: disconnected")
+
+    def _image(self, frame: int) -> bytes | Pixels:
+        on = {fault.kind for fault in self._faults if fault.covers(frame)}
+        shown = next((f.first for f in self._faults if f.kind == "freeze" and f.covers(frame)), frame)
+        if self._form == "array":
+            return self._array(shown, torn="tear" in on, swapped="swap" in on)
+        jpeg = self._jpeg(shown, swapped="swap" in on)
+        if "corrupt" in on:
+            noise = np.random.default_rng(frame).integers(0, 256, len(jpeg) // 2, np.uint8).tobytes()
+            return jpeg[: len(jpeg) // 2] + noise
+        return jpeg[: len(jpeg) // 2] if "tear" in on else jpeg
+
+    def _array(self, frame: int, *, torn: bool, swapped: bool) -> Pixels:
+        pixels = self._picture(frame)
+        if torn:
+            pixels, half = pixels.copy(), len(pixels) // 2
+            pixels[half:] = self._picture(frame - 1)[half:]
+        return pixels[..., ::-1] if swapped else pixels.view()
+
+    def _jpeg(self, frame: int, *, swapped: bool) -> bytes:
+        key = (frame % len(self._paths), self._size, swapped)
+        if key not in self._jpegs:
+            stream = io.BytesIO()
+            Image.fromarray(np.ascontiguousarray(self._array(frame, torn=False, swapped=swapped))).save(stream, "JPEG")
+            self._jpegs[key] = stream.getvalue()
+        jpeg = self._jpegs[key]
+        return jpeg[:2] + COMMENT + frame.to_bytes(8, "big") + jpeg[2:]
+
+    def _picture(self, frame: int) -> Pixels:
+        index = frame % len(self._paths)
+        if (index, self._size) not in self._pictures:
+            self._pictures[index, self._size] = self._read(self._paths[index])
+        return self._pictures[index, self._size]
+
+    def _read(self, path: str) -> Pixels:
+        try:
+            with Image.open(path, formats=FORMATS) as image:
+                return np.asarray(image.convert("RGB").resize(self._size))
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+            raise SourceError(f"{self.name}: {path} is no image that can be read; replace or remove it") from None
+
+
+def _fault(name: str, kind: str, value: str) -> Fault:
+    first, _, amount = value.partition(":")
+    start = int(number(name, first))
+    if kind == "shape":
+        return Fault("shape", start, 0, size(name, amount))
+    sign = -1 if amount.startswith("-") and kind == "jump" else 1
+    known = next(item for item in get_args(FaultKind) if item == kind)
+    return Fault(known, start, sign * number(name, amount.removeprefix("-") if sign < 0 else amount or "1"), (0, 0))

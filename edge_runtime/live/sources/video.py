@@ -1,0 +1,188 @@
+"""Video files, V4L2 cameras, HTTP MJPEG and RTSP streams, all through PyAV.
+
+A JPEG stream's packets are handed on as they are: the JPEG decoder then scales to what the model needs.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from traceback import clear_frames
+from typing import TYPE_CHECKING, Any
+
+from edge_runtime.errors import SourceError
+from edge_runtime.live.records import Frame
+from edge_runtime.live.sources.lag import Lag
+from edge_runtime.live.sources.query import number, size, split_query
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+OPEN_TIMEOUT_S = 10.0
+STAMPED = frozenset({"rtsp", "video4linux2,v4l2", "v4l2"})  # the others' timestamps are counted, not measured
+PASSWORD = re.compile(r"(?<=://)([^/@:]*):[^/@]*@")
+# What was received while the stream was analysed would be given out late, as if it were new.
+FRESH = {"fflags": "nobuffer", "flags": "low_delay", "fpsprobesize": "0", "analyzeduration": "500000"}
+
+
+@dataclass
+class Video:
+    """A video that PyAV opens; a copy of it can be opened beside it.
+
+    Attributes:
+        name: as the user gave it, without a password.
+        url: what PyAV opens.
+        live: a camera or a stream, not a file.
+        container_format: PyAV's name of the device, such as "v4l2", or None.
+        options: sets of FFmpeg options, tried in turn until one opens.
+        fps: how many frames of each second of a file to give, or None for all.
+        timeout_s: how long opening, and a read, may take; a file's do not end.
+
+    """
+
+    name: str
+    url: str
+    live: bool
+    container_format: str | None = None
+    options: Sequence[Mapping[str, str]] = ({},)
+    fps: float | None = None
+    timeout_s: tuple[float, float] | None = None
+    _container: Any = field(default=None, repr=False)
+
+    def __enter__(self) -> Self:
+        """Open it. Raises SourceError."""
+        self._container = self._opened()
+        if not self._container.streams.video:
+            self._container.close()
+            raise SourceError(f"{self.name}: holds no video")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self._container.close()
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Give its frames. Raises SourceError where a read fails, or a file is damaged."""
+        import av
+
+        stream = self._container.streams.video[0]
+        pictures = self._packets(stream) if stream.codec_context.name == "mjpeg" else self._decoded(stream)
+        try:
+            yield from self._live_frames(pictures) if self.live else self._file_frames(pictures)
+        except av.error.FFmpegError as problem:
+            # Its frames hold the last packet, which lies in the driver's memory and must be gone before the device
+            # is closed: given back later, at the latest when the process ends, it crashes.
+            clear_frames(problem.__traceback__)
+            raise SourceError(f"{self.name}: cannot be read: {problem.strerror}") from None
+
+    def _opened(self) -> Any:  # noqa: ANN401 - PyAV is imported only when it is used
+        import av
+
+        problems = []
+        for options in self.options:
+            try:
+                return av.open(self.url, format=self.container_format, options=dict(options), timeout=self.timeout_s)
+            except (av.error.FFmpegError, OSError, ValueError) as problem:
+                problems.append(getattr(problem, "strerror", None) or str(problem))
+        raise SourceError(f"{self.name}: cannot be opened: {problems[-1]}") from None
+
+    def _packets(self, stream: Any) -> Iterator[tuple[float | None, Any]]:  # noqa: ANN401 - PyAV's stream
+        """Give each JPEG with its time in the stream, in seconds; None for one that came damaged."""
+        for packet in self._container.demux(stream):
+            if packet.size:  # the last one is empty: it flushes a decoder
+                seconds = None if packet.pts is None else float(packet.pts * packet.time_base)
+                yield seconds, None if packet.is_corrupt else bytes(packet)
+
+    def _decoded(self, stream: Any) -> Iterator[tuple[float | None, Any]]:  # noqa: ANN401 - PyAV's stream
+        """Give each decoded picture with its time in the stream; None for one that cannot be decoded whole."""
+        import av
+
+        stream.thread_type = "SLICE" if self.live else "AUTO"  # frame threads hold frames back
+        for packet in self._container.demux(stream):
+            try:
+                pictures = packet.decode()
+            except av.error.InvalidDataError:
+                if not self.live:
+                    raise
+                pictures = [None]  # a stream joined between two key frames, or data lost on the way
+            for picture in pictures:
+                yield picture and picture.time, None if picture is None or picture.is_corrupt else picture
+
+    def _live_frames(self, pictures: Iterator[tuple[float | None, Any]]) -> Iterator[Frame]:
+        lag, latest = Lag(), None
+        stamped = self._container.format.name in STAMPED
+        for count, (seconds, picture) in enumerate(pictures):
+            received_s = time.monotonic()
+            if picture is None or (stamped and seconds == latest):
+                continue  # damaged, or the same picture again
+            latest = seconds
+            late_s = lag.seconds(received_s, seconds) if stamped and seconds is not None else 0.0
+            yield Frame(self.name, count, _image(picture), time.time() - late_s, received_s - late_s)
+
+    def _file_frames(self, pictures: Iterator[tuple[float | None, Any]]) -> Iterator[Frame]:
+        opened_at, due_s, given = time.time(), 0.0, 0
+        for count, (at, picture) in enumerate(pictures):
+            seconds = float(count if at is None else at)
+            if self.fps and seconds < due_s - 1e-6:
+                continue
+            if picture is None:
+                raise SourceError(f"{self.name}: damaged at {seconds:.2f} s; copy or convert it again")
+            due_s = max(due_s + 1 / self.fps, seconds) if self.fps else due_s
+            yield Frame(self.name, given, _image(picture), opened_at + seconds, time.monotonic())
+            given += 1
+
+
+def video_file(path: str, *, fps: float | None = None) -> Video:
+    """Give a video file as a source. Raises SourceError where PyAV is missing."""
+    _demand_pyav(path)
+    return Video(path, path, live=False, fps=fps)
+
+
+def network_camera(url: str, *, timeout_s: float) -> Video:
+    """Give an http:// or rtsp:// stream as a camera. Raises SourceError where PyAV is missing."""
+    name = PASSWORD.sub(r"\1:***@", url)
+    _demand_pyav(name)
+    # Over UDP, lost packets smear the picture; TCP delivers all or breaks.
+    options = {**FRESH, "rtsp_transport": "tcp"} if url.startswith("rtsp") else FRESH
+    return Video(name, url, live=True, options=(options,), timeout_s=(OPEN_TIMEOUT_S, timeout_s))
+
+
+def v4l2_camera(text: str) -> Video:
+    """Give a USB or other V4L2 camera, named by `/dev/videoN` or N, `?size=640x480&fps=30`. Raises SourceError."""
+    device, pairs = split_query(text, ("size", "fps"))
+    _demand_pyav(text)
+    wanted = {"video_size": "640x480", "framerate": "30"}
+    for key, value in pairs:
+        if key == "size":
+            wanted["video_size"] = "{}x{}".format(*size(text, value))
+        else:
+            wanted["framerate"] = f"{number(text, value):g}"
+    # JPEG first: it is decoded at the scale that the model needs, and USB carries it at full rate.
+    options: tuple[dict[str, str], ...] = ({**wanted, "input_format": "mjpeg"}, wanted, {})
+    url = f"/dev/video{device}" if device.isdecimal() else device
+    return Video(text, url, live=True, container_format="v4l2", options=options)
+
+
+def _image(picture: Any) -> Any:  # noqa: ANN401 - a packet's bytes, or PyAV's frame
+    """Give a picture as `Frame.image` takes it: JPEG bytes, or upright RGB pixels."""
+    if isinstance(picture, bytes):
+        return picture
+    pixels = picture.to_ndarray(format="rgb24")
+    turns = round(picture.rotation / 90) % 4  # how a phone was held
+    if not turns:
+        return pixels
+    import numpy as np
+
+    return np.rot90(pixels, turns)
+
+
+def _demand_pyav(name: str) -> None:
+    if find_spec("av") is None:
+        raise SourceError(f"{name}: videos and cameras need PyAV; pip install 'edgewise[camera]' brings it")

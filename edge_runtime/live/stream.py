@@ -1,0 +1,224 @@
+"""The live loop: decisions and sinks, beside the threads that capture frames, prepare them and run the model."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from edge_runtime.classify.decision import decide
+from edge_runtime.live.capture import Capture, Patience
+from edge_runtime.live.events import EventTracker
+from edge_runtime.live.handoff import Ended
+from edge_runtime.live.inference import Inference, Inferred
+from edge_runtime.live.preparation import Preparation, Prepared, Selection, Unreadable
+from edge_runtime.live.records import Event, FramePrediction
+from edge_runtime.live.smoothing import Rules, State, advance, label_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from edge_runtime.classify.classifier import Classifier
+    from edge_runtime.errors import SourceError
+    from edge_runtime.live.records import Frame, Sink, Source
+
+POLL_S = 0.2  # how long a wish to stop may go unseen
+
+
+@dataclass
+class Tally:
+    """What a run of the loop has done.
+
+    Attributes:
+        predictions: frames decided upon.
+        unchanged: frames passed over by the motion gate.
+        unreadable: frames that could not be decoded.
+        events: by kind.
+
+    """
+
+    predictions: int = 0
+    unchanged: int = 0
+    unreadable: int = 0
+    events: dict[str, int] = field(default_factory=dict)
+
+
+def _nothing(*_: object) -> None:
+    """Stand in for a hook that nobody gave."""
+
+
+class Stream:
+    """One run of the loop, in the thread that calls `run`; sinks and hooks are called in that thread alone.
+
+    Attributes:
+        tally: what it has done so far.
+
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        classifier: Classifier,
+        sinks: Iterable[Sink],
+        *,
+        selection: Selection | None = None,
+        rules: Rules | None = None,
+        patience: Patience | None = None,
+        top_k: int = 3,
+        frames: int | None = None,
+        stop: threading.Event | None = None,
+        heartbeat: Callable[[], None] = _nothing,
+        on_frame: Callable[[Frame, FramePrediction], None] = _nothing,
+        on_unreadable: Callable[[Frame, SourceError], None] = _nothing,
+    ) -> None:
+        """Set up a run; nothing is opened before `run`.
+
+        Args:
+            source: a camera or files.
+            classifier: runs each frame; its thresholds decide a frame's label.
+            sinks: take the predictions and events; the caller closes them.
+            selection: which frames are looked at.
+            rules: decide the label over frames; None takes the defaults, with the spec's thresholds.
+            patience: how long a camera is waited for.
+            top_k: how many classes to report.
+            frames: end after so many predictions.
+            stop: set from outside, such as a signal handler, to end.
+            heartbeat: called when a fresh frame was decided upon, or was seen by the motion gate to be unchanged; a
+                watchdog fed by it notices every way of standing still.
+            on_frame: called with each frame and its prediction, before the sinks.
+            on_unreadable: called with each frame that could not be decoded.
+
+        """
+        self.tally = Tally()
+        self._source = source
+        self._classifier = classifier
+        self._sinks = tuple(sinks)
+        self._selection = selection or Selection()
+        self._rules = rules or Rules(classifier.spec.thresholds)
+        self._patience = patience or Patience()
+        self._top_k = top_k
+        self._frames = frames
+        self._stop = stop or threading.Event()
+        self._heartbeat = heartbeat
+        self._on_frame = on_frame
+        self._on_unreadable = on_unreadable
+        self._state = State()
+        self._probabilities: NDArray[np.float32] | None = None  # of the scene last decided upon
+        self._tracker = EventTracker()
+        self._last_number = -1
+        self._longest_wait_s = self._patience.stall_timeout_s if source.live else math.inf
+
+    def run(self) -> Tally:
+        """Run until the source ends, `frames` are decided upon, or `stop` is set.
+
+        Raises:
+            SourceError: the source cannot be opened or read, or a camera was away for too long.
+            InferenceError: the runtime failed.
+
+        """
+        stop_reading = threading.Event()
+        capture = Capture(self._source, self._patience, stop_reading)
+        preparation = Preparation(capture, self._classifier, self._selection, stop_reading)
+        inference = Inference(preparation, self._classifier.backend, self._longest_wait_s)
+        try:
+            while not self._stop.is_set() and self.tally.predictions != self._frames:
+                try:
+                    self._take(inference.done.get(POLL_S), inference)
+                except TimeoutError:
+                    continue
+                except Ended:
+                    break
+        finally:
+            inference.close()
+            self._tell(self._tracker.end())
+        return self.tally
+
+    def _take(self, item: Inferred | Prepared | Unreadable | Event, inference: Inference) -> None:
+        if isinstance(item, Inferred):
+            if self._grew_old(item.item.frame, item.inference_ms):
+                self._forget_scene(inference)
+            else:
+                self._decide(*item)
+        elif isinstance(item, Prepared):
+            if item.tensor is not None:
+                self._forget_scene(inference)
+            elif not self._grew_old(item.frame):
+                self._pass_over(item)
+        elif isinstance(item, Unreadable):
+            self.tally.unreadable += 1
+            self._on_unreadable(*item)
+        else:
+            if item.kind in {"stalled", "lost"}:  # what was seen before is no longer known to be there
+                self._tell(self._tracker.end())
+                self._state, self._probabilities = State(), None
+            self._tell([item])
+
+    def _forget_scene(self, inference: Inference) -> None:
+        """Pass over a frame that grew old: what the next ones show was not decided upon."""
+        inference.forget_scene()
+        self._probabilities = None
+
+    def _pass_over(self, item: Prepared) -> None:
+        """Let a frame that shows the scene last decided upon vote as that one did."""
+        self.tally.unchanged += 1
+        self._heartbeat()
+        if self._probabilities is not None:
+            self._advance(self._probabilities)
+            self._tell(self._tracked(item))
+
+    def _decide(self, item: Prepared, output: NDArray[Any], inference_ms: float) -> None:
+        frame = item.frame
+        probabilities = self._classifier.backend.probabilities(output)[0]
+        self._advance(probabilities)
+        decision = decide(probabilities, self._classifier.spec, top_k=self._top_k)
+        prediction = FramePrediction(
+            source=frame.source,
+            frame=frame.number,
+            captured_at=frame.captured_at,
+            age_ms=(time.monotonic() - frame.captured_s) * 1e3,
+            dropped=frame.number - self._last_number - 1,
+            label=decision.label,
+            score=decision.score,
+            top=decision.top,
+            stable=self._stable(),
+            decode_ms=item.decode_ms,
+            preprocess_ms=item.preprocess_ms,
+            inference_ms=inference_ms,
+        )
+        self._last_number = frame.number
+        self.tally.predictions += 1
+        self._heartbeat()
+        self._on_frame(frame, prediction)
+        for sink in self._sinks:
+            sink.prediction(prediction)
+        self._tell(self._tracked(item))
+
+    def _advance(self, probabilities: NDArray[np.float32]) -> None:
+        self._probabilities = probabilities
+        self._state = advance(self._state, probabilities, self._rules)
+
+    def _stable(self) -> str:
+        return label_of(self._state.stable, self._classifier.spec.labels)
+
+    def _tracked(self, item: Prepared) -> list[Event]:
+        """Give the events that the newest state makes of a frame."""
+        smoothed = self._state.smoothed
+        score = 0.0 if smoothed is None or self._state.stable == -1 else float(smoothed[self._state.stable])
+        # A camera's monotonic clock or a video's own: neither leaps.
+        at_s = item.frame.captured_s if self._source.live else item.frame.captured_at
+        return self._tracker.update(self._stable(), score, item.frame, item.image, at_s)
+
+    def _grew_old(self, frame: Frame, inference_ms: float = 0.0) -> bool:
+        """Tell whether a hook or a sink held this loop up for so long that a camera's frame is no news any more."""
+        return time.monotonic() - frame.captured_s - inference_ms / 1e3 > self._longest_wait_s
+
+    def _tell(self, events: Iterable[Event]) -> None:
+        for event in events:
+            self.tally.events[event.kind] = self.tally.events.get(event.kind, 0) + 1
+            for sink in self._sinks:
+                sink.event(event)

@@ -1,0 +1,123 @@
+"""The contract that travels with a model: what pixels it takes and what its outputs mean."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from edge_runtime.errors import SpecError
+from edge_runtime.storage.json_files import expect_keys, read_json, write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+ResizeMode = Literal["stretch", "crop", "pad"]
+OutputForm = Literal["sigmoid", "softmax"]
+
+SPEC_VERSION = 1
+MAX_SIDE = 4096
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What a classifier expects and what it gives; `preprocess` and `decide` are built from it alone.
+
+    The model takes RGB pixels in 0..255 and holds its own normalisation, so no mean or scale stands here.
+
+    Attributes:
+        height: input height in pixels.
+        width: input width in pixels.
+        labels: class names in the order of the model's outputs; at least two, distinct, no line breaks.
+        output: "softmax", an output of shape (N, classes), or "sigmoid", shape (N, 1): the probability of labels[1].
+        resize: "stretch" to the input size, "crop" a centred region of the input's aspect ratio, or "pad" the
+            whole image onto grey.
+        crop_fraction: for "crop", the region's part of the largest that fits, in (0, 1].
+        thresholds: one score in 0..1 for each label; a top class below its threshold is decided as unknown.
+        color: channel order of the input; always "RGB".
+
+    """
+
+    height: int
+    width: int
+    labels: tuple[str, ...]
+    output: OutputForm
+    resize: ResizeMode = "stretch"
+    crop_fraction: float = 0.875
+    thresholds: tuple[float, ...] = ()
+    color: Literal["RGB"] = "RGB"
+
+    def __post_init__(self) -> None:
+        if not self.thresholds:
+            object.__setattr__(self, "thresholds", (0.0,) * len(self.labels))
+        _check(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any], where: str = "spec") -> ModelSpec:
+        """Build a spec from a JSON object; `where` names its file in errors. Raises SpecError."""
+        expect_keys(data, ["version", *(field.name for field in fields(cls))], where, SpecError)
+        if data["version"] != SPEC_VERSION:
+            raise SpecError(f"{where}: version {data['version']!r} is not {SPEC_VERSION}, which this edgewise reads")
+        values = {field.name: data[field.name] for field in fields(cls)}
+        for key in ("labels", "thresholds"):
+            if not isinstance(values[key], list):
+                raise SpecError(f"{where}: {key!r} must be a list, not {values[key]!r}")
+            values[key] = tuple(values[key])
+        try:
+            return cls(**values)
+        except SpecError as problem:
+            raise SpecError(f"{where}: {problem}") from None
+
+    @classmethod
+    def read(cls, path: Path) -> ModelSpec:
+        """Read a spec.json. Raises SpecError."""
+        return cls.from_json(read_json(path, SpecError), str(path))
+
+    def to_json(self) -> dict[str, Any]:
+        """Give the JSON object that `from_json` reads."""
+        lists = {"labels": list(self.labels), "thresholds": list(self.thresholds)}
+        return {"version": SPEC_VERSION, **asdict(self), **lists}
+
+    def write(self, path: Path) -> None:
+        """Write a spec.json."""
+        write_json(path, self.to_json())
+
+
+def _check(spec: ModelSpec) -> None:
+    """Raise SpecError, naming the key, unless every value is usable."""
+    for key in ("height", "width"):
+        value = getattr(spec, key)
+        if type(value) is not int or not 1 <= value <= MAX_SIDE:
+            raise SpecError(f"{key!r} must be a whole number of pixels from 1 to {MAX_SIDE}, not {value!r}")
+    for key, choices in (("output", OutputForm), ("resize", ResizeMode)):
+        if getattr(spec, key) not in get_args(choices):
+            raise SpecError(f"{key!r} must be one of {', '.join(get_args(choices))}, not {getattr(spec, key)!r}")
+    if spec.color != "RGB":
+        raise SpecError(f"'color' must be RGB, not {spec.color!r}")
+    if not _is_number(spec.crop_fraction) or not 0 < spec.crop_fraction <= 1:
+        raise SpecError(f"'crop_fraction' must lie in (0, 1], not {spec.crop_fraction!r}")
+    _check_labels(spec)
+    if len(spec.thresholds) != len(spec.labels):
+        raise SpecError(f"'thresholds' has {len(spec.thresholds)} values for {len(spec.labels)} labels")
+    for threshold in spec.thresholds:
+        if not _is_number(threshold) or not 0 <= threshold <= 1:
+            raise SpecError(f"'thresholds' must lie in 0..1, not {threshold!r}")
+
+
+def _check_labels(spec: ModelSpec) -> None:
+    minimum = 2
+    if len(spec.labels) < minimum:
+        raise SpecError(f"'labels' must name at least two classes, not {list(spec.labels)!r}")
+    for label in spec.labels:
+        if not isinstance(label, str) or not label.strip() or not label.isprintable():
+            raise SpecError(f"'labels' must be printable text, not {label!r}")
+    if len(set(spec.labels)) != len(spec.labels):
+        twice = sorted({label for label in spec.labels if spec.labels.count(label) > 1})
+        raise SpecError(f"'labels' names {twice[0]!r} twice")
+    if spec.output == "sigmoid" and len(spec.labels) != minimum:
+        raise SpecError(f"'output' sigmoid means two labels, not {len(spec.labels)}")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,1 @@
+"""Replay a bundle's golden images and compare the results with the export's."""

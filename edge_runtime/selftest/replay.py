@@ -1,0 +1,183 @@
+"""Replay a bundle's golden images on this machine and name the first stage that differs from the export."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from edge_runtime.backends.opening import open_backend
+from edge_runtime.classify.classifier import runnable_artifact
+from edge_runtime.classify.decision import decide
+from edge_runtime.errors import BundleError, InferenceError
+from edge_runtime.image.preprocess import load_image, to_input
+from edge_runtime.model.bundle import Bundle
+from edge_runtime.selftest.golden import allowed_drift, grid_means, input_digest, read_golden, read_mistakes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from PIL import Image
+
+    from edge_runtime.backends.interface import Backend
+    from edge_runtime.backends.names import BackendName
+    from edge_runtime.image.preprocess import Pixels
+    from edge_runtime.model.bundle import Artifact
+    from edge_runtime.selftest.golden import GoldenImage
+
+Stage = Literal["files", "decode", "colour", "resize", "quantize", "infer", "decide"]
+# A mistake explains outputs that lie this many times closer to its signature than to the right outputs.
+CLOSER = 2.0
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first thing that is not as at export.
+
+    Attributes:
+        stage: where it arose.
+        image: the golden image, or the file, that shows it first.
+        amount: its size: levels of 0..255 before the graph, probability after it; None where it has none.
+        message: one line for a person.
+
+    """
+
+    stage: Stage
+    image: str
+    amount: float | None
+    message: str
+
+
+@dataclass(frozen=True)
+class Selftest:
+    """What a replay showed.
+
+    Attributes:
+        artifact: the artifact that ran.
+        backend: what ran it; None when its file was not fit to be opened.
+        images: how many golden images were replayed.
+        difference: the first difference, or None.
+        explanation: which classic mistake the outputs match; None when not asked for or nothing differs.
+
+    """
+
+    artifact: str
+    backend: BackendName | None
+    images: int
+    difference: Difference | None
+    explanation: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Give a JSON object."""
+        return {"passed": self.difference is None, **asdict(self)}
+
+
+@dataclass(frozen=True)
+class _Replayed:
+    """One golden image as this machine sees it."""
+
+    golden: GoldenImage
+    decoded: Pixels
+    pixels: Pixels
+    tensor: str
+    probabilities: NDArray[np.float32]
+
+
+def selftest(
+    folder: Path, *, artifact: str | None = None, backend: BackendName | None = None, explain: bool = False
+) -> Selftest:
+    """Replay decode, colour, resize, quantize, infer and decide.
+
+    Args:
+        folder: the bundle.
+        artifact: its name; None takes what `Classifier.open` would.
+        backend: the runtime; None likewise.
+        explain: also match the outputs with those of classic mistakes.
+
+    Raises:
+        BundleError, SpecError: the manifest or the golden vectors cannot be read.
+        BackendUnavailable: no runtime for the artifact is installed.
+
+    """
+    bundle = Bundle.open(folder)
+    chosen = bundle.artifact(artifact) if artifact else runnable_artifact(bundle, backend)
+    try:
+        bundle.check_files()
+        opened = open_backend(bundle.folder / chosen.file.path, bundle.spec, backend=backend)
+    except (BundleError, InferenceError) as problem:
+        return Selftest(chosen.name, None, 0, Difference("files", chosen.file.path, None, str(problem)))
+    replayed = [_replay(bundle, opened, golden) for golden in read_golden(bundle)]
+    found = next((item for one in replayed for item in _differences(bundle, chosen, one)), None)
+    explanation = _explain(bundle, replayed) if explain and found else None
+    return Selftest(chosen.name, opened.name, len(replayed), found, explanation)
+
+
+def _replay(bundle: Bundle, backend: Backend, golden: GoldenImage) -> _Replayed:
+    decoded: Image.Image = load_image(bundle.folder / golden.path, bundle.spec)
+    pixels = to_input(decoded, bundle.spec)
+    tensor = input_digest(backend.model_input(pixels[np.newaxis])[0])
+    return _Replayed(golden, np.asarray(decoded), pixels, tensor, backend.run(pixels[np.newaxis])[0])
+
+
+def _differences(bundle: Bundle, artifact: Artifact, one: _Replayed) -> Iterator[Difference]:
+    """Give an image's differences in the order of the stages; a later one may only follow from an earlier one."""
+    golden, name = one.golden, artifact.name
+    if input_digest(one.decoded) != golden.decoded_sha256:
+        yield _decoded_otherwise(one)
+    if input_digest(one.pixels) != golden.input_sha256:
+        yield _by_pixels("resize", "resized to", golden.path, one.pixels, golden.input_grid)
+    if one.tensor != golden.tensors[name]:
+        why = "another tensor enters the graph than at export: its scale or zero point is not the export's"
+        yield Difference("quantize", golden.path, None, f"quantize: {golden.path}: {why}")
+    expected = np.asarray(golden.outputs[name])
+    drift, allowed = float(np.abs(one.probabilities - expected).max()), allowed_drift(artifact.precision)
+    if not drift <= allowed:  # NaN too
+        message = f"infer: {golden.path}: a probability differs by {drift:.3g}, over {allowed:.3g}"
+        yield Difference("infer", golden.path, drift, message)
+    label = decide(one.probabilities, bundle.spec).label
+    if label != golden.decisions[name] and not _is_close_call(expected, allowed):
+        message = f"decide: {golden.path}: decided as {label}, at export as {golden.decisions[name]}"
+        yield Difference("decide", golden.path, None, message + "; are the labels in their order?")
+
+
+def _is_close_call(probabilities: NDArray[np.float64], allowed: float) -> bool:
+    second, first = np.sort(probabilities)[-2:]
+    return bool(first - second <= 2 * allowed)
+
+
+def _decoded_otherwise(one: _Replayed) -> Difference:
+    golden = one.golden
+    if input_digest(one.decoded[..., ::-1]) == golden.decoded_sha256:
+        amount = _amount(one.decoded, golden.decoded_grid)
+        return Difference("colour", golden.path, amount, f"colour: {golden.path}: red and blue are swapped (BGR)")
+    return _by_pixels("decode", "decoded to", golden.path, one.decoded, golden.decoded_grid)
+
+
+def _by_pixels(stage: Stage, what: str, path: str, pixels: Pixels, grid: Sequence[float]) -> Difference:
+    amount = _amount(pixels, grid)
+    size = "another size" if amount is None else f"parts of it by up to {amount:.2f} of 255 levels"
+    return Difference(stage, path, amount, f"{stage}: {path}: {what} other pixels than at export, {size}")
+
+
+def _amount(pixels: Pixels, grid: Sequence[float]) -> float | None:
+    found = grid_means(pixels)
+    return None if len(found) != len(grid) else float(np.abs(np.subtract(found, grid)).max())
+
+
+def _explain(bundle: Bundle, replayed: Sequence[_Replayed]) -> str:
+    """Say which classic mistake's outputs these are closest to, if clearly closer than to the right ones."""
+    outputs = np.array([one.probabilities for one in replayed])
+    right = float(np.abs(outputs - np.array([one.golden.reference for one in replayed])).mean())
+    distances = {name: float(np.abs(outputs - rows).mean()) for name, rows in read_mistakes(bundle).items()}
+    if not distances:
+        return "the bundle holds no signatures of mistakes to compare with"
+    best = min(distances, key=lambda name: distances[name])
+    if distances[best] * CLOSER > right:
+        return f"your outputs match no classic mistake; they differ from the trained model's by {right:.3g} on average"
+    return (
+        f"your outputs match this mistake: {best} (they differ from its outputs by {distances[best]:.3g} on average,"
+        f" from the right ones by {right:.3g})"
+    )

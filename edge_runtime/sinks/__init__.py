@@ -1,1 +1,0 @@
-"""Sinks take predictions and events to where somebody wants them; none ever slows the camera."""

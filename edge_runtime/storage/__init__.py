@@ -1,0 +1,1 @@
+"""Read and write files safely: strict JSON, digests, folders that appear complete or not at all."""

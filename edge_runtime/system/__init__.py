@@ -1,0 +1,1 @@
+"""The device's operating system: processor state, installed versions, systemd."""

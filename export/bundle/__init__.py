@@ -1,0 +1,1 @@
+"""Write a bundle: manifest, golden images, report."""

@@ -1,0 +1,100 @@
+"""Write golden vectors into a bundle."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edge_runtime.classify.decision import decide
+from edge_runtime.image.preprocess import load_image, to_input
+from edge_runtime.selftest.golden import GOLDEN_INDEX, GoldenImage, grid_means, input_digest
+from edge_runtime.storage.json_files import write_json
+from export.proof.preprocessing_mistakes import signatures
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from edge_runtime.image.preprocess import Pixels
+    from edge_runtime.model.spec import ModelSpec
+    from export.proof.measure import Measured
+    from export.proof.runtime_process import DeviceRun
+    from export.sources.source_model import SourceModel
+
+
+def write_golden(source: SourceModel, measured: Sequence[Measured], folder: Path) -> None:
+    """Copy the source's sample images into `folder`/golden with what every stage and artifact makes of them.
+
+    Args:
+        source: its samples, its reference model.
+        measured: the artifacts.
+        folder: the bundle that is being made.
+
+    """
+    mistakes = {name: [_numbers(row) for row in rows] for name, rows in signatures(source).items()}
+    runs: dict[str, DeviceRun] = {item.candidate.name: item.golden for item in measured}
+    reference = source.probabilities(source.sample_pixels)
+    write_golden_of(source.samples, source.spec, runs, reference, folder, mistakes=mistakes)
+
+
+def write_golden_of(
+    samples: Sequence[Path],
+    spec: ModelSpec,
+    runs: Mapping[str, DeviceRun],
+    reference: NDArray[np.float32],
+    folder: Path,
+    *,
+    mistakes: Mapping[str, Sequence[tuple[float, ...]]] | None = None,
+) -> None:
+    """Write golden vectors of any images.
+
+    Args:
+        samples: encoded images.
+        spec: the artifacts' contract.
+        runs: what each artifact made of the images, by its name.
+        reference: the trained model's probabilities on them, (n_samples, n_classes).
+        folder: the bundle that is being made.
+        mistakes: the trained model's outputs on the images under each classic mistake.
+
+    """
+    (folder / "golden").mkdir(exist_ok=True)
+    decoded = [load_image(path, spec) for path in samples]
+    pixels = np.stack([to_input(image, spec) for image in decoded])
+    images = [
+        _golden_image(sample, spec, index, np.asarray(decoded[index]), pixels[index], reference[index], runs).to_json()
+        for index, sample in enumerate(samples)
+    ]
+    for sample in samples:
+        if sample.parent != folder / "golden":
+            shutil.copyfile(sample, folder / "golden" / sample.name)
+    write_json(folder / GOLDEN_INDEX, {"images": images, "mistakes": dict(mistakes or {})})
+
+
+def _golden_image(
+    sample: Path,
+    spec: ModelSpec,
+    index: int,
+    decoded: Pixels,
+    pixels: Pixels,
+    reference: NDArray[np.float32],
+    runs: Mapping[str, DeviceRun],
+) -> GoldenImage:
+    return GoldenImage(
+        path=f"golden/{sample.name}",
+        decoded_sha256=input_digest(decoded),
+        decoded_grid=grid_means(decoded),
+        input_sha256=input_digest(pixels),
+        input_grid=grid_means(pixels),
+        reference=_numbers(reference),
+        tensors={name: run.tensors[index] for name, run in runs.items()},
+        outputs={name: _numbers(run.probabilities[index]) for name, run in runs.items()},
+        decisions={name: decide(run.probabilities[index], spec).label for name, run in runs.items()},
+    )
+
+
+def _numbers(row: NDArray[np.float32]) -> tuple[float, ...]:
+    return tuple(float(value) for value in row)

@@ -1,0 +1,93 @@
+"""The report that goes with a bundle: report.json for programs, report.html for a person."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from edge_runtime.storage.json_files import write_json, write_text
+from export.bundle.manifest import default_artifact, tool_versions
+from export.bundle.report_page import html_page
+from export.proof.parity import confusion, flips
+from export.proof.preprocessing_mistakes import costs
+from export.proof.significance import loss_interval, mcnemar_p, smallest_visible_loss
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from export.proof.measure import Measured
+    from export.proof.plan import Plan
+    from export.proof.prove import Proof
+    from export.sources.source_model import SourceModel
+
+SHOWN_LAYERS = 15
+
+
+def report_json(source: SourceModel, proof: Proof, plan: Plan) -> dict[str, Any]:
+    """Give everything that was measured, times included, as a JSON object."""
+    labels, reference = source.holdout_labels, proof.reference
+    classes = len(source.spec.labels)
+    return {
+        "labels": list(source.spec.labels),
+        "default": default_artifact(proof.measured),
+        "calibration_images": len(source.calibration),
+        "holdout_images": len(source.holdout),
+        "unchecked": source.unchecked,
+        "smallest_visible_loss": smallest_visible_loss(len(source.holdout)),
+        "tolerances": asdict(plan.tolerances),
+        "settings": asdict(plan.settings),
+        "min_runtime": {str(floor): floor.installed for floor in plan.floors},
+        "confusion": confusion(reference.argmax(axis=1), labels, classes).tolist(),
+        "artifacts": [_artifact(item, source, reference) for item in proof.measured],
+        "ladder": [asdict(rung) for rung in proof.rungs],
+        "left_out": [asdict(rung) for rung in proof.left_out],
+        "layers": [asdict(loss) for loss in proof.losses[:SHOWN_LAYERS]],
+        "fragility": [asdict(cost) for cost in costs(source, reference)],
+        "versions": {"python": platform.python_version(), **tool_versions()},
+    }
+
+
+def _artifact(item: Measured, source: SourceModel, everything: NDArray[np.float32]) -> dict[str, Any]:
+    reference, labels = everything[item.images], source.holdout_labels[item.images]
+    right, still_right = reference.argmax(axis=1) == labels, item.probabilities.argmax(axis=1) == labels
+    changed = flips(reference, item.probabilities, labels)
+    return {
+        "name": item.candidate.name,
+        "size_bytes": item.size_bytes,
+        "backend": item.candidate.backend,
+        "latency_ms": round(item.latency_ms, 3),
+        "parity": item.parity.to_json(),
+        "elsewhere": {runtime: parity.to_json() for runtime, parity in item.elsewhere.items()},
+        "loss_interval_95": loss_interval(right, still_right),
+        "mcnemar_p": mcnemar_p(item.parity.lost, item.parity.gained),
+        "flips": [{**asdict(flip), "image": int(item.images[flip.image])} for flip in changed],
+        "confusion": confusion(item.probabilities.argmax(axis=1), labels, len(source.spec.labels)).tolist(),
+        "requirements": asdict(item.requirements),
+    }
+
+
+def write_report(report: dict[str, Any], source: SourceModel, folder: Path) -> None:
+    """Write report.json and report.html; the page needs no network."""
+    write_json(folder / "report.json", report)
+    write_text(folder / "report.html", html_page(report, source.holdout))
+
+
+def summary_rows(report: dict[str, Any]) -> list[tuple[str, ...]]:
+    """Give the table that a person reads first: a header row, then one row an artifact that passed."""
+    rows: list[tuple[str, ...]] = [("artifact", "size kB", "accuracy", "agreement", "ms")]
+    for item in report["artifacts"]:
+        parity = item["parity"]
+        rows.append(
+            (
+                item["name"],
+                f"{item['size_bytes'] / 1000:.0f}",
+                f"{parity['accuracy']:.1%}",
+                f"{parity['top1_agreement']:.1%}",
+                f"{item['latency_ms']:.2f}",
+            )
+        )
+    return rows

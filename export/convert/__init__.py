@@ -1,0 +1,1 @@
+"""Convert a Keras model to TFLite and ONNX files."""

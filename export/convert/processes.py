@@ -1,0 +1,154 @@
+"""Convert in processes of their own, so that a converter's crash or leak is an error line."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from export.convert.converter import Converter, planned
+from export.errors import ExportError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from export.artifacts import ArtifactName, Candidate
+    from export.settings import Settings
+    from export.sources.source_model import SourceModel
+
+WORKER = [sys.executable, "-m", "export.convert.worker"]
+ERROR, NOW = "error.txt", "now.txt"  # which the worker writes: why it ended, and the artifact that it is at
+
+
+class Converted(NamedTuple):
+    """The artifacts that were written, in the order of their names, and why each other was not."""
+
+    candidates: list[Candidate]
+    refused: dict[ArtifactName, str]
+
+
+def convert(
+    source: SourceModel,
+    names: Sequence[ArtifactName],
+    folder: Path,
+    settings: Settings,
+    *,
+    jobs: int = 1,
+    keep_float: Sequence[str] = (),
+    expendable: Collection[ArtifactName] = (),
+) -> Converted:
+    """Write artifacts into a folder.
+
+    Args:
+        source: the model, its contract, its calibration images.
+        names: the artifacts.
+        folder: where `model.NAME` files go.
+        settings: how the quantized files are made.
+        jobs: how many processes convert at once; 0 converts in this process.
+        keep_float: for int8.tflite, the output tensors of the layers that stay in float.
+        expendable: those of the names that may be missing in the end.
+
+    Raises:
+        ExportError: a converter refuses the model, or its process dies, at an artifact that is not expendable.
+        BackendUnavailable: no runtime that reads a file is installed.
+
+    """
+    candidates = [planned(name, folder) for name in names]
+    if jobs == 0:
+        refused = _in_this_process(source, names, folder, settings, keep_float, expendable)
+    else:
+        with tempfile.TemporaryDirectory(prefix=".convert.", dir=folder) as scratch:
+            np.save(Path(scratch) / "calibration.npy", source.calibration)
+            with ThreadPoolExecutor(jobs) as pool:
+                started = [
+                    pool.submit(_in_children, source, group, Path(scratch), settings, keep_float, expendable)
+                    for group in _groups(names, jobs)
+                ]
+                refused = {name: why for future in started for name, why in future.result().items()}
+            for candidate in candidates:
+                for path in Path(scratch).glob(f"*/{candidate.path.name}"):
+                    path.replace(candidate.path)
+    return Converted([candidate for candidate in candidates if candidate.name not in refused], refused)
+
+
+def _in_this_process(
+    source: SourceModel,
+    names: Sequence[ArtifactName],
+    folder: Path,
+    settings: Settings,
+    keep_float: Sequence[str],
+    expendable: Collection[ArtifactName],
+) -> dict[ArtifactName, str]:
+    converter = Converter(source.model, source.spec, source.calibration, folder, settings)
+    refused: dict[ArtifactName, str] = {}
+    for name in names:
+        try:
+            converter.write(name, keep_float=keep_float)
+        except ExportError as problem:
+            if name not in expendable:
+                raise
+            refused[name] = str(problem)
+    return refused
+
+
+def _groups(names: Sequence[ArtifactName], jobs: int) -> list[list[ArtifactName]]:
+    """Share the names out: ONNX files stay together, for the small ones are made from the float one."""
+    onnx = [name for name in names if name.endswith(".onnx")]
+    tflite = [name for name in names if name.endswith(".tflite")]
+    if jobs == 1 or not (onnx or len(tflite) > 1):
+        return [list(names)]
+    lanes = max(1, jobs - bool(onnx))
+    return [group for group in (*(tflite[lane::lanes] for lane in range(lanes)), onnx) if group]
+
+
+def _in_children(
+    source: SourceModel,
+    names: Sequence[ArtifactName],
+    scratch: Path,
+    settings: Settings,
+    keep_float: Sequence[str],
+    expendable: Collection[ArtifactName],
+) -> dict[ArtifactName, str]:
+    """Convert in a process, and what follows an expendable artifact that ended it in another; say why those did."""
+    folder = Path(tempfile.mkdtemp(dir=scratch))
+    work = {
+        "model": {**asdict(source.origin), "path": str(source.origin.path.resolve())},
+        "spec": source.spec.to_json(),
+        "settings": asdict(settings),
+        "keep_float": list(keep_float),
+        "calibration": str(scratch / "calibration.npy"),
+    }
+    refused: dict[ArtifactName, str] = {}
+    left = list(names)
+    while left:
+        (folder / "work.json").write_text(json.dumps({**work, "names": left}), encoding="utf-8")
+        done = subprocess.run([*WORKER, str(folder)], capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            break
+        now = (folder / NOW).read_text(encoding="utf-8") if (folder / NOW).exists() else ""
+        at = next((name for name in left if name == now), None)
+        reason = _reason(done, folder / ERROR, [at] if at else left)
+        if at is None or at not in expendable:
+            raise ExportError(reason)
+        refused[at] = reason
+        (folder / f"model.{at}").unlink(missing_ok=True)  # it may be half written
+        (folder / ERROR).unlink(missing_ok=True)
+        left = left[left.index(at) + 1 :]
+    return refused
+
+
+def _reason(done: subprocess.CompletedProcess[str], told: Path, names: Sequence[ArtifactName]) -> str:
+    if told.exists():  # an expected failure, in the worker's own words
+        return told.read_text(encoding="utf-8")
+    if done.returncode < 0:
+        return f"converting {', '.join(names)}: the converter crashed ({signal.Signals(-done.returncode).name})"
+    lines = done.stderr.strip().splitlines()
+    return f"converting {', '.join(names)}: {lines[-1] if lines else f'ended with code {done.returncode}'}"

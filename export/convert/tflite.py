@@ -1,0 +1,137 @@
+"""Convert a Keras classifier to TFLite files that the light runtimes load."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from export.convert.flatbuffer import finish
+from export.convert.metadata import INPUT_NAME
+from export.errors import ExportError
+from export.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from edge_runtime.image.preprocess import Pixels
+    from edge_runtime.model.spec import ModelSpec
+
+TflitePrecision = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
+INTEGER_OPERATIONS = {
+    "int8": "TFLITE_BUILTINS_INT8",
+    "int16x8": "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8",
+}
+
+
+def freeze(model: Any, spec: ModelSpec) -> Any:  # noqa: ANN401 - TensorFlow is not typed
+    """Give the model as a TensorFlow function of one image with its weights as constants.
+
+    Converting Keras 3 variables through `from_concrete_functions` writes files without their weights, and through a
+    SavedModel takes three times as long.
+
+    Returns:
+        A ConcreteFunction from float32 pixels (1, height, width, 3) to probabilities.
+
+    """
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    from export.quiet_tensorflow import tf
+
+    signature = tf.TensorSpec((1, spec.height, spec.width, 3), tf.float32, name=INPUT_NAME)
+    serve = tf.function(lambda image: model(image, training=False), input_signature=[signature])
+    return convert_variables_to_constants_v2(serve.get_concrete_function())
+
+
+def to_tflite(
+    frozen: Any,  # noqa: ANN401 - the same
+    precision: TflitePrecision,
+    calibration: Pixels,
+    *,
+    spec: ModelSpec,
+    settings: Settings | None = None,
+    keep_float: Sequence[str] = (),
+) -> bytes:
+    """Convert a frozen function to a TFLite file of the builtin operations alone.
+
+    Args:
+        frozen: from `freeze`.
+        precision: "float32"; "float16" (weights); "dynamic" (int8 weights, float activations); "int8" (weights and
+            activations); or "int16x8" (int8 weights, int16 activations, float input and output).
+        calibration: preprocessed training images, uint8 (N, height, width, 3); they set int8's ranges.
+        spec: the model's contract, for the file's metadata.
+        settings: int8's input and output types.
+        keep_float: for int8, the output tensors of the layers that stay in float.
+
+    Returns:
+        The file's bytes.
+
+    Raises:
+        ExportError: the converter refuses an operation.
+
+    """
+    from export.quiet_tensorflow import quiet_stderr
+
+    try:
+        with quiet_stderr():
+            converter = _converter(frozen, precision, calibration, settings or Settings())
+            if keep_float:
+                converted = keeping_float(converter, _representative(calibration[:1]), keep_float)
+            else:
+                converted = converter.convert()
+    except Exception as problem:  # its converter raises bare Exception too
+        raise ExportError(f"TFLite {precision}: the converter failed: {_cause(problem)}") from problem
+    return finish(converted, spec)
+
+
+def _converter(frozen: Any, precision: TflitePrecision, calibration: Pixels, settings: Settings) -> Any:  # noqa: ANN401 - the same
+    from export.quiet_tensorflow import tf
+
+    # The second argument would track variables; a frozen function has none.
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen], tf.Module())
+    # No SELECT_TF_OPS: the light runtimes lack them, so an unsupported operation must fail here.
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    if precision != "float32":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if precision == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if precision == "dynamic":
+        # Per-channel dense layers are FULLY_CONNECTED version 12, which tflite-runtime 2.14 refuses; see also `finish`.
+        converter._experimental_disable_per_channel_quantization_for_dense_layers = True  # noqa: SLF001 - no public name
+    if precision in INTEGER_OPERATIONS:
+        converter.target_spec.supported_ops = [getattr(tf.lite.OpsSet, INTEGER_OPERATIONS[precision])]
+        converter.representative_dataset = _representative(calibration)
+    if precision == "int8":
+        converter.inference_input_type = tf.dtypes.as_dtype(settings.int8_input)
+        converter.inference_output_type = tf.dtypes.as_dtype(settings.int8_output)
+    return converter
+
+
+def keeping_float(
+    converter: Any,  # noqa: ANN401 - the same
+    images: Callable[[], Iterator[list[np.ndarray[Any, Any]]]],
+    tensors: Sequence[str],
+) -> bytes:
+    """Quantize all but the layers that write the named tensors; the debugger is the converter's door to that."""
+    from export.quiet_tensorflow import tf
+
+    options = tf.lite.experimental.QuantizationDebugOptions(denylisted_nodes=list(tensors))
+    debugger = tf.lite.experimental.QuantizationDebugger(
+        converter=converter, debug_dataset=images, debug_options=options
+    )
+    converted: bytes = debugger.get_nondebug_quantized_model()
+    return converted
+
+
+def _representative(calibration: Pixels) -> Callable[[], Iterator[list[np.ndarray[Any, Any]]]]:
+    def images() -> Iterator[list[np.ndarray[Any, Any]]]:
+        for image in calibration:
+            yield [image[np.newaxis].astype(np.float32)]
+
+    return images
+
+
+def _cause(problem: Exception) -> str:
+    """Give the converter's line that names the operation, or else its first line."""
+    lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
+    return next((line for line in lines if "error:" in line), lines[0] if lines else type(problem).__name__)

@@ -1,0 +1,48 @@
+"""The process that `export.convert.processes` starts: FOLDER. Read work.json, write the files, now.txt or error.txt."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import signal
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from edge_runtime.errors import EdgeError
+from edge_runtime.model.spec import ModelSpec
+from export.convert.converter import Converter
+from export.convert.processes import ERROR, NOW
+from export.settings import Settings
+from export.sources.keras_model import ModelFile, open_classifier
+
+PR_SET_PDEATHSIG = 1
+
+
+def main(folder: Path) -> int:
+    """Convert; 0, or 1 with the reason in error.txt."""
+    work = json.loads((folder / "work.json").read_text(encoding="utf-8"))
+    spec = ModelSpec.from_json(work["spec"])
+    calibration = np.load(work["calibration"])
+    origin = ModelFile(**{**work["model"], "path": Path(work["model"]["path"])})
+    try:
+        model = open_classifier(origin, len(spec.labels))
+        converter = Converter(model, spec, calibration, folder, Settings(**work["settings"]))
+        for name in work["names"]:
+            (folder / NOW).write_text(name, encoding="utf-8")
+            converter.write(name, keep_float=work["keep_float"])
+    except EdgeError as problem:
+        (folder / ERROR).write_text(str(problem), encoding="utf-8")
+        return 1
+    return 0
+
+
+def _end_with_parent() -> None:
+    """Let Linux kill this process when the export is killed, which would leave it converting for nobody; prctl(2)."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    _end_with_parent()
+    sys.exit(main(Path(sys.argv[1])))

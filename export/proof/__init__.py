@@ -1,0 +1,1 @@
+"""Prove that a file decides like the trained model: measure, compare, judge."""

@@ -1,0 +1,94 @@
+"""What an artifact must reach to be published."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from export.proof.significance import at_least, mcnemar_p
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from export.proof.parity import Parity
+
+
+@dataclass(frozen=True)
+class Tolerances:
+    """The limits; float32 artifacts answer to the first and must agree on every image, the others to the rest.
+
+    Attributes:
+        max_abs_diff: largest difference of a probability, for float32 artifacts.
+        min_agreement: smallest fraction of images with the reference's top class, 0..1.
+        max_accuracy_loss: largest loss of accuracy, 0..1.
+        max_recall_loss: largest loss of recall in any class, 0..1.
+
+    """
+
+    max_abs_diff: float = 1e-4
+    min_agreement: float = 0.98
+    max_accuracy_loss: float = 0.01
+    max_recall_loss: float = 0.05
+
+
+# A loss beyond its limit counts when it is no chance: McNemar's exact test, one-sided. 5 images lost and none gained
+# have 0.03. A class has few images, so a level as strict would hardly ever speak: 3 lost and none gained have 0.125.
+SIGNIFICANCE, RECALL_SIGNIFICANCE = 0.05, 0.125
+# Accuracies are ratios of small counts: a difference of exactly the limit must not fail by its last bit.
+SLACK = 1e-9
+
+
+def failures(precision: str, parity: Parity, tolerances: Tolerances, labels: Sequence[str]) -> list[str]:
+    """Say what an artifact fails, each with the option that would have let it pass; an empty list when nothing."""
+    exact = precision == "float32"
+    found = []
+    if exact and parity.max_abs_diff > tolerances.max_abs_diff:
+        would = _ceil(parity.max_abs_diff, 6)
+        found.append(
+            f"a probability differs by {parity.max_abs_diff:.2g}, over {tolerances.max_abs_diff:g}"
+            f" (--max-abs-diff {would:g} would pass)"
+        )
+    agreement = 1.0 if exact else tolerances.min_agreement
+    if parity.top1_agreement < agreement - SLACK:
+        flips = round((1 - parity.top1_agreement) * parity.images)
+        would_agree = math.floor(parity.top1_agreement * 1000) / 1000
+        mend = "float32 must agree on all" if exact else f"--min-agreement {would_agree:g} would pass"
+        found.append(
+            f"{flips} of {parity.images} images change class: agreement {parity.top1_agreement:.3f},"
+            f" under {agreement:g} ({mend})"
+        )
+    loss = parity.reference_accuracy - parity.accuracy
+    chance = mcnemar_p(parity.lost, parity.gained)
+    if loss > tolerances.max_accuracy_loss + SLACK and chance < SIGNIFICANCE:
+        found.append(
+            f"accuracy falls from {parity.reference_accuracy:.3f} to {parity.accuracy:.3f}, more than"
+            f" {tolerances.max_accuracy_loss:g} (--max-accuracy-loss {_ceil(loss, 3):g} would pass)"
+        )
+    chance = mcnemar_p(parity.worst_recall_lost, parity.worst_recall_gained)
+    if parity.worst_recall_loss > tolerances.max_recall_loss + SLACK and chance <= RECALL_SIGNIFICANCE:
+        found.append(
+            f"class {labels[parity.worst_recall_class]} loses {parity.worst_recall_loss:.3f} of its recall, more than"
+            f" {tolerances.max_recall_loss:g} (--max-recall-loss {_ceil(parity.worst_recall_loss, 3):g} would pass)"
+        )
+    return found
+
+
+def failures_elsewhere(parity: Parity, tolerances: Tolerances) -> list[str]:
+    """Say what an artifact fails in another runtime or with other kernels, on the few images that it ran there.
+
+    Kernels differ in the last bits, so even float32 answers to agreement here; it fails when its flips are more than
+    chance if the true agreement were the limit.
+    """
+    changed = round((1 - parity.top1_agreement) * parity.images)
+    short = parity.top1_agreement < tolerances.min_agreement - SLACK
+    if not short or at_least(changed, parity.images, 1 - tolerances.min_agreement) >= SIGNIFICANCE:
+        return []
+    would = math.floor(parity.top1_agreement * 1000) / 1000
+    limit = f"{tolerances.min_agreement:g} (--min-agreement {would:g} would pass)"
+    return [f"{changed} of {parity.images} images change class: agreement {parity.top1_agreement:.3f}, under {limit}"]
+
+
+def _ceil(value: float, digits: int) -> float:
+    scale: int = 10**digits
+    return math.ceil((value - SLACK) * scale) / scale

@@ -1,0 +1,109 @@
+"""When int8 fails: find the layers that it hurts, keep those in float, and go on to gentler precisions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from export.convert.processes import convert
+from export.errors import ExportError
+from export.proof.layer_losses import layer_losses
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from export.artifacts import ArtifactName, Candidate
+    from export.proof.layer_losses import LayerLoss
+    from export.settings import Settings
+    from export.sources.source_model import SourceModel
+
+# How many of the worst tensors stay in float, with the layers that read them: each try costs a conversion.
+KEPT = (1, 4)
+GENTLER: tuple[ArtifactName, ...] = ("int16x8.tflite", "dynamic.tflite", "float16.tflite")
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One try to find a form that passes.
+
+    Attributes:
+        form: what was tried, for a person.
+        artifact: its name in a bundle.
+        size_bytes: the file's size; None, as the next two, where no converter makes the file.
+        latency_ms: median time of one image.
+        accuracy: on the held-out images.
+        failures: what it failed; empty when it passed.
+
+    """
+
+    form: str
+    artifact: str
+    size_bytes: int | None
+    latency_ms: float | None
+    accuracy: float | None
+    failures: tuple[str, ...]
+
+
+def refused(form: str, artifact: str, reason: object) -> Rung:
+    """Give what came of a form that no converter makes."""
+    return Rung(form, artifact, None, None, None, (f"{artifact}: {reason}",))
+
+
+def find_layers(source: SourceModel, folder: Path, settings: Settings, *, jobs: int) -> list[LayerLoss]:
+    """Say what int8 destroys in each layer; `folder` holds model.int8.tflite, and float32's file for the comparison."""
+    float_file = folder / "model.float32.tflite"
+    made_for_this = not float_file.exists()
+    if made_for_this:
+        convert(source, ["float32.tflite"], folder, settings, jobs=jobs)
+    losses = layer_losses(float_file, folder / "model.int8.tflite", source.calibration)
+    if made_for_this:
+        float_file.unlink()
+    return losses
+
+
+def rungs(
+    source: SourceModel,
+    folder: Path,
+    settings: Settings,
+    losses: Sequence[LayerLoss],
+    have: Sequence[str],
+    *,
+    jobs: int,
+    progress: Callable[[str], None],
+) -> Iterator[tuple[str, Candidate] | Rung]:
+    """Write one gentler form after the other, as long as the caller asks for more.
+
+    Args:
+        source: the model.
+        folder: where the files go; a new int8.tflite replaces the failed one.
+        settings: how the quantized files are made.
+        losses: from `find_layers`, the worst first.
+        have: names of artifacts that were made already, whatever came of them.
+        jobs: as `convert` takes it.
+        progress: takes a line of progress.
+
+    Yields:
+        What the form is, for a person, and its file; or what came of one that no converter makes.
+
+    """
+    for form, name, keep in _forms(losses, have):
+        progress(f"trying {form}")
+        try:
+            (candidate,) = convert(source, [name], folder, settings, jobs=jobs, keep_float=keep).candidates
+        except ExportError as problem:
+            progress(f"{form}: {problem}")
+            yield refused(form, name, problem)
+        else:
+            yield form, candidate
+
+
+def _forms(losses: Sequence[LayerLoss], have: Sequence[str]) -> Iterator[tuple[str, ArtifactName, list[str]]]:
+    """Give each gentler form, its artifact and the tensors that stay in float."""
+    for count in KEPT:
+        if worst := losses[:count]:
+            form = f"int8, in float: {', '.join(item.layer for item in worst)}"
+            yield form, "int8.tflite", sorted({name for item in worst for name in (item.tensor, *item.readers)})
+    for name in GENTLER:
+        if name not in have:
+            yield name, name, []

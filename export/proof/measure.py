@@ -1,0 +1,144 @@
+"""Measure a written file, in the runtimes of devices, against the trained model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edge_runtime.backends.names import BACKENDS_BY_FORMAT, KERNELS, installed
+from export.errors import ExportError, ParityError
+from export.proof.compatibility import requirements, shortfalls
+from export.proof.parity import Parity, compare
+from export.proof.runtime_process import DeviceRun, DeviceTask, run_on_device, run_tasks
+from export.proof.significance import collapse
+from export.sources.calibration import balanced
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from edge_runtime.backends.names import BackendName
+    from export.artifacts import Candidate
+    from export.proof.compatibility import Floor, Requirements
+    from export.sources.source_model import SourceModel
+
+# Beside its preferred runtime, every file is run in the others and with other kernels on some images alone, balanced
+# over the classes: tflite-runtime's int8 kernels take twenty times as long on x86-64, the reference kernels a hundred.
+OTHER_RUNTIME_IMAGES = 64
+REFERENCE_KERNEL_IMAGES = 16
+# The one precision without fast kernels: seconds an image on a MobileNet.
+SLOW_PRECISION, SLOW_IMAGES = "int16x8", 48
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a candidate showed.
+
+    Attributes:
+        candidate: the file.
+        parity: on all held-out images, in the candidate's own backend.
+        elsewhere: on some of them, in each other installed runtime and with each other set of kernels, by
+            names such as "tflite-runtime" and "litert:reference".
+        latency_ms: median time of one image in the backend, one thread, on this machine.
+        images: indices of the held-out images that `parity` compared: all, but for the slowest precision.
+        probabilities: what they got, float32 (n_images, n_classes).
+        collapse: how its outputs collapsed, or None.
+        requirements: the operator and format versions that the file demands.
+        shortfalls: what it demands beyond a wanted oldest runtime.
+        size_bytes: the file's size.
+        golden: what its backend made of the sample images.
+
+    """
+
+    candidate: Candidate
+    parity: Parity
+    elsewhere: dict[str, Parity]
+    latency_ms: float
+    images: NDArray[np.int64]
+    probabilities: NDArray[np.float32]
+    collapse: str | None
+    requirements: Requirements
+    shortfalls: tuple[str, ...]
+    size_bytes: int
+    golden: DeviceRun
+
+
+def measure(
+    candidate: Candidate, source: SourceModel, reference: NDArray[np.float32], floors: Sequence[Floor] = ()
+) -> Measured:
+    """Run a written file on the held-out images and compare it with the trained model's probabilities.
+
+    Args:
+        candidate: the file.
+        source: the held-out images and their labels.
+        reference: the trained model's probabilities on them, (n_images, n_classes).
+        floors: the oldest runtimes that the file must run in.
+
+    Raises:
+        ExportError: a runtime does not load the file or fails on it.
+        ParityError: its outputs cannot be compared.
+
+    """
+    demanded = requirements(candidate.path)
+    missing = [why for floor in floors if floor.format == candidate.format for why in shortfalls(demanded, floor)]
+    every = len(source.holdout)
+    chosen = _some(source, SLOW_IMAGES if candidate.precision == SLOW_PRECISION else every)
+    # A file that the oldest runtime lacks operators for would only tell so a second time, by failing to load.
+    kernels = [] if missing else _kernels(candidate)
+    own = [DeviceTask(source.holdout[chosen]), DeviceTask(source.sample_pixels)]
+    tasks = [DeviceTask(source.holdout[_some(source, count)], name) for name, count in kernels]
+    run, golden, *runs = run_tasks(candidate.path, source.spec, candidate.backend, [*own, *tasks])
+    others = {f"{candidate.backend}:{name}": other for (name, _), other in zip(kernels, runs, strict=True)}
+    for backend in () if missing else _other_backends(candidate):
+        few = source.holdout[_some(source, _few(candidate, OTHER_RUNTIME_IMAGES))]
+        others[backend] = run_on_device(candidate.path, source.spec, few, backend)
+    return Measured(
+        candidate=candidate,
+        parity=_compare(candidate, reference[chosen], run.probabilities, source.holdout_labels[chosen]),
+        elsewhere={name: _compare_some(candidate, source, reference, other) for name, other in others.items()},
+        latency_ms=run.latency_ms,
+        images=chosen,
+        probabilities=run.probabilities,
+        collapse=collapse(reference[chosen], run.probabilities),
+        requirements=demanded,
+        shortfalls=tuple(missing),
+        size_bytes=candidate.path.stat().st_size,
+        golden=golden,
+    )
+
+
+def _kernels(candidate: Candidate) -> list[tuple[str, int]]:
+    """Give the other kernels of the candidate's backend, with how many images each gets."""
+    counts = {"reference": REFERENCE_KERNEL_IMAGES}
+    names = KERNELS[candidate.backend][1:]
+    return [(name, _few(candidate, counts.get(name, OTHER_RUNTIME_IMAGES))) for name in names]
+
+
+def _other_backends(candidate: Candidate) -> list[BackendName]:
+    return [name for name in installed(BACKENDS_BY_FORMAT[candidate.format]) if name != candidate.backend]
+
+
+def _few(candidate: Candidate, count: int) -> int:
+    return REFERENCE_KERNEL_IMAGES if candidate.precision == SLOW_PRECISION else count
+
+
+def _some(source: SourceModel, count: int) -> NDArray[np.int64]:
+    return balanced(source.holdout_labels, count)
+
+
+def _compare_some(candidate: Candidate, source: SourceModel, reference: NDArray[np.float32], run: DeviceRun) -> Parity:
+    few = _some(source, len(run.probabilities))
+    return _compare(candidate, reference[few], run.probabilities, source.holdout_labels[few])
+
+
+def _compare(
+    candidate: Candidate, reference: NDArray[np.float32], found: NDArray[np.float32], labels: NDArray[np.int64]
+) -> Parity:
+    try:
+        return compare(reference, found, labels)
+    except ParityError as problem:
+        raise ParityError(f"{candidate.name}: {problem}") from None
+    except ValueError as problem:
+        raise ExportError(f"{candidate.name}: {problem}") from None

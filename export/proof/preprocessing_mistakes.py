@@ -1,0 +1,101 @@
+"""What the classic preprocessing mistakes would cost a model, and the outputs by which each is recognised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from edge_runtime.image.preprocess import load_image, to_input
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    from edge_runtime.image.preprocess import Pixels
+    from edge_runtime.model.spec import ModelSpec
+    from export.sources.source_model import SourceModel
+
+Numbers = np.ndarray[Any, Any]
+
+# What a device that makes the mistake feeds, in terms of the pixels 0..255 that the graph takes.
+ON_PIXELS: Mapping[str, Callable[[Numbers], Numbers]] = {
+    "red and blue swapped (BGR)": lambda pixels: pixels[..., ::-1],
+    # The model sees 0..1 where it was trained on -1..1: the upper half of its range.
+    "0..1 instead of -1..1": lambda pixels: 127.5 + pixels / 2,
+    # The device scales to -1..1, and the graph scales that again.
+    "normalised twice": lambda pixels: pixels / 127.5 - 1,
+    "mirrored": lambda pixels: pixels[:, :, ::-1],
+}
+NEAREST, OTHER_FIT, SIDEWAYS = "nearest resize", "another fit (crop or stretch)", "EXIF rotation ignored"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """A mistake's cost.
+
+    Attributes:
+        mistake: its name.
+        images: how many images measured it; the few encoded samples where a mistake happens before resizing.
+        accuracy: the trained model's accuracy under it, 0..1.
+        right_accuracy: without it, on the same images.
+
+    """
+
+    mistake: str
+    images: int
+    accuracy: float
+    right_accuracy: float
+
+
+def costs(source: SourceModel, reference: NDArray[np.float32]) -> list[Cost]:
+    """Measure every mistake that can be made of held-out images' prepared pixels.
+
+    Args:
+        source: the model and its held-out images.
+        reference: its probabilities on them.
+
+    """
+    pixels, labels = source.holdout, source.holdout_labels
+    right = float(np.mean(reference.argmax(axis=1) == labels))
+    changed = {name: change(pixels.astype(np.float32)) for name, change in ON_PIXELS.items()}
+    if source.spec.height == source.spec.width:
+        changed[SIDEWAYS] = np.rot90(pixels, axes=(1, 2))
+    changed[OTHER_FIT] = np.stack([_refitted(image, source.spec) for image in pixels])
+    changed[NEAREST] = np.stack([_coarse(image) for image in pixels])
+    return [
+        Cost(name, len(labels), float(np.mean(source.probabilities(inputs).argmax(axis=1) == labels)), right)
+        for name, inputs in changed.items()
+    ]
+
+
+def signatures(source: SourceModel) -> dict[str, NDArray[np.float32]]:
+    """Give the trained model's probabilities on the sample images under each mistake, (n_samples, n_classes)."""
+    spec = source.spec
+    decoded = [load_image(path, spec) for path in source.samples]
+    right = np.stack([to_input(image, spec) for image in decoded]).astype(np.float32)
+    inputs = {name: change(right) for name, change in ON_PIXELS.items()}
+    inputs[SIDEWAYS] = np.stack([to_input(image.transpose(Image.Transpose.ROTATE_90), spec) for image in decoded])
+    other = replace(spec, resize="stretch" if spec.resize == "crop" else "crop")
+    inputs[OTHER_FIT] = np.stack([to_input(load_image(path, other), other) for path in source.samples])
+    size = (spec.width, spec.height)
+    inputs[NEAREST] = np.stack([np.asarray(image.resize(size, Image.Resampling.NEAREST)) for image in decoded])
+    return {name: source.probabilities(pixels) for name, pixels in inputs.items()}
+
+
+def _refitted(pixels: Pixels, spec: ModelSpec) -> Pixels:
+    """Cut the middle out of a prepared image, as a device that crops would."""
+    height, width = pixels.shape[:2]
+    margins = (1 - spec.crop_fraction) / 2 * np.array([width, height])
+    box = (margins[0], margins[1], width - margins[0], height - margins[1])
+    return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR, box=box))
+
+
+def _coarse(pixels: Pixels) -> Pixels:
+    """Give the jagged edges that picking every second pixel leaves: a prepared image has no more to pick from."""
+    image = Image.fromarray(pixels)
+    half = image.resize((max(1, image.width // 2), max(1, image.height // 2)), Image.Resampling.NEAREST)
+    return np.asarray(half.resize(image.size, Image.Resampling.BILINEAR))

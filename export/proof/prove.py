@@ -1,0 +1,137 @@
+"""Convert, measure and judge every artifact; climb the ladder where int8 fails."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NoReturn
+
+from export.convert.processes import convert
+from export.errors import ParityError
+from export.proof.gate import failures, failures_elsewhere
+from export.proof.ladder import Rung, find_layers, refused, rungs
+from export.proof.measure import measure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from export.artifacts import ArtifactName
+    from export.proof.gate import Tolerances
+    from export.proof.layer_losses import LayerLoss
+    from export.proof.measure import Measured
+    from export.proof.plan import Plan
+    from export.sources.source_model import SourceModel
+
+INT8: ArtifactName = "int8.tflite"
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What an export found.
+
+    Attributes:
+        reference: the trained model's probabilities on the held-out images, float32 (n_images, n_classes).
+        measured: the artifacts that passed, in the order asked for, then what the ladder added.
+        rungs: what the ladder tried; empty when int8 passed at once.
+        losses: what int8 destroys in each layer, the worst first; empty when int8 passed at once.
+        left_out: expendable artifacts that failed.
+
+    """
+
+    reference: NDArray[np.float32]
+    measured: tuple[Measured, ...]
+    rungs: tuple[Rung, ...] = ()
+    losses: tuple[LayerLoss, ...] = ()
+    left_out: tuple[Rung, ...] = ()
+
+
+def prove(source: SourceModel, plan: Plan, folder: Path, progress: Callable[[str], None]) -> Proof:
+    """Write and judge the artifacts; files that failed are removed.
+
+    Raises:
+        ExportError: a conversion fails or a runtime refuses a file.
+        ParityError: an artifact fails that is not expendable, or int8 fails and so does every gentler form.
+
+    """
+    progress(f"running the trained model on {len(source.holdout)} held-out images")
+    reference = source.probabilities(source.holdout)
+    progress(f"converting to {', '.join(plan.names)}")
+    candidates, unmade = convert(source, plan.names, folder, plan.settings, jobs=plan.jobs, expendable=plan.expendable)
+    failed = {name: refused(name, name, reason) for name, reason in unmade.items()}
+    passed: list[Measured] = []
+    for candidate in candidates:
+        progress(f"{candidate.name}: measuring")
+        item = measure(candidate, source, reference, plan.floors)
+        reasons = failed_checks(item, plan.tolerances, source.spec.labels)
+        if reasons:
+            failed[candidate.name] = _rung(candidate.name, item, reasons)
+        else:
+            passed.append(item)
+    left_out = tuple(rung for name, rung in failed.items() if name in plan.expendable)
+    needed = {name: rung for name, rung in failed.items() if name not in plan.expendable}
+    climbs = set(needed) == {INT8} and plan.ladder
+    if not climbs and (needed or not passed):
+        _refuse([why for rung in failed.values() for why in rung.failures])
+    for rung in left_out:
+        progress(f"{rung.failures[0]}; it is left out of the bundle")
+        (folder / f"model.{rung.artifact}").unlink(missing_ok=True)
+    if not climbs:
+        return Proof(reference, tuple(passed), left_out=left_out)
+    return replace(_climb(source, plan, folder, progress, reference, passed, needed[INT8]), left_out=left_out)
+
+
+def _climb(
+    source: SourceModel,
+    plan: Plan,
+    folder: Path,
+    progress: Callable[[str], None],
+    reference: NDArray[np.float32],
+    passed: list[Measured],
+    first: Rung,
+) -> Proof:
+    """Try gentler forms until one passes; forms that were asked for and passed count as found, but int8 goes first."""
+    progress(f"int8.tflite failed: {first.failures[0]}; looking for the layers that it hurts")
+    losses = find_layers(source, folder, plan.settings, jobs=plan.jobs)
+    tried, found = [first], None
+    have = list(plan.names)
+    for step in rungs(source, folder, plan.settings, losses, have, jobs=plan.jobs, progress=progress):
+        if isinstance(step, Rung):
+            tried.append(step)
+            continue
+        form, candidate = step
+        item = measure(candidate, source, reference, plan.floors)
+        reasons = failed_checks(item, plan.tolerances, source.spec.labels)
+        tried.append(_rung(form, item, reasons))
+        if not reasons:
+            found = item
+            break
+        candidate.path.unlink()
+    if found is None or found.candidate.name != INT8:
+        (folder / f"model.{INT8}").unlink(missing_ok=True)
+    if found is None and not passed:
+        _refuse([why for rung in tried for why in rung.failures])
+    return Proof(reference, tuple(passed + ([found] if found else [])), tuple(tried), tuple(losses))
+
+
+def _rung(form: str, item: Measured, reasons: Sequence[str]) -> Rung:
+    name = item.candidate.name
+    return Rung(form, name, item.size_bytes, item.latency_ms, item.parity.accuracy, tuple(reasons))
+
+
+def _refuse(reasons: Sequence[str]) -> NoReturn:
+    raise ParityError("nothing is published, because " + "; ".join(dict.fromkeys(reasons)))
+
+
+def failed_checks(item: Measured, tolerances: Tolerances, labels: Sequence[str]) -> list[str]:
+    """Say which checks an artifact fails: its demands, its collapse, its own backend, the others."""
+    name = item.candidate.name
+    found = [f"{name}: {why} (another --min-runtime would take it)" for why in item.shortfalls]
+    if item.collapse:
+        found.append(f"{name}: collapsed, {item.collapse}")
+    found += [f"{name}: {why}" for why in failures(item.candidate.precision, item.parity, tolerances, labels)]
+    for runtime, parity in item.elsewhere.items():
+        found += [f"{name} in {runtime}: {why}" for why in failures_elsewhere(parity, tolerances)]
+    return found

@@ -1,0 +1,106 @@
+"""Run an artifact as a device would: in a process of its own, through `edge_runtime` alone.
+
+TensorFlow and tflite-runtime cannot share a process (their symbols clash), and a runtime that crashes on a file must
+not take the export with it.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from export.errors import ExportError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from edge_runtime.backends.names import BackendName
+    from edge_runtime.image.preprocess import Pixels
+    from edge_runtime.model.spec import ModelSpec
+
+
+WORKER = [sys.executable, "-m", "export.proof.runtime_worker"]
+
+
+@dataclass(frozen=True)
+class DeviceRun:
+    """What a runtime made of an artifact.
+
+    Attributes:
+        probabilities: float32 (n_images, n_classes).
+        latency_ms: median time of one image in the backend, one thread, on this machine.
+        tensors: digest of the tensor that entered the graph, for each image.
+
+    """
+
+    probabilities: NDArray[np.float32]
+    latency_ms: float
+    tensors: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DeviceTask:
+    """Images to classify in one way.
+
+    Attributes:
+        pixels: preprocessed, uint8 (N, height, width, 3).
+        kernels: a name from `edge_runtime.backends.KERNELS`; None takes the runtime's best.
+
+    """
+
+    pixels: Pixels
+    kernels: str | None = None
+
+
+def run_on_device(artifact: Path, spec: ModelSpec, pixels: Pixels, backend: BackendName) -> DeviceRun:
+    """Do one task, with the runtime's best kernels; see `run_tasks`."""
+    (run,) = run_tasks(artifact, spec, backend, [DeviceTask(pixels)])
+    return run
+
+
+def run_tasks(artifact: Path, spec: ModelSpec, backend: BackendName, tasks: Sequence[DeviceTask]) -> list[DeviceRun]:
+    """Classify preprocessed images with an artifact, one at a time, on one thread, each task in a fresh interpreter.
+
+    Args:
+        artifact: a .tflite or .onnx file.
+        spec: its contract.
+        backend: the runtime, which must be installed.
+        tasks: the images and kernels; one process does them all.
+
+    Raises:
+        ExportError: the runtime refuses the file, fails or crashes; the message is the runtime's.
+
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        spec.write(folder / "spec.json")
+        (folder / "tasks.json").write_text(json.dumps([task.kernels for task in tasks]), encoding="utf-8")
+        for index, task in enumerate(tasks):
+            np.save(folder / f"pixels-{index}.npy", task.pixels)
+        command = [*WORKER, str(artifact), backend, str(folder)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise ExportError(f"{artifact.name} in {backend}: {_reason(done)}")
+        return [_read(folder / f"result-{index}.npz") for index in range(len(tasks))]
+
+
+def _read(path: Path) -> DeviceRun:
+    with np.load(path) as result:
+        return DeviceRun(result["probabilities"], float(result["latency_ms"]), tuple(result["tensors"].tolist()))
+
+
+def _reason(done: subprocess.CompletedProcess[str]) -> str:
+    if done.returncode < 0:
+        return f"the runtime crashed ({signal.Signals(-done.returncode).name})"
+    lines = done.stderr.strip().splitlines()
+    return lines[-1] if lines else f"the worker ended with code {done.returncode}"

@@ -1,0 +1,55 @@
+"""The process behind `export.proof.runtime_process`: ARTIFACT BACKEND FOLDER.
+
+It reads spec.json, tasks.json (the kernels of each task) and pixels-N.npy from the folder and writes result-N.npz.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from edge_runtime.backends.opening import open_backend
+from edge_runtime.errors import EdgeError
+from edge_runtime.model.spec import ModelSpec
+from edge_runtime.selftest.golden import input_digest
+
+if TYPE_CHECKING:
+    from edge_runtime.backends.interface import Backend
+    from edge_runtime.backends.names import BackendName
+    from edge_runtime.image.preprocess import Pixels
+
+
+def main(artifact: str, backend: str, folder: str) -> int:
+    """Do the tasks one after the other; 0, or 1 with the reason on stderr."""
+    scratch = Path(folder)
+    spec = ModelSpec.read(scratch / "spec.json")
+    name = cast("BackendName", backend)
+    try:
+        for index, kernels in enumerate(json.loads((scratch / "tasks.json").read_text(encoding="utf-8"))):
+            opened = open_backend(Path(artifact), spec, backend=name, threads=1, kernels=kernels)
+            _classify(opened, np.load(scratch / f"pixels-{index}.npy"), scratch / f"result-{index}.npz")
+    except EdgeError as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _classify(opened: Backend, pixels: Pixels, result: Path) -> None:
+    """Classify the images one at a time."""
+    opened.run(pixels[:1])  # warm-up
+    outputs, times, digests = [], [], []
+    for image in pixels:
+        started = time.perf_counter()
+        outputs.append(opened.run(image[np.newaxis]))
+        times.append(time.perf_counter() - started)
+        digests.append(input_digest(opened.model_input(image[np.newaxis])[0]))
+    np.savez(result, probabilities=np.concatenate(outputs), latency_ms=np.median(times) * 1e3, tensors=digests)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

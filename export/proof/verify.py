@@ -1,0 +1,94 @@
+"""Check a bundle from itself alone: digests, loading, and its golden images through every installed runtime."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edge_runtime.backends.names import BACKENDS_BY_FORMAT, BackendName, default_threads, installed
+from edge_runtime.errors import BundleError
+from edge_runtime.image.preprocess import preprocess
+from edge_runtime.model.bundle import Bundle
+from edge_runtime.selftest.golden import GoldenImage, allowed_drift, input_digest, read_golden
+from export.errors import ParityError
+from export.proof.runtime_process import run_on_device
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from edge_runtime.image.preprocess import Pixels
+    from edge_runtime.model.bundle import Artifact
+
+
+@dataclass(frozen=True)
+class Verified:
+    """An artifact that replayed its golden images in one backend.
+
+    Attributes:
+        artifact: its name.
+        backend: the runtime.
+        images: how many golden images.
+        drift: largest difference of a probability from the recorded output.
+        reference_agreement: fraction of images with the trained model's top class, 0..1.
+
+    """
+
+    artifact: str
+    backend: BackendName
+    images: int
+    drift: float
+    reference_agreement: float
+
+
+def verify_bundle(folder: Path) -> list[Verified]:
+    """Verify a bundle.
+
+    Raises:
+        BundleError, SpecError: a file is missing, changed or unreadable.
+        ParityError: a preprocessed image or an artifact's output is not what the export recorded.
+        ExportError: a runtime refuses a file.
+
+    """
+    bundle = Bundle.open(folder)
+    bundle.check_files()
+    golden = read_golden(bundle)
+    pixels = np.stack([_replayed_input(bundle, image) for image in golden])
+    pairs = [
+        (artifact, backend)
+        for artifact in bundle.artifacts.values()
+        for backend in installed(BACKENDS_BY_FORMAT[artifact.format])
+    ]
+    with ThreadPoolExecutor(default_threads()) as pool:  # each waits for a process of its own
+        found = list(pool.map(lambda pair: _replay(bundle, pair[0], pair[1], golden, pixels), pairs))
+    if not found:
+        raise ParityError(f"{folder}: nothing verified, no runtime is installed; pip install 'edgewise[export]'")
+    return found
+
+
+def _replayed_input(bundle: Bundle, image: GoldenImage) -> Pixels:
+    pixels = preprocess(bundle.checked_path(bundle.files[image.path]), bundle.spec)
+    if input_digest(pixels) != image.input_sha256:
+        raise ParityError(f"{bundle.folder / image.path}: preprocessed to other pixels than at export; check Pillow")
+    return pixels
+
+
+def _replay(
+    bundle: Bundle, artifact: Artifact, backend: BackendName, golden: tuple[GoldenImage, ...], pixels: Pixels
+) -> Verified:
+    where = f"{bundle.folder / artifact.file.path} in {backend}"
+    if any(artifact.name not in image.outputs for image in golden):
+        raise BundleError(f"{bundle.folder}: golden vectors lack {artifact.name}; export it again")
+    recorded = np.array([image.outputs[artifact.name] for image in golden])
+    reference = np.array([image.reference for image in golden])
+    outputs = run_on_device(bundle.folder / artifact.file.path, bundle.spec, pixels, backend).probabilities
+    drift = float(np.abs(outputs - recorded).max())
+    allowed = allowed_drift(artifact.precision)
+    if not drift <= allowed:  # NaN too
+        raise ParityError(f"{where}: a probability differs by {drift:.3g} from the export's, over {allowed:g}")
+    agreement = float(np.mean(outputs.argmax(axis=1) == reference.argmax(axis=1)))
+    if agreement < float(np.mean(recorded.argmax(axis=1) == reference.argmax(axis=1))):
+        raise ParityError(f"{where}: fewer golden images get the trained model's class than at export")
+    return Verified(artifact.name, backend, len(golden), drift, agreement)

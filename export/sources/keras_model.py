@@ -1,0 +1,181 @@
+"""Open a Keras classifier and give it the export's two ends: pixels 0..255 in, one probability for each label out."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+
+from export.errors import ExportError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+InputRange = Literal["-1..1", "0..1", "0..255"]
+INPUT_RANGES: tuple[InputRange, ...] = get_args(InputRange)
+# The scale and offset that make them of pixels.
+RESCALING: dict[InputRange, tuple[float, float]] = {"-1..1": (1 / 127.5, -1.0), "0..1": (1 / 255, 0.0)}
+Head = Literal["sigmoid", "softmax", "logits"]
+# A .keras file is a ZIP archive; weights hardly compress, so one that unpacks to far more is an attack or damage.
+MOST_UNPACKED_RATIO, MOST_UNPACKED_BYTES = 100, 4_000_000_000
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A Keras model on disk and what its two ends mean.
+
+    Attributes:
+        path: a .keras or .h5 file, or a SavedModel folder.
+        input_range: the numbers that it takes for pixels.
+        head: what its outputs are.
+
+    """
+
+    path: Path
+    input_range: InputRange = "0..255"
+    head: Head = "softmax"
+
+
+def open_classifier(file: ModelFile, classes: int) -> Any:  # noqa: ANN401 - Keras is not typed
+    """Open a model as one from float32 pixels 0..255, (N, height, width, 3), to (N, classes) probabilities.
+
+    Raises:
+        ExportError: it cannot be read, or is no RGB classifier of so many classes.
+
+    """
+    model = load_model(file.path)
+    side = check_ends(model, file.path, classes)
+    return pixel_classifier(model, side=side, input_range=file.input_range, head=file.head)
+
+
+def load_model(path: Path) -> Any:  # noqa: ANN401 - Keras is not typed
+    """Load a .keras or .h5 file, or a SavedModel folder, as something to call with a batch of images.
+
+    Raises:
+        ExportError: it is missing, damaged, of several inputs or outputs, or not readable by this Keras.
+
+    """
+    if not path.exists():
+        raise ExportError(f"{path}: no such file")
+    if path.suffix == ".keras":
+        _refuse_zip_bomb(path)
+    from export.quiet_tensorflow import keras, quiet_stderr
+
+    if path.is_dir():
+        return _load_saved_model(path)
+    try:
+        with quiet_stderr():
+            model = keras.models.load_model(path, compile=False)
+    except Exception as problem:  # noqa: BLE001 - h5py, zipfile and Keras raise what they like at a file that is not theirs
+        raise ExportError(f"{path}: not a Keras model that this Keras reads: {_first_line(problem)}") from None
+    _check_weights(model, path)
+    return model
+
+
+def pixel_classifier(
+    model: Any,  # noqa: ANN401 - Keras is not typed
+    *,
+    side: tuple[int, int],
+    input_range: InputRange = "0..255",
+    head: Head = "softmax",
+    raw: bool = False,
+) -> Any:  # noqa: ANN401 - the same
+    """Wrap a classifier so that it takes pixels 0..255 and gives one probability for each label.
+
+    A sigmoid's single probability p becomes the two columns 1 - p and p, which every reader of labelled outputs
+    understands; bare logits get the softmax or sigmoid that they lack.
+
+    Args:
+        model: from (N, height, width, 3) in `input_range` to (N, units).
+        side: (height, width) of the input.
+        input_range: the numbers that the model takes for pixels.
+        head: what its outputs are.
+        raw: leave the outputs as they are.
+
+    """
+    from export.quiet_tensorflow import keras
+
+    units = int(model.output_shape[-1])
+    if input_range == "0..255" and head == "softmax" and units > 1:
+        return model
+    image = keras.Input((*side, 3), name="image")
+    taken = image
+    if input_range != "0..255":
+        scale, offset = RESCALING[input_range]
+        taken = keras.layers.Rescaling(scale, offset)(image)
+    given = model(taken)
+    if raw:
+        return keras.Model(image, given)
+    if head == "logits":
+        given = keras.layers.Activation("softmax" if units > 1 else "sigmoid")(given)
+    if units == 1:
+        given = keras.layers.Concatenate()([1.0 - given, given])
+    return keras.Model(image, given)
+
+
+def _refuse_zip_bomb(path: Path) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(entry.file_size for entry in archive.infolist())
+    except (OSError, zipfile.BadZipFile) as problem:
+        raise ExportError(f"{path}: not a Keras model that this Keras reads: {problem}") from None
+    if unpacked > MOST_UNPACKED_BYTES or unpacked > MOST_UNPACKED_RATIO * max(path.stat().st_size, 1):
+        raise ExportError(f"{path}: would unpack to {unpacked:,} bytes, which no classifier of its size does; refused")
+
+
+def _load_saved_model(path: Path) -> Any:  # noqa: ANN401 - Keras is not typed
+    from export.quiet_tensorflow import keras, quiet_stderr, tf
+
+    if not (path / "saved_model.pb").is_file():
+        raise ExportError(f"{path}: a folder without saved_model.pb or spec.json is neither a SavedModel nor a run")
+    try:
+        with quiet_stderr():
+            loaded = tf.saved_model.load(str(path))
+    except Exception as problem:  # noqa: BLE001 - TensorFlow raises what it likes at damaged files
+        raise ExportError(f"{path}: not a SavedModel that TensorFlow reads: {_first_line(problem)}") from None
+    signature = loaded.signatures.get("serving_default")
+    if signature is None:
+        raise ExportError(f"{path}: has no signature serving_default; save it with tf.saved_model.save(signatures=...)")
+    taken = list(signature.structured_input_signature[1].values())
+    if len(taken) != 1 or len(signature.structured_outputs) != 1:
+        given = len(signature.structured_outputs)
+        raise ExportError(f"{path}: has {len(taken)} inputs and {given} outputs; a classifier has one each")
+    for variable in loaded.variables:
+        _refuse_nan(variable.name, variable.numpy(), path)
+    image = keras.Input(taken[0].shape[1:])
+    layer = keras.layers.TFSMLayer(str(path), call_endpoint="serving_default")
+    (name,) = signature.structured_outputs
+    return keras.Model(image, layer(image)[name])
+
+
+def check_ends(model: Any, path: Path, classes: int) -> tuple[int, int]:  # noqa: ANN401 - the same
+    """Give a model's input (height, width); raise ExportError unless it is an RGB classifier of `classes` labels."""
+    inputs, outputs = len(model.inputs), len(model.outputs)
+    if inputs != 1 or outputs != 1:
+        raise ExportError(f"{path}: has {inputs} inputs and {outputs} outputs; a classifier has one each")
+    taken, given = model.inputs[0].shape, model.outputs[0].shape
+    if len(given) != 2:
+        raise ExportError(f"{path}: gives {tuple(given)}, not one score a class: no classifier (a segmentation model?)")
+    if len(taken) != 4 or taken[-1] != 3 or None in taken[1:]:
+        raise ExportError(f"{path}: takes {tuple(taken)}, not RGB images of one size, (N, height, width, 3)")
+    expected = 2 if given[-1] == 1 else given[-1]
+    if classes != expected:
+        raise ExportError(f"{path}: gives {given[-1]} outputs, which is {expected} classes, but {classes} labels stand")
+    return int(taken[1]), int(taken[2])
+
+
+def _check_weights(model: Any, path: Path) -> None:  # noqa: ANN401 - the same
+    for variable in model.weights:
+        _refuse_nan(variable.path, np.asarray(variable), path)
+
+
+def _refuse_nan(name: str, values: Any, path: Path) -> None:  # noqa: ANN401 - the same
+    if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
+        raise ExportError(f"{path}: weights {name} hold NaN or infinity; train it again")
+
+
+def _first_line(problem: Exception) -> str:
+    lines = str(problem).strip().splitlines()
+    return lines[0] if lines else type(problem).__name__

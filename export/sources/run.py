@@ -1,0 +1,103 @@
+"""Read a RUN, the folder that `edge-train train` writes."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edge_runtime.model.spec import ModelSpec
+from export.errors import ExportError
+from export.sources.calibration import choose
+from export.sources.keras_model import ModelFile, check_ends, load_model, pixel_classifier
+from export.sources.source_model import SourceModel
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from edge_runtime.image.preprocess import Pixels
+
+
+def read_run(run: Path, *, calibration_images: int = 200) -> SourceModel:
+    """Read the folder that `edge-train train` writes.
+
+    Args:
+        run: the folder.
+        calibration_images: how many of its calibration images to take at most.
+
+    Raises:
+        ExportError, SpecError: a file is missing, damaged or contradicts the spec; the message names it.
+
+    """
+    if not run.is_dir():
+        raise ExportError(f"{run}: no such run folder; edge-train train writes one")
+    spec = ModelSpec.read(run / "spec.json")
+    holdout = _arrays(run / "holdout.npz", spec, ("pixels", "labels"))
+    calibration = _calibration(run / "calibration.npz", spec, calibration_images)
+    _check_disjoint(calibration, holdout["pixels"], run)
+    samples = tuple(sorted(path for path in (run / "samples").glob("*") if path.is_file()))
+    if not samples:
+        raise ExportError(f"{run / 'samples'}: holds no images; train again")
+    return SourceModel(
+        model=_load_keras(run / "model.keras", spec),
+        origin=ModelFile(run / "model.keras", head=spec.output),
+        # Every exported graph gives one probability for each label, a sigmoid's too.
+        spec=replace(spec, output="softmax"),
+        calibration=calibration,
+        holdout=holdout["pixels"],
+        holdout_labels=_checked_labels(holdout, spec, run / "holdout.npz"),
+        samples=samples,
+    )
+
+
+def _arrays(path: Path, spec: ModelSpec, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in names}
+    except FileNotFoundError:
+        raise ExportError(f"{path}: no such file; edge-train train writes it") from None
+    except KeyError as problem:
+        raise ExportError(f"{path}: holds no array {problem}; train again") from None
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as problem:
+        raise ExportError(f"{path}: damaged ({problem}); train again") from None
+    pixels = arrays["pixels"]
+    if pixels.dtype != np.uint8 or pixels.shape[1:] != (spec.height, spec.width, 3) or not len(pixels):
+        wanted = f"uint8 images of {spec.height}x{spec.width}x3"
+        raise ExportError(f"{path}: holds {pixels.dtype} {pixels.shape}, not {wanted} as the spec says")
+    return arrays
+
+
+def _calibration(path: Path, spec: ModelSpec, count: int) -> Pixels:
+    arrays = _arrays(path, spec, ("pixels", "labels"))
+    return choose(arrays["pixels"], _checked_labels(arrays, spec, path), count, str(path))
+
+
+def _checked_labels(arrays: dict[str, NDArray[Any]], spec: ModelSpec, path: Path) -> NDArray[np.int64]:
+    labels = arrays["labels"].astype(np.int64)
+    if labels.shape != (len(arrays["pixels"]),):
+        raise ExportError(f"{path}: {len(labels)} labels for {len(arrays['pixels'])} images; train again")
+    if labels.min() < 0 or labels.max() >= len(spec.labels):
+        raise ExportError(f"{path}: labels from {labels.min()} to {labels.max()} for {len(spec.labels)} classes")
+    return labels
+
+
+def _check_disjoint(calibration: Pixels, holdout: Pixels, run: Path) -> None:
+    seen = {image.tobytes() for image in calibration}
+    shared = sum(image.tobytes() in seen for image in holdout)
+    if shared:
+        raise ExportError(f"{run}: {shared} held-out images are also calibration images; they would prove nothing")
+
+
+def _load_keras(path: Path, spec: ModelSpec) -> Any:  # noqa: ANN401 - Keras is not typed
+    if not path.is_file():
+        raise ExportError(f"{path}: no such file; edge-train train writes it")
+    model = load_model(path)
+    side = check_ends(model, path, len(spec.labels))
+    units = 1 if spec.output == "sigmoid" else len(spec.labels)
+    if side != (spec.height, spec.width) or model.output_shape[-1] != units:
+        raise ExportError(f"{path}: maps {model.input_shape} to {model.output_shape}, which is not what its spec says")
+    return pixel_classifier(model, side=side, head=spec.output)

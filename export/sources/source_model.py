@@ -1,0 +1,61 @@
+"""What an export starts from: the trained model and the images that calibrate and prove its copies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edge_runtime.backends.interface import class_probabilities
+from edge_runtime.image.preprocess import preprocess
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from edge_runtime.image.preprocess import Pixels
+    from edge_runtime.model.spec import ModelSpec
+    from export.sources.keras_model import ModelFile
+
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class SourceModel:
+    """A trained classifier with its contract and its images.
+
+    Attributes:
+        model: a Keras model from float32 RGB pixels in 0..255, shape (N, height, width, 3), to one probability for
+            each label.
+        origin: the file it comes from, for processes that must open it themselves.
+        spec: its contract.
+        calibration: preprocessed training images, uint8 (N, height, width, 3).
+        holdout: preprocessed test images, the same form; none of them is in `calibration`.
+        holdout_labels: their class indices, int64 (N,).
+        samples: encoded test images, for golden vectors.
+        unchecked: what could not be checked for want of labelled images; None when all was.
+
+    """
+
+    model: Any
+    origin: ModelFile
+    spec: ModelSpec
+    calibration: Pixels
+    holdout: Pixels
+    holdout_labels: NDArray[np.int64]
+    samples: tuple[Path, ...]
+    unchecked: str | None = None
+
+    @cached_property
+    def sample_pixels(self) -> Pixels:
+        """The samples preprocessed, uint8 (n_samples, height, width, 3)."""
+        return np.stack([preprocess(path, self.spec) for path in self.samples])
+
+    def probabilities(self, pixels: NDArray[np.number[Any]]) -> NDArray[np.float32]:
+        """Classify pixels 0..255, (N, height, width, 3), with the trained model: float32 (N, classes)."""
+        batches = [pixels[start : start + BATCH] for start in range(0, len(pixels), BATCH)]
+        outputs = [self.model.predict_on_batch(batch.astype(np.float32)) for batch in batches]
+        return class_probabilities(np.concatenate(outputs), self.spec)

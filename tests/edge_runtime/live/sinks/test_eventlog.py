@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from edge_runtime.errors import SourceError
+from edge_runtime.live.sinks.eventlog import SMALLEST_BUDGET_BYTES, EventLog, read_events
+
+BUDGET = 4_000_000
+SHARED_MEMORY_BYTES = 32_768  # of -shm, which is not on the medium
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "events.db"
+
+
+def size(path):
+    return sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*"))
+
+
+def written(log, events):
+    for event in events:
+        log.event(event)
+    log.close()
+
+
+def test_an_event_comes_back_as_it_went_in(path, make_event):
+    event = make_event(7, "left", score=0.75, duration_s=2.5, detail="a 'quoted' ü", thumbnail=b"\xff\xd8\0jpeg")
+    written(EventLog(path, budget_bytes=BUDGET), [event])
+    assert read_events(path) == [event]
+
+
+def test_it_stays_within_its_budget_and_the_oldest_go_first(path, make_event):
+    log = EventLog(path, budget_bytes=SMALLEST_BUDGET_BYTES)
+    write, sizes = log.outbox._deliver, []
+
+    def measured(event):
+        write(event)
+        sizes.append(size(path))
+
+    log.outbox._deliver = measured
+    for number in range(300):
+        log.event(make_event(number, thumbnail=os.urandom(10_000)))
+    log.close()
+    kept = [event.frame for event in read_events(path, newest=1000)]
+    assert len(sizes) == 300
+    assert max(sizes) <= SMALLEST_BUDGET_BYTES + SHARED_MEMORY_BYTES
+    assert kept == list(range(kept[0], 300))
+    assert len(kept) > 40
+
+
+def test_a_smaller_budget_shrinks_the_file(path, make_event):
+    written(EventLog(path, budget_bytes=BUDGET), [make_event(n, thumbnail=os.urandom(20_000)) for n in range(150)])
+    before = size(path)
+    written(EventLog(path, budget_bytes=SMALLEST_BUDGET_BYTES), [make_event(150)])
+    assert before > 2_500_000
+    assert size(path) <= SMALLEST_BUDGET_BYTES
+
+
+def test_events_are_appended_to_an_older_log(path, make_event):
+    written(EventLog(path, budget_bytes=BUDGET), [make_event(1)])
+    written(EventLog(path, budget_bytes=BUDGET), [make_event(2)])
+    assert [event.frame for event in read_events(path)] == [1, 2]
+
+
+def test_a_process_killed_in_the_middle_loses_nothing_that_was_counted(path):
+    code = """
+        import os, sys
+        from pathlib import Path
+        from edge_runtime.live.records import Event
+        from edge_runtime.live.sinks.eventlog import EventLog
+        log = EventLog(Path(sys.argv[1]), budget_bytes=10_000_000)
+        for number in range(100_000):
+            log.event(Event("entered", "cam", 0.0, frame=number, thumbnail=bytes(5000)))
+            while log.outbox.counts().delivered <= number: pass
+            print(number, flush=True)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code), path]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        told = [int(process.stdout.readline()) for _ in range(40)][-1]
+        process.send_signal(signal.SIGKILL)
+    kept = [event.frame for event in read_events(path, newest=10_000)]
+    assert kept == list(range(len(kept)))
+    assert len(kept) > told
+
+
+def test_the_medium_is_told_to_keep_each_event(path):
+    log = EventLog(path, budget_bytes=BUDGET)
+    pragma = {name: log._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")}
+    log.close()
+    assert pragma == {"journal_mode": "wal", "synchronous": 2}
+
+
+@pytest.mark.parametrize("damage", [b"no database at all" * 100, None])
+def test_a_damaged_log_is_set_aside_and_a_new_one_begins(path, make_event, capfd, damage):
+    written(EventLog(path, budget_bytes=BUDGET), [make_event(n, thumbnail=bytes(9000)) for n in range(20)])
+    content = bytearray(path.read_bytes())
+    content[4096:40_000] = b"\xa5" * (40_000 - 4096)
+    path.write_bytes(damage or content)
+    written(EventLog(path, budget_bytes=BUDGET), [make_event(99)])
+    assert [event.frame for event in read_events(path)] == [99]
+    assert len(list(path.parent.glob("events.db.damaged-*"))) == 1
+    assert "set aside as events.db.damaged-" in capfd.readouterr().err
+
+
+def test_another_programs_database_is_not_touched(path):
+    with sqlite3.connect(path) as other:
+        other.execute("CREATE TABLE recipes (name)")
+    with pytest.raises(SourceError, match="no event log of this edgewise"):
+        EventLog(path, budget_bytes=BUDGET)
+
+
+def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
+    with pytest.raises(SourceError, match="cannot be opened as an event log"):
+        EventLog(tmp_path / "none" / "events.db", budget_bytes=BUDGET)
+    with pytest.raises(SourceError, match="no such event log"):
+        read_events(tmp_path / "none.db")
+
+
+def test_a_reader_does_not_stop_the_writer(path, make_event, wait_until):
+    log = EventLog(path, budget_bytes=BUDGET)
+    log.event(make_event(1))
+    wait_until(lambda: log.outbox.counts().delivered == 1)
+    reader = sqlite3.connect(path)
+    rows = reader.execute("SELECT * FROM events")
+    log.event(make_event(2))
+    wait_until(lambda: log.outbox.counts().delivered == 2)
+    rows.fetchall()
+    reader.close()
+    log.close()

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from edge_runtime.errors import SourceError
+from edge_runtime.live.sinks.hook import Hook
+
+
+@pytest.fixture
+def script(tmp_path):
+    """Give a function that gives the command for a Python program; its first argument is a file to write."""
+
+    def command(code):
+        return [sys.executable, "-c", f"import os, sys, time; out = open(sys.argv[1], 'a'); {code}", tmp_path / "out"]
+
+    return command
+
+
+def test_the_facts_are_in_the_environment_and_the_frame_on_stdin(script, make_event, tmp_path):
+    code = (
+        "out.write('|'.join(os.environ['EDGE_' + key] for key in ('EVENT', 'LABEL', 'SOURCE', 'DURATION_S', 'FRAME')));"
+        "out.write('|' + repr(sys.stdin.buffer.read()))"
+    )
+    hook = Hook(shlex.join(map(str, script(code))))
+    hook.event(make_event(4, "left", label="$(touch x); cat", duration_s=2.5, thumbnail=b"jpeg"))
+    hook.close()
+    assert (tmp_path / "out").read_text() == "left|$(touch x); cat|cam|2.5|4|b'jpeg'"
+
+
+def test_a_command_that_overstays_is_killed_with_its_children_and_told(make_event, wait_until, tmp_path, capfd):
+    told = tmp_path / "child"
+    hook = Hook(["sh", "-c", f"sleep 60 & echo $! > {told}; wait"], timeout_s=0.5)
+    hook.event(make_event())
+    wait_until(lambda: hook.outbox.counts().dropped == 1)
+    hook.close()
+    child = Path("/proc", told.read_text().strip(), "stat")
+    wait_until(lambda: not child.exists() or ") Z " in child.read_text())  # Z: dead, its parent has yet to hear of it
+    assert "killed after 0.5 s" in capfd.readouterr().err
+
+
+def test_a_failing_command_is_told_and_not_run_twice(script, make_event, wait_until, tmp_path, capfd):
+    hook = Hook(script("out.write('x'); sys.exit(3)"))
+    hook.event(make_event())
+    wait_until(lambda: hook.outbox.counts().dropped == 1)
+    hook.close()
+    assert (tmp_path / "out").read_text() == "x"
+    assert "exit code 3" in capfd.readouterr().err
+
+
+def test_no_more_than_two_run_at_once(script, make_event, tmp_path):
+    code = "out.write('+'); out.flush(); time.sleep(0.2); out.write('-')"
+    hook = Hook(script(code))
+    for number in range(6):
+        hook.event(make_event(number))
+    hook.outbox.close(30)
+    running = most = 0
+    for sign in (tmp_path / "out").read_text():
+        running += 1 if sign == "+" else -1
+        most = max(most, running)
+    assert hook.outbox.counts().delivered == 6
+    assert most <= 2
+
+
+@pytest.mark.parametrize("command", ["", "no-such-program-here", "'unclosed"])
+def test_a_command_that_is_none_is_refused_at_once(command):
+    with pytest.raises(SourceError, match="--on-event"):
+        Hook(command)

@@ -1,0 +1,234 @@
+"""Against a real Mosquitto broker on loopback."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import textwrap
+import threading
+
+import pytest
+
+from edge_runtime.errors import BackendUnavailable, SourceError
+from edge_runtime.live.sinks.home_assistant import BIRTH
+from edge_runtime.live.sinks.mqtt import Broker, Mqtt, parse_broker
+
+paho = pytest.importorskip("paho.mqtt.client", reason="needs paho-mqtt")
+
+
+@pytest.fixture
+def broker(free_port, wait_until, tmp_path):
+    """A Mosquitto that can be stopped and started again; it keeps what its subscribers have not got yet."""
+    program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
+    if program is None:
+        pytest.skip("needs Debian's mosquitto")
+    config = tmp_path / "mosquitto.conf"
+    user = f"user {getpass.getuser()}\n"  # started by root it would become another, who may not write here
+    kept = f"persistence true\npersistence_location {tmp_path}/\n"
+    config.write_text(f"{user}listener {free_port} 127.0.0.1\nallow_anonymous true\n{kept}")
+
+    class Running:
+        port = free_port
+        process = None
+
+        def start(self):
+            self.process = subprocess.Popen(
+                [program, "-c", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+            wait_until(self.answers)
+
+        def stop(self):
+            self.process.terminate()
+            self.process.wait()
+
+        def answers(self):
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", free_port)) == 0
+
+    running = Running()
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def listener(broker, wait_until):
+    """Give a function that subscribes to everything; it gives the list of (topic, payload, retained) as it grows."""
+    clients = []
+
+    def listen():
+        got, ready = [], threading.Event()
+        client = paho.Client(paho.CallbackAPIVersion.VERSION2, f"listener{len(clients)}", clean_session=False)
+        client.reconnect_delay_set(1, 1)
+        client.on_connect = lambda *_: client.subscribe("#", qos=1)
+        client.on_subscribe = lambda *_: ready.set()
+        client.on_message = lambda _client, _data, message: got.append((message.topic, message.payload, message.retain))
+        client.connect("127.0.0.1", broker.port)
+        client.loop_start()
+        clients.append(client)
+        assert ready.wait(20)
+        return got
+
+    listen.clients = clients
+    yield listen
+    for client in clients:
+        client.disconnect()
+        client.loop_stop()
+
+
+@pytest.fixture
+def mqtt(broker):
+    """Give a function that opens the sink, closed at the end."""
+    made = []
+
+    def make(**options):
+        made.append(Mqtt(Broker("127.0.0.1", broker.port, tls=False), node="porch", **options))
+        return made[-1]
+
+    yield make
+    for sink in made:
+        sink.close()
+
+
+def payloads(got, topic):
+    return [payload for at, payload, _ in got if at == topic]
+
+
+def frames(got):
+    return [json.loads(payload)["frame"] for payload in payloads(got, "edgewise/porch/event")]
+
+
+def test_home_assistant_discovers_it(mqtt, listener, wait_until):
+    mqtt()
+    got = listener()
+    wait_until(lambda: payloads(got, "edgewise/porch/availability") == [b"online"])
+    found = {topic: json.loads(payload) for topic, payload, _ in got if topic.startswith("homeassistant/")}
+    assert set(found) == {
+        f"homeassistant/{kind}/edgewise_porch/{name}/config"
+        for kind, name in [
+            ("sensor", "label"),
+            ("sensor", "score"),
+            ("sensor", "age"),
+            ("binary_sensor", "camera"),
+            ("event", "event"),
+            ("image", "best"),
+        ]
+    }
+    assert len({config["unique_id"] for config in found.values()}) == len(found)
+    assert all(config["availability_topic"] == "edgewise/porch/availability" for config in found.values())
+    assert all(config["device"]["identifiers"] == ["edgewise_porch"] for config in found.values())
+
+
+def test_what_is_retained_greets_who_comes_later_and_events_do_not(mqtt, listener, wait_until, make_event):
+    sink = mqtt()
+    sink.event(make_event(1, thumbnail=b"jpeg"))
+    sink.event(make_event(2, "lost"))
+    wait_until(lambda: sink.outbox.counts().delivered == 2)
+    got = listener()
+    wait_until(lambda: payloads(got, "edgewise/porch/camera"))
+    kept = {topic.removeprefix("edgewise/porch/"): payload for topic, payload, retained in got if retained}
+    assert kept["availability"] == b"online"
+    assert kept["camera"] == b"OFF"
+    assert kept["thumbnail"] == b"jpeg"
+    assert "event" not in kept
+
+
+def test_home_assistants_restart_is_answered_with_everything(mqtt, listener, wait_until):
+    mqtt()
+    got = listener()
+    wait_until(lambda: payloads(got, "edgewise/porch/availability"))
+    listener.clients[0].publish(BIRTH, "online", qos=1)
+    wait_until(lambda: len(payloads(got, "edgewise/porch/availability")) == 2)
+    assert len(payloads(got, "homeassistant/event/edgewise_porch/event/config")) == 2
+
+
+def test_events_and_the_newest_prediction_arrive(mqtt, listener, wait_until, make_event, make_prediction):
+    got = listener()
+    sink = mqtt()
+    wait_until(lambda: payloads(got, "edgewise/porch/availability"))
+    sink.prediction(make_prediction(5, "dog"))
+    sink.event(make_event(6))
+    wait_until(lambda: frames(got) == [6] and payloads(got, "edgewise/porch/prediction"))
+    prediction = json.loads(payloads(got, "edgewise/porch/prediction")[0])
+    event = json.loads(payloads(got, "edgewise/porch/event")[0])
+    assert (prediction["stable"], prediction["frame"]) == ("dog", 5)
+    assert event == {"event_type": "entered", **make_event(6).to_json()}
+
+
+def test_a_process_that_is_killed_is_told_by_its_last_will(broker, listener, wait_until):
+    got = listener()
+    code = """
+        import sys, time
+        from edge_runtime.live.sinks.mqtt import Broker, Mqtt
+        Mqtt(Broker("127.0.0.1", int(sys.argv[1]), False), node="porch")
+        time.sleep(60)
+    """
+    with subprocess.Popen([sys.executable, "-c", textwrap.dedent(code), str(broker.port)]) as process:
+        wait_until(lambda: payloads(got, "edgewise/porch/availability") == [b"online"])
+        process.kill()
+    wait_until(lambda: payloads(got, "edgewise/porch/availability") == [b"online", b"offline"])
+
+
+def test_closing_says_goodbye(mqtt, listener, wait_until):
+    got = listener()
+    sink = mqtt()
+    wait_until(lambda: payloads(got, "edgewise/porch/availability") == [b"online"])
+    sink.close()
+    wait_until(lambda: payloads(got, "edgewise/porch/availability") == [b"online", b"offline"])
+
+
+def test_no_event_is_lost_while_the_broker_is_away_and_comes_back(
+    mqtt, broker, listener, wait_until, make_event, capfd
+):
+    got = listener()
+    sink = mqtt()
+    for number in range(100):
+        sink.event(make_event(number))
+    wait_until(lambda: len(frames(got)) > 20)
+    broker.stop()  # in the middle of them
+    for number in range(100, 130):
+        sink.event(make_event(number))
+    wait_until(lambda: "edge-run: mqtt: the broker went away" in capfd.readouterr().err)
+    broker.start()
+    wait_until(lambda: sink.outbox.counts() == (130, 0, 0) and len(set(frames(got))) == 130)
+    assert list(dict.fromkeys(frames(got))) == list(range(130))  # in order; one may have come twice
+
+
+def test_events_wait_for_a_broker_that_was_never_there(broker, listener, wait_until, make_event):
+    broker.stop()
+    sink = Mqtt(Broker("127.0.0.1", broker.port, tls=False), node="porch")
+    for number in range(5):
+        sink.event(make_event(number))
+    broker.start()
+    wait_until(lambda: sink.outbox.counts() == (5, 0, 0))
+    sink.close()
+
+
+def test_closing_without_a_broker_takes_a_bounded_time(free_port, make_event):
+    sink = Mqtt(Broker("127.0.0.1", free_port, tls=False), node="porch")
+    assert sink._why_not == f"nobody has answered at 127.0.0.1:{free_port} yet"
+    sink.event(make_event())
+    sink.outbox.close(0.3)
+    sink.close()
+    assert sink.outbox.counts().dropped == 1
+
+
+def test_addresses_are_parsed_and_secrets_refused():
+    assert parse_broker("pi.local") == ("pi.local", 1883, False)
+    assert parse_broker("10.0.0.2:1884") == ("10.0.0.2", 1884, False)
+    assert parse_broker("mqtts://broker") == ("broker", 8883, True)
+    for text in ("", "http://x", "host:port", "host:99999", "mqtt://host/topic"):
+        with pytest.raises(SourceError, match="--mqtt"):
+            parse_broker(text)
+    with pytest.raises(SourceError, match="EDGE_RUN_MQTT_PASSWORD"):
+        parse_broker("mqtt://me:pw@host")
+
+
+def test_without_paho_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "paho.mqtt.client", None)
+    with pytest.raises(BackendUnavailable, match=r"pip install 'edgewise\[mqtt\]'"):
+        Mqtt(Broker("127.0.0.1", 1, tls=False))

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import json
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from edge_runtime.errors import SourceError
+from edge_runtime.live.sinks.webhook import Webhook
+
+
+@pytest.fixture
+def receiver():
+    """A receiver on loopback that answers with the given codes in turn, then 204; its `got` holds the requests."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            self.server.got.append((dict(self.headers), body))
+            code = self.server.codes.pop(0) if self.server.codes else 204
+            if code == "slow":
+                time.sleep(2)
+                code = 204
+            self.send_response(code)
+            self.send_header("Location", "/elsewhere")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.got, server.codes = [], []
+    server.url = f"http://127.0.0.1:{server.server_port}/hook"
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def test_an_event_is_posted_as_json_with_the_token(receiver, make_event, monkeypatch):
+    monkeypatch.setenv("EDGE_RUN_WEBHOOK_TOKEN", "s3cret")
+    hook = Webhook(receiver.url)
+    hook.event(make_event(3))
+    hook.close()
+    ((headers, body),) = receiver.got
+    assert body == make_event(3).to_json()
+    assert headers["Authorization"] == "Bearer s3cret"
+
+
+def test_a_receiver_in_trouble_is_tried_again(receiver, make_event, wait_until):
+    receiver.codes[:] = [503, 429]
+    hook = Webhook(receiver.url, first_pause_s=0.01)
+    hook.event(make_event(1))
+    wait_until(lambda: hook.outbox.counts().delivered == 1)
+    hook.close()
+    assert len(receiver.got) == 3
+
+
+@pytest.mark.parametrize("code", [400, 404, 302])
+def test_a_refusal_or_a_redirection_is_final(receiver, make_event, wait_until, code):
+    receiver.codes[:] = [code]
+    hook = Webhook(receiver.url, first_pause_s=0.01)
+    hook.event(make_event(1))
+    hook.event(make_event(2))
+    wait_until(lambda: hook.outbox.counts()[:2] == (1, 1))
+    hook.close()
+    assert [body["frame"] for _, body in receiver.got] == [1, 2]
+
+
+def test_a_slow_or_absent_receiver_is_given_up_after_its_attempts(receiver, free_port, make_event, wait_until, capfd):
+    receiver.codes[:] = ["slow", "slow"]
+    hook = Webhook(receiver.url, first_pause_s=0.01, attempts=2, timeout_s=0.1)
+    nobody = Webhook(f"http://127.0.0.1:{free_port}", first_pause_s=0.01, attempts=2)
+    for sink in (hook, nobody):
+        sink.event(make_event(1))
+        wait_until(lambda sink=sink: sink.outbox.counts().dropped == 1)
+        sink.close()
+    refused = f"http://127.0.0.1:{free_port}: Connection refused (events waiting: 1, dropped so far: 0)"
+    assert f"edge-run: webhook: {refused}" in capfd.readouterr().err.splitlines()
+
+
+@pytest.mark.parametrize("url", ["ftp://x", "file:///etc/passwd", "nonsense", "http://", "http://user:pw@host"])
+def test_an_address_that_is_none_is_refused(url):
+    with pytest.raises(SourceError, match="--webhook"):
+        Webhook(url)

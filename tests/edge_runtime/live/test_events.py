@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+from PIL import Image
+
+from edge_runtime.live.events import THUMBNAIL_SIDE, EventTracker
+from edge_runtime.live.records import Frame
+
+
+@pytest.fixture
+def tracker():
+    return EventTracker()
+
+
+def see(tracker, second, label, score, color="black"):
+    """Let a tracker see a frame; frame N is taken N seconds after the epoch's second 1000."""
+    frame = Frame("camera", second, b"", 1000.0 + second, float(second))
+    return tracker.update(label, score, frame, Image.new("RGB", (640, 480), color), float(second))
+
+
+def test_a_class_enters_and_leaves_with_its_duration_and_best_frame(tracker):
+    assert see(tracker, 0, "unknown", 0.0) == []
+    (entered,) = see(tracker, 1, "cat", 0.7)
+    assert (entered.kind, entered.label, entered.frame, entered.at, entered.score) == ("entered", "cat", 1, 1001, 0.7)
+    assert see(tracker, 2, "cat", 0.9, "red") == []
+    assert see(tracker, 3, "cat", 0.8) == []
+    (left,) = see(tracker, 5, "unknown", 0.0)
+    assert (left.kind, left.label, left.frame, left.at) == ("left", "cat", 2, 1005)
+    assert (left.score, left.duration_s) == (0.9, 4.0)
+    thumbnail = Image.open(io.BytesIO(left.thumbnail))
+    assert thumbnail.size == (THUMBNAIL_SIDE, THUMBNAIL_SIDE * 3 // 4)
+    assert thumbnail.getpixel((80, 60))[0] > 200  # the best frame was red
+    assert len(left.thumbnail) < 10_000
+
+
+def test_one_class_leaves_before_the_next_enters(tracker):
+    see(tracker, 1, "cat", 0.9)
+    assert [(event.kind, event.label) for event in see(tracker, 4, "dog", 0.8)] == [("left", "cat"), ("entered", "dog")]
+
+
+def test_the_end_lets_the_class_leave_when_it_was_last_seen(tracker):
+    see(tracker, 1, "cat", 0.9)
+    see(tracker, 3, "cat", 0.5)
+    see(tracker, 7, "cat", 0.6)
+    (left,) = tracker.end()
+    assert (left.kind, left.at, left.duration_s, left.frame) == ("left", 1007.0, 6.0, 1)
+    assert tracker.end() == []
+
+
+def test_unknown_is_nobody(tracker):
+    assert see(tracker, 1, "unknown", 0.9) == []
+    assert tracker.end() == []

@@ -1,0 +1,74 @@
+"""Temperature, calibration error and thresholds, against values worked out by hand."""
+
+import keras
+import numpy as np
+import pytest
+
+from trainer.evaluation.calibration import (
+    Bin,
+    calibration_error,
+    divide_logits,
+    fit_temperature,
+    logits_of,
+    probabilities_of,
+    reliability,
+    thresholds_for,
+)
+
+
+def sampled(count, scale, classes, seed=0):
+    """Give logits that are `scale` times as sure as their targets deserve."""
+    random = np.random.default_rng(seed)
+    honest = random.normal(0, 2, (count, 1 if classes == 2 else classes))
+    chances = probabilities_of(honest).cumsum(axis=1)
+    return honest * scale, (random.uniform(size=(count, 1)) > chances).sum(axis=1)
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+@pytest.mark.parametrize("scale", [0.5, 1.0, 3.0])
+def test_the_temperature_takes_back_what_a_model_is_too_sure_by(classes, scale):
+    assert fit_temperature(*sampled(20_000, scale, classes)) == pytest.approx(scale, rel=0.05)
+
+
+def test_a_few_photographs_all_decided_rightly_give_no_certainty():
+    logits = np.array([[4.0], [-4.0], [5.0]])
+    probabilities = probabilities_of(logits / fit_temperature(logits, np.array([1, 0, 1])))
+    assert probabilities.max() < 0.95
+
+
+@pytest.mark.parametrize(("units", "activation"), [(1, "sigmoid"), (3, "softmax")])
+def test_a_temperature_goes_into_the_model_without_an_op(units, activation):
+    model = keras.Sequential(
+        [keras.Input((4, 4, 3)), keras.layers.Flatten(), keras.layers.Dense(units, activation=activation)]
+    )
+    pixels = np.random.default_rng(0).integers(0, 8, (5, 4, 4, 3), np.uint8)
+    logits, count = logits_of(model, pixels, np.arange(5)), len(model.layers)
+    divide_logits(model, 2.5)
+    outputs = model.predict(pixels.astype(np.float32), verbose=0)
+    np.testing.assert_allclose(outputs, probabilities_of(logits / 2.5)[:, -units:], atol=1e-5)
+    assert len(model.layers) == count
+
+
+def test_calibration_error_is_the_mean_gap_by_photographs():
+    probabilities = np.array([[0.9, 0.1], [0.9, 0.1], [0.3, 0.7], [0.3, 0.7]])
+    bins = reliability(probabilities, np.array([0, 1, 1, 1]))
+    assert [one for one in bins if one.images] == [Bin(2, pytest.approx(0.7), 1.0), Bin(2, pytest.approx(0.9), 0.5)]
+    assert calibration_error(bins) == pytest.approx((2 * 0.3 + 2 * 0.4) / 4)
+    assert calibration_error([Bin(0, 0.0, 0.0)]) == 0
+
+
+def test_certainty_falls_into_the_last_bin():
+    assert reliability(np.array([[1.0, 0.0]]), np.array([0]))[-1] == Bin(1, 1.0, 1.0)
+
+
+def test_a_threshold_is_the_lowest_score_that_reaches_the_precision():
+    scores = np.array([0.95, 0.9, 0.8, 0.7, 0.6])
+    probabilities = np.stack([scores, 1 - scores], axis=1)
+    truth = np.array([0, 0, 0, 1, 1])
+    assert thresholds_for(0.95, probabilities, truth) == (pytest.approx(0.75), 1.0)  # nothing was decided as class 1
+    assert thresholds_for(0.6, probabilities, truth)[0] == 0.0  # 3 of 5: every decision may stand
+    assert thresholds_for(0.75, probabilities, truth)[0] == pytest.approx(0.65)  # 3 of 4
+
+
+def test_a_precision_that_no_score_reaches_never_decides_the_class():
+    assert thresholds_for(0.95, np.array([[0.9, 0.1], [0.8, 0.2]]), np.array([1, 0]))[0] == 1.0

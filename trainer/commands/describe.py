@@ -1,0 +1,130 @@
+"""edge-train describe: describe a model's layers as text, JSON and pictures."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from edge_runtime.command_line.runner import SUCCESS, UsageError, set_action
+from edge_runtime.image.preprocess import preprocess
+from edge_runtime.model.spec import ModelSpec
+from edge_runtime.storage.publish import published_folder
+from trainer.errors import TrainingError
+from trainer.networks.keras_file import load_keras
+from trainer.progress import say
+from trainer.tensorflow_setup import require_tensorflow
+
+if TYPE_CHECKING:
+    from edge_runtime.image.preprocess import Pixels
+    from trainer.networks.models import Model
+
+
+class Opened(NamedTuple):
+    """A model, where it came from, and its contract; None where no spec.json lies beside it."""
+
+    model: Model
+    path: Path
+    spec: ModelSpec | None
+
+
+@dataclass(frozen=True)
+class DescribeOptions:
+    """The options of `edge-train describe`, as its help describes them."""
+
+    model: Path
+    json: bool
+    out: Path | None
+    filters: bool
+    features: Path | None
+    overwrite: bool
+
+
+def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subparsers' type private
+    """Add the subcommand."""
+    parser = commands.add_parser(
+        "describe",
+        help="describe a model's layers, sizes, multiply-adds and memory",
+        description="Print each layer's output size by the formula (n - f + 2p)/s + 1 and as Keras reports it, its "
+        "parameters, multiply-adds and activation memory; draw its filters and feature maps.",
+    )
+    parser.add_argument("model", type=Path, metavar="RUN|MODEL", help="a RUN, or a .keras or .h5 file")
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON line")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="the folder to write pictures to")
+    parser.add_argument("--filters", action="store_true", help="draw each convolution's filters in DIR/filters")
+    parser.add_argument(
+        "--features", type=Path, metavar="IMAGE", help="draw each layer's feature maps of this image in DIR/features"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace an older DIR of pictures")
+    set_action(parser, DescribeOptions, describe)
+
+
+def describe(options: DescribeOptions) -> int:
+    """Print the description, and draw the pictures if asked to."""
+    if bool(options.out) != bool(options.filters or options.features):
+        raise UsageError("--out DIR goes with --filters, --features IMAGE or both")
+    opened = open_described(options.model)
+    from trainer.description import summary
+    from trainer.description.text import text_of
+
+    described = summary.describe(opened.model)
+    if options.out:
+        _draw(opened, options.out, options)
+    print(json.dumps(described.to_json()) if options.json else text_of(described))
+    return SUCCESS
+
+
+def open_described(path: Path) -> Opened:
+    """Open a RUN's model, or a model's file.
+
+    Raises:
+        TrainingError, SpecError: there is none, or it cannot be read.
+
+    """
+    if not path.exists():
+        raise TrainingError(f"{path}: no such RUN or model")
+    if (path / "saved_model.pb").is_file():
+        raise TrainingError(f"{path}: a SavedModel holds operations, no layers; describe the .keras or .h5 file")
+    require_tensorflow()
+    if path.is_dir():
+        from trainer.runs.run_folder import read_spec
+
+        spec = read_spec(path)
+        return Opened(load_keras(path / "model.keras", "train again"), path, spec)
+    beside = path.parent / "spec.json"
+    lone = ModelSpec.read(beside) if beside.is_file() else None
+    return Opened(load_keras(path, "a .keras or .h5 file of a whole model is wanted"), path, lone)
+
+
+def _draw(opened: Opened, out: Path, options: DescribeOptions) -> None:
+    from trainer.description.pictures import write_features, write_filters
+
+    if out.exists() and options.overwrite and not is_pictures(out):
+        raise TrainingError(f"{out}: contains other files than pictures of a model, so it is not overwritten")
+    pixels = _pixels(options.features, opened) if options.features else None
+    with published_folder(out, overwrite=options.overwrite, error=TrainingError) as staging:
+        if options.filters:
+            (staging / "filters").mkdir()
+            count = write_filters(staging / "filters", opened.model)
+            say(f"{out / 'filters'}: the filters of {count} layers")
+        if pixels is not None:
+            (staging / "features").mkdir()
+            count = write_features(staging / "features", opened.model, pixels)
+            say(f"{out / 'features'}: the feature maps of {count} layers for {options.features}")
+
+
+def is_pictures(folder: Path) -> bool:
+    """Tell whether a folder holds nothing but what this command writes."""
+    return folder.is_dir() and {entry.name for entry in folder.iterdir()} <= {"filters", "features"}
+
+
+def _pixels(image: Path, opened: Opened) -> Pixels:
+    shape = opened.model.inputs[0].shape
+    if len(opened.model.inputs) != 1 or len(shape) != 4 or shape[-1] != 3 or None in shape[1:3]:
+        raise TrainingError(f"{opened.path}: takes {tuple(shape)}, not one RGB image, (N, height, width, 3)")
+    spec = opened.spec
+    if spec is None or (spec.height, spec.width) != tuple(shape[1:3]):
+        spec = ModelSpec(height=shape[1], width=shape[2], labels=("a", "b"), output="softmax")
+        say(f"no spec.json beside it: {image} is stretched to {shape[2]}x{shape[1]} and given as pixels 0..255")
+    return preprocess(image, spec)

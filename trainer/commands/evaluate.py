@@ -1,0 +1,50 @@
+"""edge-train evaluate: measure a RUN's model again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edge_runtime.command_line.runner import SUCCESS, set_action
+from trainer.commands.results import print_evaluation
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """The options of `edge-train evaluate`, as its help describes them."""
+
+    run: Path
+    json: bool
+    data: Path | None
+    html: Path | None
+
+
+def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subparsers' type private
+    """Add the subcommand."""
+    parser = commands.add_parser(
+        "evaluate",
+        help="measure a RUN on its test photographs",
+        description="Measure a RUN's model on the test photographs in the RUN, or on another labelled folder.",
+    )
+    parser.add_argument("run", type=Path, metavar="RUN", help="the folder that edge-train train wrote")
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON line")
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help="one folder per class, instead of the test photographs"
+    )
+    parser.add_argument("--html", type=Path, metavar="REPORT", help="write a page with pictures")
+    set_action(parser, EvaluateOptions, evaluate)
+
+
+def evaluate(options: EvaluateOptions) -> int:
+    """Measure, print the result, and write the page if asked to."""
+    from trainer.runs.measure import measure_run
+
+    measured = measure_run(options.run, options.data)
+    if options.html:
+        from trainer.data.explore import write_whole
+        from trainer.pages.evaluation import render
+
+        write_whole(options.html, render(measured, f"{options.run.name} on {options.data or 'its test photographs'}"))
+    print_evaluation(measured.evaluation, as_json=options.json)
+    return SUCCESS

@@ -1,0 +1,181 @@
+"""edge-train train: train a classifier on a folder of photographs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+from edge_runtime.command_line.numbers import (
+    fraction,
+    fraction_below_one,
+    non_negative_float,
+    non_negative_int,
+    positive_float,
+    positive_int,
+)
+from edge_runtime.command_line.runner import SUCCESS, UsageError, set_action
+from trainer.commands.options import CacheOptions, absolute_path, add_cache_options, add_data_options, cache_folder
+from trainer.commands.results import print_evaluation
+from trainer.options import RECIPES, ClassWeights, Options, Pooling, Strategy, recipe_of
+
+if TYPE_CHECKING:
+    import argparse
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """The options of `edge-train train`, as its help describes them."""
+
+    data: Path | None
+    out: Path | None
+    resume: Path | None
+    overwrite: bool
+    h5: bool
+    json: bool
+    cache: CacheOptions
+    training: Options
+
+
+def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subparsers' type private
+    """Add the subcommand."""
+    parser = commands.add_parser(
+        "train",
+        help="train a classifier on a folder of photographs",
+        description="Train a classifier on a folder of photographs and write a RUN folder.",
+    )
+    parser.add_argument(
+        "data", type=Path, nargs="?", metavar="DATA", help="one folder per class, or train/ and test/ with such folders"
+    )
+    parser.add_argument("--model", choices=RECIPES, default="mobilenet_v2", help="default: %(default)s")
+    parser.add_argument("--out", type=Path, metavar="RUN", help="the folder to write")
+    parser.add_argument(
+        "--resume", type=Path, metavar="RUN", help="continue an interrupted run with its own options; without DATA"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace an older RUN")
+    parser.add_argument("--h5", action="store_true", help="also write model.h5")
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON line")
+    add_cache_options(parser)
+    add_data_options(parser.add_argument_group("data"), image_size_help=_defaults("image_size"))
+    _add_learning_options(parser.add_argument_group("learning"))
+    _add_backbone_options(parser.add_argument_group("mobilenet_*"))
+    parser.add_argument_group("cnn").add_argument("--pooling", choices=get_args(Pooling), default="max")
+    _add_device_options(parser.add_argument_group("devices"))
+    set_action(parser, TrainOptions, train, complete=complete)
+
+
+def _add_learning_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--epochs", type=positive_int, help=f"maximum number of epochs, {_defaults('epochs')}")
+    group.add_argument(
+        "--patience",
+        type=positive_int,
+        help=f"epochs without a lower validation loss before training stops, {_defaults('patience')}",
+    )
+    group.add_argument("--batch-size", type=positive_int, default=32, help="default: %(default)s")
+    group.add_argument("--learning-rate", type=positive_float, help=_defaults("learning_rate"))
+    group.add_argument("--weight-decay", type=non_negative_float, metavar="F", help=_defaults("weight_decay"))
+    group.add_argument("--label-smoothing", type=fraction_below_one, metavar="F", help=_defaults("label_smoothing"))
+    group.add_argument(
+        "--mixup", type=non_negative_float, default=0.0, metavar="ALPHA", help="mix pairs of photographs, such as 0.2"
+    )
+    group.add_argument(
+        "--dropout", type=fraction_below_one, default=0.2, help="before the last layer, default: %(default)s"
+    )
+    group.add_argument(
+        "--class-weights",
+        choices=get_args(ClassWeights),
+        default="auto",
+        help="give rare classes a larger weight; auto: if the largest class has more than 1.5 times as many "
+        "photographs as the smallest",
+    )
+    group.add_argument(
+        "--precision",
+        type=fraction,
+        default=0.0,
+        metavar="P",
+        help="set each class's threshold so that its decisions reach this precision",
+    )
+    group.add_argument("--tensorboard", type=absolute_path, default="", metavar="DIR", help="write TensorBoard logs")
+
+
+def _add_device_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--strategy",
+        choices=get_args(Strategy),
+        default="auto",
+        help="share each batch among this machine's GPUs (mirrored) or the machines in TF_CONFIG (multiworker); "
+        "auto: whatever is available",
+    )
+    group.add_argument("--mixed-precision", action="store_true", help="compute in float16 on a GPU")
+
+
+def _add_backbone_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--weights",
+        type=_weights,
+        default="imagenet",
+        help="imagenet (downloads), a FILE.weights.h5, or none: train the whole network from scratch, with cnn_bn's "
+        "defaults except for the size",
+    )
+    group.add_argument("--alpha", type=positive_float, default=1.0, help="width of the backbone, default: %(default)s")
+    group.add_argument(
+        "--views",
+        type=non_negative_int,
+        metavar="N",
+        help="augmented views of each photograph for the frozen layers, default: 2 below 100 photographs, else 0",
+    )
+    group.add_argument(
+        "--fine-tune-layers",
+        type=non_negative_int,
+        metavar="N",
+        help="train this number of the backbone's last layers in a second phase; 0: never. Default: 60 if a head "
+        "alone misclassifies more than 4%% of the photographs in cross-validation. With --weights none, all layers are "
+        "trained in one phase",
+    )
+    group.add_argument("--fine-tune-epochs", type=positive_int, default=6, help="default: %(default)s")
+    group.add_argument("--fine-tune-rate", type=positive_float, default=1e-4, help="default: %(default)s")
+
+
+def _defaults(setting: str) -> str:
+    """Return the help text with each model's default; the MobileNets share one recipe."""
+    values = {
+        re.sub("^mobilenet_.*", "mobilenet_*", name): getattr(recipe, setting) for name, recipe in RECIPES.items()
+    }
+    return "default: " + ", ".join(f"{name} {value:g}" for name, value in values.items())
+
+
+def complete(args: argparse.Namespace) -> None:
+    """Set the options that were not given to the model's defaults."""
+    for name, default in recipe_of(args.model, args.weights)._asdict().items():
+        if getattr(args, name) is None:
+            setattr(args, name, default)
+
+
+def train(options: TrainOptions) -> int:
+    """Train, or resume a run, and print the result on the test photographs."""
+    from trainer import pipeline
+
+    cache = cache_folder(options.cache)
+    if options.resume:
+        if options.data or options.out:
+            raise UsageError("--resume takes neither DATA nor --out, because the run contains them")
+        evaluation = pipeline.resume(options.resume, cache)
+    elif options.data and options.out:
+        evaluation = pipeline.train(
+            options.data,
+            options.out,
+            options.training,
+            legacy_h5=options.h5,
+            overwrite=options.overwrite,
+            cache=cache,
+        )
+    else:
+        raise UsageError("DATA and --out RUN are needed, or --resume RUN")
+    if evaluation is not None:  # of several machines, only the chief has the result
+        print_evaluation(evaluation, as_json=options.json)
+    return SUCCESS
+
+
+def _weights(text: str) -> str:
+    return text if text in {"imagenet", "none"} else absolute_path(text)

@@ -1,0 +1,224 @@
+"""Preprocessed pixels on disk, so that a second run decodes nothing: a row a file, bound to the SHA-256 of its bytes.
+
+CACHE/<key of spec>/<key of folder>/ holds pixels-*.npy, uint8 of shape (files, height, width, 3), read by memory map,
+and index.json, which says of each row its file's name, size, time of change, digest and, where it is unusable, why. The
+index is written last and at once: what it names is complete. A folder that was moved or copied is known by its files'
+bytes.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import time
+import uuid
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import PIL
+
+from edge_runtime.storage.json_files import write_text
+from trainer.data.paging import ROWS_HELD, let_go
+from trainer.data.pixels import Decoded, decode_into, row_reader, run_rows
+from trainer.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edge_runtime.image.preprocess import Pixels
+    from edge_runtime.model.spec import ModelSpec
+    from trainer.data.layout import Found
+
+Stamp = tuple[str, int, int]  # a row's name, size and changed_ns
+
+CACHE_VERSION = 1  # goes up when preprocessing gives other pixels
+SPARE_BYTES = 64 * 2**20  # left free on the disk
+UNUSED_S = 60 * 24 * 3600  # entries that no run has asked for in so long are removed
+
+
+class Row(NamedTuple):
+    """One file of an index.
+
+    Attributes:
+        name: its path relative to the data folder.
+        size: of the file in bytes; -1 where it could not be asked for.
+        changed_ns: its time of change in nanoseconds.
+        digest: SHA-256 of its bytes; empty where it could not be read.
+        reason: why it is unusable; empty where it is good.
+
+    """
+
+    name: str
+    size: int
+    changed_ns: int
+    digest: str
+    reason: str
+
+
+class Entry(NamedTuple):
+    """What the cache holds of one data folder: its rows, and pixels, uint8 of shape (rows, height, width, 3)."""
+
+    rows: list[Row]
+    pixels: Pixels
+
+
+def default_cache() -> Path:
+    """Give where caches belong, by the XDG base directory specification."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edgewise"
+
+
+def cached_decode(folder: Path, files: Sequence[Found], spec: ModelSpec, cache: Path) -> Decoded:
+    """Read, check and preprocess files, as `decode` does, but only those that changed since the last time.
+
+    Args:
+        folder: the data folder.
+        files: what was found in it.
+        spec: the input size and resize mode.
+        cache: where caches lie.
+
+    Raises:
+        DataError: the cache cannot be written, or its disk has no room.
+
+    """
+    place = cache / _key(spec) / _digest(str(folder.resolve()))
+    stamps = [_stamp(file) for file in files]
+    entry = _read(place, spec, stamps)
+    if entry is None:
+        try:
+            entry = _filled(place, files, stamps, spec)
+            _remove_unused(cache)
+        except OSError as problem:
+            raise DataError(
+                f"{cache}: the cache cannot be written: {problem.strerror or problem}; "
+                "pass --cache DIR for another place, or --no-cache"
+            ) from None
+    with suppress(OSError):  # another's cache may be read
+        os.utime(place / "index.json")
+    return Decoded(entry.pixels, [row.digest for row in entry.rows], [row.reason for row in entry.rows])
+
+
+def _filled(place: Path, files: Sequence[Found], stamps: list[Stamp], spec: ModelSpec) -> Entry:
+    """Fill an entry, one process at a time: another that wants the same waits, and then finds it filled."""
+    place.mkdir(parents=True, exist_ok=True)
+    with (place / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if entry := _read(place, spec, stamps):
+            return entry
+        return _write(place, _read(place, spec) or _alike(place.parent, stamps, spec), files, stamps, spec)
+
+
+def _remove_unused(cache: Path) -> None:
+    for index in cache.glob("*/*/index.json"):
+        with suppress(OSError):  # another process may have removed it
+            if time.time() - index.stat().st_mtime > UNUSED_S:
+                shutil.rmtree(index.parent)
+
+
+def _key(spec: ModelSpec) -> str:
+    return _digest([CACHE_VERSION, PIL.__version__, spec.height, spec.width, spec.resize, spec.crop_fraction])
+
+
+def _digest(what: object) -> str:
+    return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]
+
+
+def _stamp(file: Found) -> Stamp:
+    try:
+        found = file.path.stat()
+    except OSError:
+        return (file.name, -1, 0)
+    return (file.name, found.st_size, found.st_mtime_ns)
+
+
+def _read(place: Path, spec: ModelSpec, stamps: list[Stamp] | None = None) -> Entry | None:
+    """Read an entry; None where there is none, it is damaged, or it is of other files than those with `stamps`."""
+    try:
+        index = json.loads((place / "index.json").read_text(encoding="utf-8"))
+        rows = [Row(*row) for row in index["rows"]]
+        pixels = np.load(place / index["pixels"], mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    fits = pixels.dtype == np.uint8 and pixels.shape == (len(rows), spec.height, spec.width, 3)
+    wanted = stamps is None or [row[:3] for row in rows] == stamps
+    return Entry(rows, pixels) if fits and wanted else None
+
+
+def _alike(parent: Path, stamps: list[Stamp], spec: ModelSpec) -> Entry | None:
+    """Give another folder's entry with the most files of equal name and size, its times of change voided.
+
+    So the bytes of each file are read and compared, but not decoded again.
+    """
+    wanted = {stamp[:2] for stamp in stamps}
+    entries = [entry for place in parent.glob("*") if (entry := _read(place, spec)) is not None]
+    best = max(entries, key=lambda entry: sum(row[:2] in wanted for row in entry.rows), default=None)
+    return best and best._replace(rows=[row._replace(changed_ns=-1) for row in best.rows])
+
+
+def _write(place: Path, old: Entry | None, files: Sequence[Found], stamps: list[Stamp], spec: ModelSpec) -> Entry:
+    name = f"pixels-{uuid.uuid4().hex}.npy"
+    try:
+        pixels = _room(place / name, (len(files), spec.height, spec.width, 3))
+        results = _fill(pixels, old, files, stamps, spec)
+        pixels.flush()
+        rows = [Row(*stamp, *result) for stamp, result in zip(stamps, results, strict=True)]
+        index = {"pixels": name, "rows": rows}
+        write_text(place / "index.json", json.dumps(index))
+    except BaseException:
+        (place / name).unlink(missing_ok=True)
+        raise
+    for other in place.glob("pixels-*.npy"):
+        if other.name != name:
+            other.unlink(missing_ok=True)
+    return Entry(rows, np.load(place / name, mmap_mode="r", allow_pickle=False))
+
+
+def _room(path: Path, shape: tuple[int, ...]) -> np.memmap[tuple[int, ...], np.dtype[np.uint8]]:
+    """Open a file of pixels that already has its place on the disk: a memory map that finds none would be killed."""
+    needed = int(np.prod(shape, dtype=np.int64))
+    free = shutil.disk_usage(path.parent).free
+    if free < needed + SPARE_BYTES:
+        raise OSError(f"{needed // 2**20} MiB are needed and {free // 2**20} MiB are free")
+    pixels = np.lib.format.open_memmap(path, "w+", np.uint8, shape)  # type: ignore[no-untyped-call] # numpy gives it no types
+    with path.open("r+b") as stream:
+        os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
+    return pixels  # type: ignore[no-any-return] # the same
+
+
+def _fill(
+    pixels: Pixels,
+    old: Entry | None,
+    files: Sequence[Found],
+    stamps: list[Stamp],
+    spec: ModelSpec,
+) -> list[tuple[str, str]]:
+    """Fill every row, from the older entry where its file, or its bytes, are the same; give digests and reasons."""
+    by_stamp = {row[:3]: at for at, row in enumerate(old.rows)} if old else {}
+    by_digest = {row.digest: at for at, row in enumerate(old.rows) if not row.reason} if old else {}
+
+    def fill(at: int) -> tuple[str, str]:
+        if at % ROWS_HELD == 0:
+            let_go(pixels)
+            if old is not None:
+                let_go(old.pixels)
+        known = by_stamp.get(stamps[at])
+        if old is not None and known is not None and stamps[at][1] >= 0:
+            pixels[at] = old.pixels[known]
+            return old.rows[known].digest, old.rows[known].reason
+        content = row_reader(files[at])
+        digest = hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else ""
+        if (
+            old is not None
+            and digest in by_digest
+            and files[at].path.suffix == Path(old.rows[by_digest[digest]].name).suffix
+        ):
+            pixels[at] = old.pixels[by_digest[digest]]
+            return digest, ""
+        return decode_into(pixels[at], content, files[at], spec)
+
+    fresh = sum(stamp not in by_stamp for stamp in stamps)
+    return run_rows(fill, len(files), f"reading {fresh} of {len(files)} files" if old else f"reading {fresh} files")

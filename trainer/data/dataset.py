@@ -1,0 +1,165 @@
+"""The photographs that are trained on: checked, free of duplicates, divided, as arrays."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from trainer.data.cache import cached_decode
+from trainer.data.layout import Found, Layout, Problem
+from trainer.data.pixels import decode
+from trainer.data.split import SPLITS, Fractions, Split, split_class
+from trainer.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from edge_runtime.image.preprocess import Pixels
+    from edge_runtime.model.spec import ModelSpec
+
+MIN_PER_CLASS = len(SPLITS)
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A usable photograph.
+
+    Attributes:
+        file: where it was found and of which class.
+        sha256: digest of the file's bytes.
+        row: its row in the dataset's pixels.
+        split: what it is used for.
+
+    """
+
+    file: Found
+    sha256: str
+    row: int
+    split: Split
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data folder, ready to train on.
+
+    Attributes:
+        folder: the data folder.
+        spec: what the pixels were made for, labels included.
+        photos: the usable photographs, in the order of their names.
+        problems: the files left out.
+        pixels: uint8 of shape (files, height, width, 3), 0..255; only the photos' rows are meaningful.
+
+    """
+
+    folder: Path
+    spec: ModelSpec
+    photos: tuple[Photo, ...]
+    problems: tuple[Problem, ...]
+    pixels: Pixels
+
+    def of(self, split: Split) -> list[Photo]:
+        """Give one split's photographs, in the order of their names."""
+        return [photo for photo in self.photos if photo.split == split]
+
+    def targets(self, photos: Iterable[Photo]) -> NDArray[np.int64]:
+        """Give class indices, int64 of shape (photos,)."""
+        numbers = {label: number for number, label in enumerate(self.spec.labels)}
+        return np.array([numbers[photo.file.label] for photo in photos], np.int64)
+
+    def fingerprint(self) -> str:
+        """Give a SHA-256 that is equal for equal photographs, classes and splits, whatever their file names."""
+        lines = sorted(f"{photo.sha256} {photo.split} {photo.file.label}" for photo in self.photos)
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def load(layout: Layout, spec: ModelSpec, fractions: Fractions, seed: int, cache: Path | None = None) -> Dataset:
+    """Read, check and divide the photographs of a data folder.
+
+    Args:
+        layout: what `scan` found.
+        spec: input size, resize mode, and the layout's labels.
+        fractions: the shares held out.
+        seed: of the split.
+        cache: a folder where preprocessed pixels are kept for the next time; None keeps none.
+
+    Raises:
+        DataError: the cache cannot be written, or a class has too few usable photographs.
+
+    """
+    decoded = cached_decode(layout.folder, layout.files, spec, cache) if cache else decode(layout.files, spec)
+    digests = {file.name: digest for file, digest in zip(layout.files, decoded.digests, strict=True)}
+    bad = [Problem(file.name, why) for file, why in zip(layout.files, decoded.reasons, strict=True) if why]
+    unusable = {problem.path for problem in bad}
+    repeated = repetitions([file for file in layout.files if file.name not in unusable], digests)
+    unusable |= {problem.path for problem in repeated}
+    rows = {file.name: row for row, file in enumerate(layout.files) if file.name not in unusable}
+    splits = _splits([layout.files[row] for row in rows.values()], digests, layout, fractions, seed)
+    photos = tuple(Photo(layout.files[row], digests[name], row, splits[name]) for name, row in rows.items())
+    problems = sorted((*layout.problems, *bad, *repeated), key=lambda problem: problem.path)
+    return Dataset(layout.folder, spec, photos, tuple(problems), decoded.pixels)
+
+
+def repetitions(files: Iterable[Found], digests: dict[str, str]) -> list[Problem]:
+    """Name the files to leave out because the same bytes stand elsewhere.
+
+    Bytes in two classes contradict each other: none is kept. Bytes in train and test leak: the test's are kept.
+    Otherwise the first by name is kept.
+
+    Args:
+        files: readable files.
+        digests: each file's SHA-256 by its name.
+
+    """
+    same: defaultdict[str, list[Found]] = defaultdict(list)
+    for file in sorted(files, key=lambda file: (file.part != "test", file.name)):
+        same[digests[file.name]].append(file)
+    return [problem for group in same.values() if len(group) > 1 for problem in _repeated(group)]
+
+
+def _repeated(group: list[Found]) -> list[Problem]:
+    labels = sorted({file.label for file in group})
+    if len(labels) > 1:
+        reason = f"contradictory: the same photograph stands in the classes {', '.join(labels)}; remove the wrong one"
+        return [Problem(file.name, reason) for file in group]
+    kept, *others = group
+    return [
+        Problem(file.name, f"{'a leak' if file.part != kept.part else 'a duplicate'}: the same bytes as {kept.name}")
+        for file in others
+    ]
+
+
+def _splits(
+    files: list[Found], digests: dict[str, str], layout: Layout, fractions: Fractions, seed: int
+) -> dict[str, Split]:
+    splits: dict[str, Split] = {}
+    classes: defaultdict[str, list[Found]] = defaultdict(list)
+    for file in files:
+        classes[file.label].append(file)
+    divided = any(file.part != "all" for file in layout.files)
+    for label in layout.labels:
+        own = classes[label]
+        _check_enough(own, layout, label, divided=divided)
+        free = [file for file in own if file.part != "test"]
+        shares = fractions if len(free) == len(own) else fractions._replace(test=0.0)
+        chosen = split_class([digests[file.name] for file in free], shares, seed)
+        splits |= {file.name: "test" if file.part == "test" else chosen[digests[file.name]] for file in own}
+    return splits
+
+
+def _check_enough(files: list[Found], layout: Layout, label: str, *, divided: bool) -> None:
+    parts = Counter(file.part for file in files)
+    enough = len(files) >= MIN_PER_CLASS
+    if divided:
+        enough = enough and parts["train"] >= MIN_PER_CLASS - 1 and parts["test"] >= 1
+    if not enough:
+        raise DataError(
+            f"{layout.folder}: class {label!r} has {len(files)} usable photographs; training, validation and test "
+            f"need one each, {MIN_PER_CLASS} in all: add some"
+        )

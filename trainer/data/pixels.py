@@ -1,0 +1,107 @@
+"""Every photograph is read, checked, digested and preprocessed in one pass, by threads: Pillow releases the GIL."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from edge_runtime.errors import SourceError
+from edge_runtime.image.preprocess import FORMATS, preprocess
+from trainer.progress import tracked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from edge_runtime.image.preprocess import Pixels
+    from edge_runtime.model.spec import ModelSpec
+    from trainer.data.layout import Found
+
+# What may stand in a file of that name. An MPO is a JPEG with further JPEGs behind it.
+CONTENT_OF = {
+    ".jpg": ("JPEG", "MPO"),
+    ".jpeg": ("JPEG", "MPO"),
+    ".jpe": ("JPEG", "MPO"),
+    ".jfif": ("JPEG", "MPO"),
+    ".mpo": ("MPO", "JPEG"),
+    ".png": ("PNG",),
+    ".bmp": ("BMP",),
+    ".webp": ("WEBP",),
+    ".gif": ("GIF",),
+}
+
+
+class Decoded(NamedTuple):
+    """Photographs as arrays, row by row as they were given.
+
+    Attributes:
+        pixels: uint8 of shape (files, height, width, 3), 0..255; a row with a reason holds nothing meaningful.
+        digests: SHA-256 of each file's bytes; empty where it could not be read.
+        reasons: why a file is unusable; empty where it is good.
+
+    """
+
+    pixels: Pixels
+    digests: list[str]
+    reasons: list[str]
+
+
+def decode(files: Sequence[Found], spec: ModelSpec) -> Decoded:
+    """Read, check and preprocess files, each once.
+
+    Args:
+        files: what was found; progress is told on stderr.
+        spec: the input size and resize mode.
+
+    """
+    pixels = np.empty((len(files), spec.height, spec.width, 3), np.uint8)
+
+    def decode_row(at: int) -> tuple[str, str]:
+        return decode_into(pixels[at], row_reader(files[at]), files[at], spec)
+
+    results = run_rows(decode_row, len(files), f"reading {len(files)} files")
+    return Decoded(pixels, [digest for digest, _ in results], [reason for _, reason in results])
+
+
+def run_rows(work: Callable[[int], tuple[str, str]], count: int, what: str) -> list[tuple[str, str]]:
+    """Call `work` for each row, on all cores, telling of `what` on stderr; give its results in order."""
+    with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        warnings.filterwarnings("ignore", module="PIL")  # a damaged EXIF block or an odd palette harms no pixel
+        return list(tracked(pool.map(work, range(count)), count, what))
+
+
+def row_reader(file: Found) -> bytes | OSError | None:
+    """Read a file's bytes; None where its name is no photograph's, the error where it cannot be read."""
+    if file.path.suffix.lower() not in CONTENT_OF:
+        return None
+    try:
+        return file.path.read_bytes()
+    except OSError as problem:
+        return problem
+
+
+def decode_into(row: Pixels, content: bytes | OSError | None, file: Found, spec: ModelSpec) -> tuple[str, str]:
+    """Fill one row of shape (height, width, 3) from what `row_reader` gave; give its digest and reason, or ""."""
+    extension = file.path.suffix.lower()
+    if content is None:
+        return "", f"no photograph by its name ({extension or 'no extension'}); JPEG, PNG, BMP, GIF and WebP are read"
+    if isinstance(content, OSError):
+        return "", f"cannot be read: {content.strerror}"
+    try:
+        row[:] = preprocess(content, spec)
+    except SourceError as problem:
+        return "", str(problem).removeprefix("image bytes: ")
+    return hashlib.sha256(content).hexdigest(), _misnamed(content, extension)
+
+
+def _misnamed(content: bytes, extension: str) -> str:
+    with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        if image.format in CONTENT_OF[extension]:
+            return ""
+        return f"wrongly named: {image.format} data in a {extension} file; rename it"

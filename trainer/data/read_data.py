@@ -1,0 +1,63 @@
+"""A data folder, read, checked and divided as a run's options say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_runtime.model.spec import ModelSpec
+from trainer.data.dataset import Dataset, load
+from trainer.data.layout import scan, with_background
+from trainer.data.split import SPLITS, Fractions
+from trainer.errors import DataError
+from trainer.progress import say
+
+if TYPE_CHECKING:
+    from trainer.data.layout import Layout
+    from trainer.options import DataOptions
+
+PROBLEMS_TOLD = 10
+
+
+def read_data(data: Path, options: DataOptions, cache: Path | None = None) -> Dataset:
+    """Read, check and divide the photographs, and tell of them on stderr. Raises DataError.
+
+    Args:
+        data: the data folder.
+        options: how it is divided and preprocessed.
+        cache: where preprocessed pixels are kept for the next time; None keeps none.
+
+    """
+    if options.validation_fraction + options.test_fraction >= 1:
+        raise DataError(
+            "--validation-fraction and --test-fraction leave nothing to train on; their sum must be below 1"
+        )
+    layout = scan(data)
+    if options.background:
+        layout = with_background(layout, Path(options.background))
+    fractions = Fractions(options.validation_fraction, options.test_fraction)
+    dataset = load(layout, spec_for(layout, options), fractions, options.seed, cache)
+    _tell(dataset)
+    return dataset
+
+
+def spec_for(layout: Layout, options: DataOptions) -> ModelSpec:
+    """Give the contract of a model for a data folder's classes. Raises SpecError."""
+    return ModelSpec(
+        height=options.image_size,
+        width=options.image_size,
+        labels=layout.labels,
+        output="sigmoid" if len(layout.labels) == 2 else "softmax",
+        resize=options.resize,
+    )
+
+
+def _tell(dataset: Dataset) -> None:
+    counts = ", ".join(f"{len(dataset.of(split))} {split}" for split in SPLITS)
+    say(f"{len(dataset.photos)} photographs of {len(dataset.spec.labels)} classes: {counts}")
+    if dataset.problems:
+        say(f"{len(dataset.problems)} files left out:")
+    for problem in dataset.problems[:PROBLEMS_TOLD]:
+        say(f"  {problem.path}: {problem.reason}")
+    if len(dataset.problems) > PROBLEMS_TOLD:
+        say(f"  and {len(dataset.problems) - PROBLEMS_TOLD} more; the RUN's split.csv lists all")

@@ -1,0 +1,57 @@
+"""Which photographs travel with a RUN: a few encoded ones as samples, some preprocessed ones as arrays."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections import defaultdict
+from itertools import zip_longest
+from typing import TYPE_CHECKING
+
+from edge_runtime.image.preprocess import load_image
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from edge_runtime.model.spec import ModelSpec
+    from trainer.data.dataset import Photo
+
+SAMPLES = 12
+LOSSLESS = {".png", ".bmp"}
+
+
+def balanced(photos: Iterable[Photo], count: int) -> list[Photo]:
+    """Choose up to `count` photographs, the classes in turn, within a class by digest: by chance, but repeatably."""
+    classes: defaultdict[str, list[Photo]] = defaultdict(list)
+    for photo in sorted(photos, key=lambda photo: (photo.file.label, photo.sha256)):
+        classes[photo.file.label].append(photo)
+    turns = zip_longest(*classes.values())
+    return [photo for turn in turns for photo in turn if photo is not None][:count]
+
+
+def write_samples(folder: Path, photos: Iterable[Photo], spec: ModelSpec) -> None:
+    """Copy a few photographs into an existing folder, named like 00-cat.jpg.
+
+    At least one is lossless, so that a device's result can be compared without its JPEG decoder: where none is,
+    the first is written as PNG.
+
+    Args:
+        folder: where to.
+        photos: to choose from; those whose files have gone since are passed over.
+        spec: how large a decoded photograph must at least be.
+
+    """
+    chosen = balanced((photo for photo in photos if photo.file.path.is_file()), SAMPLES)
+    has_lossless = any(photo.file.path.suffix.lower() in LOSSLESS for photo in chosen)
+    for index, photo in enumerate(chosen):
+        stem = folder / f"{index:02}-{safe_name(photo.file.label)}"
+        if index == 0 and not has_lossless:
+            load_image(photo.file.path, spec).save(f"{stem}.png")
+        else:
+            shutil.copyfile(photo.file.path, f"{stem}{photo.file.path.suffix.lower()}")
+
+
+def safe_name(label: str) -> str:
+    """Give a label as ASCII letters, digits and dashes; "class" where nothing is left."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", label).strip("-")[:40] or "class"

@@ -1,0 +1,1 @@
+"""Describe a Keras model's layers: sizes, parameters, multiply-adds, memory, pictures."""

@@ -1,0 +1,193 @@
+"""Probabilities that mean what they say: a temperature, and the error that it mends."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import expit, log_expit, log_softmax, softmax
+
+from trainer.data.paging import take
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from edge_runtime.image.preprocess import Pixels
+    from trainer.networks.models import Model
+
+    Floats = NDArray[np.float64]
+
+BATCH_SIZE = 64
+BINS = 15  # as in Guo et al. 2017
+COLDEST, HOTTEST = 0.1, 10.0
+
+
+class Bin(NamedTuple):
+    """Photographs whose top class has about the same probability.
+
+    Attributes:
+        images: how many.
+        confidence: mean probability of the top class, 0..1; 0 in an empty bin.
+        accuracy: share decided rightly, 0..1; 0 in an empty bin.
+
+    """
+
+    images: int
+    confidence: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What a temperature did to the test photographs' probabilities.
+
+    Attributes:
+        temperature: what the logits are divided by; above 1 the model was too sure.
+        before: photographs by the probability of their top class, without it.
+        after: the same with it.
+
+    """
+
+    temperature: float
+    before: tuple[Bin, ...]
+    after: tuple[Bin, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give a JSON object."""
+        return {
+            "temperature": self.temperature,
+            "expected_calibration_error_before": calibration_error(self.before),
+            "expected_calibration_error": calibration_error(self.after),
+            "reliability": [one._asdict() for one in self.after],
+        }
+
+
+def logits_of(model: Model, pixels: Pixels, rows: NDArray[np.int64]) -> Floats:
+    """Give what stands before the softmax or sigmoid, float64 of shape (N, units).
+
+    Args:
+        model: a classifier whose last layer is dense.
+        pixels: uint8 of shape (photos, H, W, 3).
+        rows: which of them, shape (N,).
+
+    """
+    import keras  # the rest of this module is wanted without TensorFlow too
+
+    last = model.layers[-1]
+    below = keras.Model(model.inputs, last.input)
+    chunks = [rows[at : at + BATCH_SIZE] for at in range(0, len(rows), BATCH_SIZE)]
+    batches = (take(pixels, chunk) for chunk in chunks)
+    features = [below.predict_on_batch(batch.astype(np.float32)) for batch in batches]
+    kernel, bias = (np.asarray(weight, np.float64) for weight in last.get_weights())
+    logits: Floats = np.concatenate(features).astype(np.float64) @ kernel + bias
+    return logits
+
+
+def fit_temperature(logits: Floats, targets: NDArray[np.int64]) -> float:
+    """Find the temperature by which logits are divided so that the probabilities fit the truth best.
+
+    As in Guo et al. 2017, "On Calibration of Modern Neural Networks" (arXiv:1706.04599), with targets drawn in by
+    1 / (N + 2) as in Platt 1999, so that a few photographs that are all decided rightly give no certainty.
+
+    Args:
+        logits: shape (N, 1) of a sigmoid or (N, classes) of a softmax.
+        targets: class indices, shape (N,).
+
+    """
+    wanted = _softened(targets, max(2, logits.shape[1]))
+
+    def loss(log_temperature: float) -> float:
+        return float(-(wanted * log_probabilities(logits / math.exp(log_temperature))).sum(axis=1).mean())
+
+    bounds = (math.log(COLDEST), math.log(HOTTEST))
+    return math.exp(float(minimize_scalar(loss, bounds=bounds, method="bounded").x))
+
+
+def divide_logits(model: Model, temperature: float) -> None:
+    """Put a temperature into a model: its last layer is linear before its activation, so no op is added."""
+    last = model.layers[-1]
+    last.set_weights([weight / temperature for weight in last.get_weights()])
+
+
+def log_probabilities(logits: Floats) -> Floats:
+    """Give the logarithm of each class's probability, shape (N, classes)."""
+    if logits.shape[1] == 1:
+        return np.concatenate([log_expit(-logits), log_expit(logits)], axis=1)
+    return np.asarray(log_softmax(logits, axis=1))
+
+
+def probabilities_of(logits: Floats) -> Floats:
+    """Give each class's probability, shape (N, classes)."""
+    if logits.shape[1] == 1:
+        return np.concatenate([expit(-logits), expit(logits)], axis=1)
+    return np.asarray(softmax(logits, axis=1))
+
+
+def reliability(probabilities: NDArray[np.floating[Any]], targets: NDArray[np.int64]) -> tuple[Bin, ...]:
+    """Sort photographs into BINS equal ranges of the top class's probability.
+
+    Args:
+        probabilities: shape (N, classes).
+        targets: class indices, shape (N,).
+
+    """
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == targets
+    place = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
+    members = [place == number for number in range(BINS)]
+    return tuple(
+        Bin(int(own.sum()), float(confidence[own].mean()), float(right[own].mean())) if own.any() else Bin(0, 0.0, 0.0)
+        for own in members
+    )
+
+
+def calibration_error(bins: Sequence[Bin]) -> float:
+    """Give the expected calibration error, 0..1: the mean gap of confidence and accuracy, weighted by photographs.
+
+    Equation 3 of Guo et al. 2017; 0 for no photographs.
+    """
+    images = sum(one.images for one in bins)
+    return sum(one.images * abs(one.accuracy - one.confidence) for one in bins) / max(images, 1)
+
+
+def thresholds_for(
+    precision: float, probabilities: NDArray[np.floating[Any]], targets: NDArray[np.int64]
+) -> tuple[float, ...]:
+    """Give for each class the lowest score from which its decisions reach a precision.
+
+    Args:
+        precision: wanted share of right decisions, 0..1.
+        probabilities: shape (N, classes).
+        targets: class indices, shape (N,).
+
+    Returns:
+        A score in 0..1 for each class; 1 where no score reaches it, so that the class is never decided.
+
+    """
+    return tuple(_threshold(precision, probabilities, targets, number) for number in range(probabilities.shape[1]))
+
+
+def _threshold(
+    precision: float, probabilities: NDArray[np.floating[Any]], targets: NDArray[np.int64], number: int
+) -> float:
+    decided = probabilities.argmax(axis=1) == number
+    scores, right = probabilities[decided, number], targets[decided] == number
+    order = np.argsort(-scores, kind="stable")
+    reached = right[order].cumsum() / np.arange(1, len(order) + 1)
+    enough = np.flatnonzero(reached >= precision)
+    if not len(enough):
+        return 1.0
+    if enough[-1] == len(order) - 1:
+        return 0.0  # every decision for it may stand
+    kept, refused = scores[order[enough[-1]]], scores[order[enough[-1] + 1]]
+    return float((kept + refused) / 2)
+
+
+def _softened(targets: NDArray[np.int64], classes: int) -> Floats:
+    share = 1 / (len(targets) + 2)
+    return np.eye(classes)[targets] * (1 - share * classes / (classes - 1)) + share / (classes - 1)

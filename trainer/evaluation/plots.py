@@ -1,0 +1,187 @@
+"""The pictures of a RUN, drawn without pyplot, so that no figure outlives its function."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
+
+from trainer.evaluation.calibration import calibration_error
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+    from trainer.evaluation.calibration import Calibration
+    from trainer.evaluation.scores import Evaluation
+    from trainer.fitting.fit import Phase
+
+TRAINING, VALIDATION, MARK = "#1f77b4", "#d95f02", "#444444"
+DOTS_PER_INCH = 120
+LONGEST_LABEL = 32
+
+
+def write_plots(folder: Path, phases: Sequence[Phase], evaluation: Evaluation, calibration: Calibration) -> None:
+    """Write accuracy, loss, confusion_matrix, per_class and reliability.png into an existing folder."""
+    _curves(phases, "accuracy").savefig(folder / "accuracy.png")
+    _curves(phases, "loss").savefig(folder / "loss.png")
+    confusion_matrix(evaluation).savefig(folder / "confusion_matrix.png")
+    per_class_bars(evaluation).savefig(folder / "per_class.png")
+    reliability_diagram(calibration).savefig(folder / "reliability.png")
+
+
+def two_class_curves(scores: NDArray[np.float64], targets: NDArray[np.int64], label: str) -> Figure:
+    """Draw the ROC and the precision-recall curve of two classes.
+
+    Args:
+        scores: probability of the second class, shape (N,).
+        targets: class indices, 0 or 1, both present, shape (N,).
+        label: the second class.
+
+    """
+    figure = Figure(figsize=(9, 4.2), dpi=DOTS_PER_INCH, layout="constrained")
+    FigureCanvasAgg(figure)
+    left, right = figure.subplots(1, 2)
+    false_rate, true_rate, _ = roc_curve(targets, scores)
+    left.plot(false_rate, true_rate, color=TRAINING)
+    left.plot([0, 1], [0, 1], color=MARK, linestyle=":", linewidth=1)
+    area = roc_auc_score(targets, scores)
+    left.set(xlabel="false positive rate", ylabel="true positive rate", title=f"ROC of {label}, area {area:.3f}")
+    precision, recall, _ = precision_recall_curve(targets, scores)
+    right.plot(recall, precision, color=VALIDATION)
+    mean = average_precision_score(targets, scores)
+    right.set(xlabel="recall", ylabel="precision", ylim=(0, 1.03), title=f"{label}, average precision {mean:.3f}")
+    for axes in (left, right):
+        axes.grid(alpha=0.3)
+    return figure
+
+
+def class_distribution(counts: dict[str, dict[str, int]]) -> Figure:
+    """Draw how many photographs each class has, divided by split."""
+    figure, axes = _figure(6.5, 1.2 + 0.35 * len(counts))
+    places, left = np.arange(len(counts)), np.zeros(len(counts))
+    for split, color in (("train", TRAINING), ("validation", VALIDATION), ("test", MARK)):
+        values = np.array([splits[split] for splits in counts.values()])
+        axes.barh(places, values, left=left, color=color, label=split)
+        left += values
+    axes.set_yticks(places, [short(label) for label in counts])
+    axes.invert_yaxis()
+    axes.set(xlabel="photographs")
+    figure.legend(loc="outside lower center", ncols=3)
+    return figure
+
+
+def reliability_diagram(calibration: Calibration) -> Figure:
+    """Draw accuracy over confidence, before and after the temperature; a calibrated model follows the diagonal."""
+    figure, axes = _figure(5.2, 4.8)
+    axes.plot([0, 1], [0, 1], color=MARK, linestyle=":", linewidth=1)
+    parts = (("before", calibration.before, VALIDATION), ("after", calibration.after, TRAINING))
+    for name, bins, color in parts:
+        held = [one for one in bins if one.images]
+        error = calibration_error(bins)
+        label = f"{name}, error {error:.3f}"
+        axes.plot([one.confidence for one in held], [one.accuracy for one in held], "o-", color=color, label=label)
+        for one in held if name == "after" else ():
+            axes.annotate(
+                str(one.images), (one.confidence, one.accuracy), fontsize=7, xytext=(3, -9), textcoords="offset points"
+            )
+    axes.set(xlabel="probability of the decided class", ylabel="share decided rightly", ylim=(0, 1.03))
+    axes.set_title(f"Reliability on test images, temperature {calibration.temperature:.2f}")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    return figure
+
+
+def short(label: str) -> str:
+    """Give a label that leaves a picture room for its content."""
+    return label if len(label) <= LONGEST_LABEL else label[: LONGEST_LABEL - 1] + "…"
+
+
+def _figure(width: float, height: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.add_subplot()
+
+
+def _curves(phases: Sequence[Phase], what: str) -> Figure:
+    """Draw training and validation values over the epochs, phases side by side."""
+    figure, axes = _figure(7, 4.2)
+    rows = [row for phase in phases for row in phase.epochs]
+    epochs = range(1, len(rows) + 1)
+    style: dict[str, Any] = {"marker": "o", "markersize": 3.0} if len(rows) < 40 else {}
+    axes.plot(epochs, [getattr(row, what) for row in rows], color=TRAINING, label="training", **style)
+    axes.plot(epochs, [getattr(row, f"val_{what}") for row in rows], color=VALIDATION, label="validation", **style)
+    _mark_phases(axes, phases)
+    axes.set(xlabel="epoch", ylabel=what, title=f"{what.capitalize()} while training")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if what == "accuracy":
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    else:
+        axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    return figure
+
+
+def _mark_phases(axes: Axes, phases: Sequence[Phase]) -> None:
+    """Draw a line at each phase's best epoch, and a boundary where the next phase begins."""
+    starts = [0, *accumulate(len(phase.epochs) for phase in phases)]
+    for start, phase in zip(starts, phases, strict=False):
+        name = "" if len(phases) == 1 else f" of {phase.epochs[0].phase}"
+        best = phase.epochs[phase.best]
+        style = ":" if start == 0 else "-."
+        axes.axvline(
+            start + best.epoch, color=MARK, linestyle=style, linewidth=1, label=f"best epoch{name}: {best.epoch}"
+        )
+        if start:
+            axes.axvline(start + 0.5, color=MARK, linewidth=2, alpha=0.3)
+
+
+def confusion_matrix(evaluation: Evaluation) -> Figure:
+    """Draw the counts, shaded by the share of the true class."""
+    counts = np.array(evaluation.confusion)
+    labels = [short(score.label) for score in evaluation.per_class]
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    side = min(16.0, 3.2 + 0.55 * len(labels))
+    figure, axes = _figure(side + 0.8, side)
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    bar = figure.colorbar(image, ax=axes, shrink=0.8, label="share of the true class")
+    bar.ax.yaxis.set_major_formatter(PercentFormatter(1.0))
+    for (row, column), count in np.ndenumerate(counts):
+        color = "white" if shares[row, column] > 0.5 else "black" if count else "#bbbbbb"
+        axes.text(column, row, str(count), ha="center", va="center", color=color)
+    slanted: dict[str, Any] = (
+        {} if max(map(len, labels)) <= 3 else {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
+    )
+    axes.set_xticks(range(len(labels)), labels, **slanted)
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set(xlabel="decided", ylabel="true", title=f"Confusion, {evaluation.images} test images")
+    return figure
+
+
+def per_class_bars(evaluation: Evaluation) -> Figure:
+    """Draw precision and recall of each class as bars beside each other."""
+    scores = evaluation.per_class
+    figure, axes = _figure(6.5, 1.6 + 0.5 * len(scores))
+    places = np.arange(len(scores))
+    for offset, what, color in ((-0.19, "precision", TRAINING), (0.19, "recall", VALIDATION)):
+        values = [getattr(score, what) for score in scores]
+        bars = axes.barh(places + offset, values, 0.36, color=color, label=what)
+        axes.bar_label(bars, [f"{value:.0%}" for value in values], padding=2, fontsize=8)
+    axes.set_yticks(places, [f"{short(score.label)} ({score.support})" for score in scores])
+    axes.invert_yaxis()
+    axes.set(xlim=(0, 1.08), title=f"Per class on test images, accuracy {evaluation.accuracy:.1%}")
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.set_xticks(np.linspace(0, 1, 6))
+    axes.grid(axis="x", alpha=0.3)
+    axes.set_axisbelow(True)
+    figure.legend(loc="outside lower center", ncols=2)
+    return figure

@@ -1,0 +1,151 @@
+"""How well a model decides on photographs that it never saw."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from edge_runtime.image.preprocess import Pixels
+    from trainer.networks.models import Model
+
+BATCH_SIZE = 64
+
+
+class ClassScore(NamedTuple):
+    """One class's scores, each 0..1; 0 where nothing was there to divide by.
+
+    Attributes:
+        label: the class.
+        precision: share of the photographs decided as this class that are of it.
+        recall: share of this class's photographs that are decided as it.
+        f1: harmonic mean of the two.
+        support: how many photographs are of this class.
+
+    """
+
+    label: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A model's result on labelled photographs.
+
+    Attributes:
+        images: how many.
+        accuracy: share decided rightly, 0..1.
+        loss: mean cross-entropy.
+        per_class: in the labels' order.
+        confusion: counts; row: true class, column: decided class.
+        interval: where the true accuracy lies with 95% confidence, 0..1.
+
+    """
+
+    images: int
+    accuracy: float
+    loss: float
+    per_class: tuple[ClassScore, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    interval: tuple[float, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """Give a JSON object."""
+        per_class = {
+            score.label: {k: v for k, v in score._asdict().items() if k != "label"} for score in self.per_class
+        }
+        return {**asdict(self), "per_class": per_class}
+
+    def to_table(self) -> str:
+        """Give lines of text: a row a class, then the whole."""
+        width = max(len("class"), *(len(score.label) for score in self.per_class))
+        rows = [f"{'class':{width}}  precision  recall     f1  images"]
+        rows += [
+            f"{score.label:{width}}  {score.precision:9.1%}  {score.recall:6.1%}  {score.f1:5.1%}  {score.support:6}"
+            for score in self.per_class
+        ]
+        return "\n".join([*rows, self.summary()])
+
+    def summary(self) -> str:
+        """Give accuracy, its interval and the loss in one line."""
+        low, high = self.interval
+        return (
+            f"accuracy {self.accuracy:.1%} of {self.images} test images "
+            f"(95% interval {low:.1%} to {high:.1%}), loss {self.loss:.3f}"
+        )
+
+
+def predict(model: Model, pixels: Pixels) -> NDArray[np.float64]:
+    """Give probabilities, float64 of shape (N, classes), for uint8 pixels of shape (N, H, W, 3)."""
+    starts = range(0, len(pixels), BATCH_SIZE)
+    chunks = [model.predict_on_batch(pixels[at : at + BATCH_SIZE].astype(np.float32)) for at in starts]
+    return per_class_probabilities(np.concatenate(chunks))
+
+
+def per_class_probabilities(outputs: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Give a sigmoid's outputs, shape (N, 1), the form of a softmax's, shape (N, 2); a softmax's as they are."""
+    wide = outputs.astype(np.float64)
+    return np.concatenate([1 - wide, wide], axis=1) if wide.shape[1] == 1 else wide
+
+
+def score(probabilities: NDArray[np.floating[Any]], targets: NDArray[np.int64], labels: Sequence[str]) -> Evaluation:
+    """Compare probabilities with the truth.
+
+    Args:
+        probabilities: shape (N, classes), N at least 1.
+        targets: class indices, shape (N,).
+        labels: class names, in the order of the columns.
+
+    """
+    indices = np.arange(len(labels))
+    decided = probabilities.argmax(axis=1)
+    right = int(np.sum(decided == targets))
+    scores = precision_recall_fscore_support(targets, decided, labels=indices, zero_division=0)
+    per_class = tuple(
+        ClassScore(label, float(p), float(r), float(f), int(n))
+        for label, p, r, f, n in zip(labels, *scores, strict=True)
+    )
+    return Evaluation(
+        images=len(targets),
+        accuracy=float(np.mean(decided == targets)),
+        loss=float(log_loss(targets, _normalised(probabilities), labels=indices)),
+        per_class=per_class,
+        confusion=tuple(tuple(int(n) for n in row) for row in confusion_matrix(targets, decided, labels=indices)),
+        interval=wilson(right, len(targets)),
+    )
+
+
+def wilson(right: int, images: int) -> tuple[float, float]:
+    """Give the 95% confidence interval of a share, 0..1.
+
+    Wilson's score interval (Wilson 1927; Brown, Cai and DasGupta 2001 recommend it for small samples), which stays
+    within 0..1 and keeps a width where all were right.
+
+    Args:
+        right: how many of `images`.
+        images: at least 1.
+
+    """
+    z = 1.959964  # the normal distribution's 97.5% point
+    share, spread = right / images, z * z / images
+    centre = (share + spread / 2) / (1 + spread)
+    half = z / (1 + spread) * math.sqrt(share * (1 - share) / images + spread / (4 * images))
+    return (max(0.0, centre - half), min(1.0, centre + half))
+
+
+def _normalised(probabilities: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Make rows sum to 1 to the last bit of float64, which log_loss asks for and a float32 softmax misses."""
+    wide = probabilities.astype(np.float64)
+    normalised: NDArray[np.float64] = wide / wide.sum(axis=1, keepdims=True)
+    return normalised

@@ -1,0 +1,1 @@
+"""Train a model: phases, epochs, checkpoints, devices."""

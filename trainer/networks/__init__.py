@@ -1,0 +1,1 @@
+"""Build the networks and load their weights."""

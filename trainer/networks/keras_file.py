@@ -1,0 +1,32 @@
+"""Open a Keras model's file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trainer.errors import TrainingError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from trainer.networks.models import Model
+
+
+def load_keras(path: Path, mend: str) -> Model:
+    """Load a .keras or .h5 file, without what only training needs.
+
+    Args:
+        path: the file.
+        mend: what to do where it cannot be read, for the message.
+
+    Raises:
+        TrainingError: it cannot be read.
+
+    """
+    import keras
+
+    try:
+        return keras.models.load_model(path, compile=False)
+    except Exception as problem:  # noqa: BLE001 - h5py, zipfile and Keras raise what they like at a file that is not theirs
+        reason = str(problem).strip().partition("\n")[0] or type(problem).__name__
+        raise TrainingError(f"{path}: not readable ({reason}); {mend}") from None

@@ -1,0 +1,230 @@
+"""The whole path of a training run on one page: read the data, train, calibrate, evaluate, write the RUN.
+
+Everything that can be wrong with the input is reported before TensorFlow is imported.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edge_runtime.storage.publish import published_folder
+from trainer.data.read_data import read_data
+from trainer.errors import DataError, TrainingError
+from trainer.fitting.cluster import read_cluster
+from trainer.fitting.stopping import stop_on_sigterm
+from trainer.options import require_weights
+from trainer.progress import say
+from trainer.runs.journal import FOLDER, Journal, begin, changed_versions, discard_if_empty, read_journal, spent_s
+from trainer.runs.output import check_output
+from trainer.runs.versions import versions
+from trainer.tensorflow_setup import require_tensorflow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from trainer.data.dataset import Dataset
+    from trainer.data.split import Split
+    from trainer.evaluation.calibration import Floats
+    from trainer.evaluation.scores import Evaluation
+    from trainer.fitting.cluster import Cluster
+    from trainer.fitting.phases import Learned
+    from trainer.networks.models import Model
+    from trainer.options import Options
+
+
+@dataclass(frozen=True)
+class PreparedRun:
+    """A run whose data is read, ready to start or to be resumed.
+
+    Attributes:
+        out: the RUN folder.
+        journal: the options and the data.
+        dataset: the photographs.
+        cluster: the machines that train together; only the chief writes.
+        started: time.perf_counter() when the command began.
+        resumed: whether the run is resumed.
+
+    """
+
+    out: Path
+    journal: Journal
+    dataset: Dataset
+    cluster: Cluster
+    started: float
+    resumed: bool = False
+
+
+def train(
+    data: Path,
+    out: Path,
+    options: Options,
+    *,
+    legacy_h5: bool = False,
+    overwrite: bool = False,
+    cache: Path | None = None,
+) -> Evaluation | None:
+    """Train on a data folder and write a RUN.
+
+    During training, RUN/training contains what `resume` needs. An older RUN stays complete until the end.
+
+    Args:
+        data: photographs in one folder per class, or in train/ and test/ with such folders.
+        out: the RUN folder.
+        options: the settings.
+        legacy_h5: also write model.h5.
+        overwrite: replace an older RUN.
+        cache: folder of preprocessed pixels for the next run; None for no cache.
+
+    Returns:
+        The result on the test photographs; None on a machine that is not the chief of several.
+
+    Raises:
+        DataError: the data cannot be used for training.
+        TrainingError: the RUN cannot be written, the weights are not available, or training failed.
+
+    """
+    started = time.perf_counter()
+    cluster = read_cluster(options.strategy)
+    if cluster.chief:
+        check_output(data, out, overwrite=overwrite)
+    if options.model.startswith("mobilenet"):
+        require_weights(options.weights)  # before the data is read, which takes minutes for a large folder
+    dataset = read_data(data, options, cache)
+    journal = Journal(str(data.absolute()), options, legacy_h5, dataset.fingerprint(), versions())
+    if cluster.chief:
+        begin(out, journal)
+    return _complete(PreparedRun(out, journal, dataset, cluster, started))
+
+
+def resume(out: Path, cache: Path | None = None) -> Evaluation | None:
+    """Continue an interrupted run after its last completed epoch; the result is the same as without interruption.
+
+    Raises:
+        DataError: the data cannot be read, or has changed since the run began.
+        TrainingError: there is nothing to resume, or training failed.
+
+    """
+    started = time.perf_counter()
+    journal = read_journal(out)
+    dataset = read_data(Path(journal.data), journal.options, cache)
+    if dataset.fingerprint() != journal.fingerprint:
+        raise DataError(
+            f"{journal.data}: has changed since {out} began, so its epochs no longer fit; train again with --overwrite"
+        )
+    changed = changed_versions(journal)
+    if changed:
+        say(f"versions have changed since the run began, so the result may differ slightly: {changed}")
+    return _complete(PreparedRun(out, journal, dataset, read_cluster(journal.options.strategy), started, resumed=True))
+
+
+def _complete(run: PreparedRun) -> Evaluation | None:
+    """Train to the end and publish the RUN."""
+    if not run.cluster.chief:
+        _assist(run)
+        return None
+    with _resumable(run.out):
+        require_tensorflow()
+        from trainer.fitting.phases import learn
+
+        earlier_s = spent_s(run.out)
+        learned = learn(run.dataset, run.journal.options, run.out / FOLDER, run.cluster)
+        with published_folder(run.out, overwrite=True, error=TrainingError) as staging:
+            try:
+                evaluation = _finish(staging, run, learned, earlier_s)
+                if any(phase.interrupted for phase in learned.phases):
+                    shutil.copytree(run.out / FOLDER, staging / FOLDER)
+                    say(f"to continue training: edge-train train --resume {run.out}")
+            except OSError as problem:
+                raise TrainingError(
+                    f"{run.out}: cannot be written: {problem.strerror or problem}; make room, then "
+                    f"edge-train train --resume {run.out}"
+                ) from None
+    return evaluation
+
+
+def _assist(run: PreparedRun) -> None:
+    """Train together with the chief. Only the chief writes the RUN; a resumed run's state is read from it."""
+    require_tensorflow()
+    from trainer.fitting.phases import learn
+
+    with tempfile.TemporaryDirectory() as folder, stop_on_sigterm(f"edge-train train --resume {run.out}"):
+        if run.resumed:
+            shutil.copytree(run.out / FOLDER, folder, dirs_exist_ok=True)
+        learn(run.dataset, run.journal.options, Path(folder), run.cluster)
+    say(f"{run.cluster.name}: done; the chief writes {run.out}")
+
+
+@contextmanager
+def _resumable(out: Path) -> Iterator[None]:
+    """Keep RUN resumable if the block is left early; remove it if no epoch was completed."""
+    with stop_on_sigterm(f"edge-train train --resume {out}"):
+        try:
+            yield
+        except BaseException:
+            discard_if_empty(out)
+            raise
+
+
+def _finish(folder: Path, run: PreparedRun, learned: Learned, earlier_s: float) -> Evaluation:
+    """Calibrate the model, evaluate it on the test photographs, and write everything that a RUN contains.
+
+    Args:
+        folder: an empty folder.
+        run: the options and the photographs.
+        learned: the model, which gets its temperature here, and its training phases.
+        earlier_s: seconds that earlier, interrupted sessions trained.
+
+    """
+    from trainer.evaluation.calibration import (
+        Calibration,
+        divide_logits,
+        fit_temperature,
+        probabilities_of,
+        reliability,
+        thresholds_for,
+    )
+    from trainer.evaluation.scores import score
+    from trainer.runs.run_folder import write_run
+
+    dataset, options = run.dataset, run.journal.options
+    logits, targets = _logits(learned.model, dataset, "validation")
+    temperature = fit_temperature(logits, targets)
+    if options.precision:
+        thresholds = thresholds_for(options.precision, probabilities_of(logits / temperature), targets)
+        _report_unreachable(dataset, thresholds, options.precision)
+        dataset = replace(dataset, spec=replace(dataset.spec, thresholds=thresholds))
+    test_logits, test_targets = _logits(learned.model, dataset, "test")
+    divide_logits(learned.model, temperature)
+    probabilities = probabilities_of(test_logits / temperature)
+    calibration = Calibration(
+        temperature,
+        reliability(probabilities_of(test_logits), test_targets),
+        reliability(probabilities, test_targets),
+    )
+    evaluation = score(probabilities, test_targets, dataset.spec.labels)
+    wall_s = earlier_s + time.perf_counter() - run.started
+    write_run(folder, dataset, run.journal, learned, evaluation, calibration, wall_s=wall_s)
+    return evaluation
+
+
+def _logits(model: Model, dataset: Dataset, split: Split) -> tuple[Floats, NDArray[np.int64]]:
+    from trainer.evaluation.calibration import logits_of
+
+    photos = dataset.of(split)
+    return logits_of(model, dataset.pixels, np.array([photo.row for photo in photos])), dataset.targets(photos)
+
+
+def _report_unreachable(dataset: Dataset, thresholds: tuple[float, ...], precision: float) -> None:
+    for label, threshold in zip(dataset.spec.labels, thresholds, strict=True):
+        if threshold == 1:
+            say(f"no score of {label!r} reaches a precision of {precision:g} on the validation photographs")

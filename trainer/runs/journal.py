@@ -1,0 +1,98 @@
+"""RUN/training: what an unfinished run was asked for, so that it can go on; it vanishes when the run is complete."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING
+
+from edge_runtime.storage.json_files import expect_keys, read_json, write_json
+from trainer.errors import TrainingError
+from trainer.options import Options
+from trainer.runs.versions import versions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FOLDER = "training"
+JOURNAL_VERSION = 1
+KEYS = ("version", "data", "options", "legacy_h5", "fingerprint", "versions")
+
+
+@dataclass(frozen=True)
+class Journal:
+    """What decides a run's result.
+
+    Attributes:
+        data: the data folder, as an absolute path.
+        options: how it is trained.
+        legacy_h5: whether model.h5 is wanted too.
+        fingerprint: of the photographs, classes and splits.
+        versions: of the libraries that it began with.
+
+    """
+
+    data: str
+    options: Options
+    legacy_h5: bool
+    fingerprint: str
+    versions: dict[str, str]
+
+
+def begin(run: Path, journal: Journal) -> Path:
+    """Open RUN/training anew, and give it. Raises TrainingError where it cannot be written."""
+    work = run / FOLDER
+    try:
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(parents=True)
+        write_json(work / "job.json", {"version": JOURNAL_VERSION, **asdict(journal)})
+    except OSError as problem:
+        raise TrainingError(f"{run}: cannot be written: {problem.strerror or problem}; choose another place") from None
+    return work
+
+
+def read_journal(run: Path) -> Journal:
+    """Read what an unfinished run was asked for. Raises TrainingError where there is none, or none of this version."""
+    path = run / FOLDER / "job.json"
+    if not path.is_file():
+        if (run / "metrics.json").is_file():
+            raise TrainingError(f"{run}: is finished, there is nothing to resume; train again with --overwrite")
+        raise TrainingError(f"{run}: holds no unfinished run; edge-train train DATA --out RUN begins one")
+    data = read_json(path, TrainingError)
+    if data.get("version") != JOURNAL_VERSION:
+        found = data.get("version")
+        raise TrainingError(
+            f"{path}: version {found!r} is not {JOURNAL_VERSION}, which this edgewise resumes; "
+            "train again with --overwrite"
+        )
+    expect_keys(data, KEYS, str(path), TrainingError)
+    expect_keys(data["options"], [field.name for field in fields(Options)], str(path), TrainingError)
+    if data["versions"].keys() != versions().keys():
+        raise TrainingError(f"{path}: was written by another edgewise; train again with --overwrite")
+    values = {key: data[key] for key in KEYS if key not in {"version", "options"}}
+    return Journal(options=Options(**data["options"]), **values)
+
+
+def discard_if_empty(run: Path) -> None:
+    """Take away RUN/training, and RUN where it holds nothing else, when no epoch was completed."""
+    work = run / FOLDER
+    if any(work.glob("*.npz")):
+        return
+    shutil.rmtree(work, ignore_errors=True)
+    if run.is_dir() and not any(run.iterdir()):
+        run.rmdir()
+
+
+def spent_s(run: Path) -> float:
+    """Give the seconds that the completed epochs of an unfinished run took."""
+    from trainer.fitting.checkpoint import read_state
+
+    states = [read_state(path) for path in (run / FOLDER).glob("*.npz")]
+    return float(sum(row["seconds"] for state in states if state for row in state.rows))
+
+
+def changed_versions(journal: Journal) -> str:
+    """Name the libraries that changed since the run began, as "numpy 1.26.4 -> 2.0.0"; empty where none did."""
+    now = versions()
+    changed = [f"{tool} {was} -> {now[tool]}" for tool, was in journal.versions.items() if was != now.get(tool)]
+    return ", ".join(changed)

@@ -1,0 +1,86 @@
+"""Measure a RUN again, on its own test photographs or on another labelled folder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from trainer.data.layout import scan
+from trainer.data.pixels import decode
+from trainer.errors import DataError
+from trainer.networks.keras_file import load_keras
+from trainer.progress import say
+from trainer.tensorflow_setup import require_tensorflow
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from edge_runtime.image.preprocess import Pixels
+    from edge_runtime.model.spec import ModelSpec
+    from trainer.evaluation.scores import Evaluation
+    from trainer.runs.run_folder import Holdout
+
+
+class Measured(NamedTuple):
+    """A model's result, and what it was measured on.
+
+    Attributes:
+        spec: the model's contract.
+        evaluation: the result.
+        probabilities: float64 of shape (N, classes).
+        targets: class indices, int64 of shape (N,).
+        pixels: uint8 of shape (N, H, W, 3).
+
+    """
+
+    spec: ModelSpec
+    evaluation: Evaluation
+    probabilities: NDArray[np.float64]
+    targets: NDArray[np.int64]
+    pixels: Pixels
+
+
+def evaluate_run(folder: Path, data: Path | None = None) -> Evaluation:
+    """Measure a RUN's model; arguments and errors as for `measure_run`."""
+    return measure_run(folder, data).evaluation
+
+
+def measure_run(folder: Path, data: Path | None = None) -> Measured:
+    """Measure a RUN's model on the test photographs that it keeps, or on a folder of photographs per class.
+
+    Raises:
+        TrainingError, SpecError: the RUN is damaged.
+        DataError: the folder's classes are not the model's, or it holds no usable photograph.
+
+    """
+    require_tensorflow()
+    from trainer.evaluation.scores import predict, score
+    from trainer.runs.run_folder import read_holdout, read_spec
+
+    spec = read_spec(folder)
+    pixels, targets = _labelled(data, spec) if data else _kept(read_holdout(folder, spec))
+    probabilities = predict(load_keras(folder / "model.keras", "train again"), pixels)
+    return Measured(spec, score(probabilities, targets, spec.labels), probabilities, targets, pixels)
+
+
+def _kept(holdout: Holdout) -> tuple[Pixels, NDArray[np.int64]]:
+    return holdout.pixels, holdout.targets
+
+
+def _labelled(data: Path, spec: ModelSpec) -> tuple[Pixels, NDArray[np.int64]]:
+    layout = scan(data)
+    strangers = set(layout.labels) - set(spec.labels)
+    if strangers:
+        known = ", ".join(spec.labels)
+        raise DataError(f"{data / min(strangers)}: no class of the model, which knows {known}; rename or move it")
+    decoded = decode(layout.files, spec)
+    good = [at for at, reason in enumerate(decoded.reasons) if not reason]
+    if not good:
+        raise DataError(f"{data}: holds no usable photograph; {layout.files[0].name}: {decoded.reasons[0]}")
+    if len(good) < len(layout.files):
+        say(f"{len(layout.files) - len(good)} files left out")
+    targets = np.array([spec.labels.index(layout.files[at].label) for at in good], np.int64)
+    return decoded.pixels[good], targets

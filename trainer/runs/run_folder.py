@@ -1,0 +1,203 @@
+"""RUN, the folder that training hands to the export and to `edge-train evaluate`."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import logging
+import os
+import platform
+from collections import Counter
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edge_runtime.model.spec import ModelSpec
+from edge_runtime.storage.json_files import write_json
+from trainer.data.paging import take
+from trainer.data.samples import balanced, write_samples
+from trainer.data.split import SPLITS
+from trainer.errors import TrainingError
+from trainer.evaluation.plots import write_plots
+from trainer.fitting.fit import Epoch
+from trainer.runs.journal import FOLDER
+from trainer.runs.versions import versions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from edge_runtime.image.preprocess import Pixels
+    from trainer.data.dataset import Dataset, Photo
+    from trainer.data.split import Split
+    from trainer.evaluation.calibration import Calibration
+    from trainer.evaluation.scores import Evaluation
+    from trainer.fitting.fit import Phase
+    from trainer.fitting.phases import Learned
+    from trainer.networks.models import Model
+    from trainer.runs.journal import Journal
+
+CALIBRATION_IMAGES = 200
+HOLDOUT_IMAGES = 2000  # of a larger test split so many are kept, balanced over the classes
+
+
+@dataclass(frozen=True)
+class Holdout:
+    """The test photographs of a RUN.
+
+    Attributes:
+        pixels: uint8 of shape (N, H, W, 3), 0..255, preprocessed.
+        targets: class indices, int64 of shape (N,).
+
+    """
+
+    pixels: Pixels
+    targets: NDArray[np.int64]
+
+
+def write_run(
+    folder: Path,
+    dataset: Dataset,
+    journal: Journal,
+    learned: Learned,
+    evaluation: Evaluation,
+    calibration: Calibration,
+    *,
+    wall_s: float,
+) -> None:
+    """Fill an existing, empty folder with everything that a RUN holds.
+
+    Args:
+        folder: where to.
+        dataset: what was trained on.
+        journal: what was asked for.
+        learned: the model and its phases.
+        evaluation: the model's result on all test photographs.
+        calibration: what its temperature did to them.
+        wall_s: seconds that it took.
+
+    """
+    learned.model.save(folder / "model.keras")
+    if journal.legacy_h5:
+        _save_h5(learned.model, folder / "model.h5")
+    dataset.spec.write(folder / "spec.json")
+    write_arrays(folder / "calibration.npz", dataset, balanced(dataset.of("train"), CALIBRATION_IMAGES))
+    write_arrays(folder / "holdout.npz", dataset, balanced(dataset.of("test"), HOLDOUT_IMAGES))
+    (folder / "samples").mkdir()
+    write_samples(folder / "samples", dataset.of("test"), dataset.spec)
+    (folder / "plots").mkdir()
+    write_plots(folder / "plots", learned.phases, evaluation, calibration)
+    write_history(folder / "history.csv", learned.phases)
+    write_split(folder / "split.csv", dataset)
+    write_json(folder / "metrics.json", metrics(dataset, journal, learned, evaluation, calibration, wall_s))
+
+
+def write_arrays(path: Path, dataset: Dataset, photos: Sequence[Photo]) -> None:
+    """Write photographs as .npz: `pixels`, uint8 of shape (N, H, W, 3), and `labels`, their int64 class indices."""
+    rows = np.array([photo.row for photo in photos], np.int64)
+    np.savez_compressed(path, pixels=take(dataset.pixels, rows), labels=dataset.targets(photos))
+
+
+def write_history(path: Path, phases: Iterable[Phase]) -> None:
+    """Write a CSV with a row an epoch."""
+    _write_csv(path, Epoch._fields, [row for phase in phases for row in phase.epochs])
+
+
+def write_split(path: Path, dataset: Dataset) -> None:
+    """Write a CSV with a row a file: path, label, split, sha256; a file left out has only path and problem."""
+    used: list[tuple[str, ...]] = [
+        (photo.file.name, photo.file.label, photo.split, photo.sha256, "") for photo in dataset.photos
+    ]
+    left_out: list[tuple[str, ...]] = [(problem.path, "", "", "", problem.reason) for problem in dataset.problems]
+    _write_csv(path, ("path", "label", "split", "sha256", "problem"), used + left_out)
+
+
+def metrics(
+    dataset: Dataset,
+    journal: Journal,
+    learned: Learned,
+    evaluation: Evaluation,
+    calibration: Calibration,
+    wall_s: float,
+) -> dict[str, Any]:
+    """Give everything that decided the result, and the result, as a JSON object."""
+    return {
+        "arguments": asdict(journal.options),
+        "seed": journal.options.seed,
+        "versions": versions(),
+        "parameters": learned.model.count_params(),
+        "devices": learned.devices,
+        "machine": {"platform": platform.platform(), "cpus": os.cpu_count()},
+        "weights_sha256": digest_of(journal.options.weights),
+        "wall_s": round(wall_s, 2),
+        "interrupted": any(phase.interrupted for phase in learned.phases),
+        "data": {
+            "folder": journal.data,
+            "fingerprint": dataset.fingerprint(),
+            "photographs": len(dataset.photos),
+            "left_out": len(dataset.problems),
+            "splits": {split: _counts(dataset, split) for split in SPLITS},
+        },
+        "phases": [
+            {"epochs": len(phase.epochs), "best": phase.epochs[phase.best]._asdict()} for phase in learned.phases
+        ],
+        "test": evaluation.to_json(),
+        "calibration": calibration.to_json(),
+    }
+
+
+def digest_of(weights: str) -> str:
+    """Give the SHA-256 of a file of weights; empty for "imagenet", "none" and a file that is gone."""
+    path = Path(weights)
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+
+
+def read_spec(folder: Path) -> ModelSpec:
+    """Read a RUN's spec. Raises TrainingError where the folder is no RUN, SpecError where the spec is bad."""
+    if not folder.is_dir():
+        raise TrainingError(f"{folder}: no such RUN folder; edge-train train writes one")
+    if (folder / FOLDER).is_dir() and not (folder / "model.keras").is_file():
+        raise TrainingError(f"{folder}: is unfinished; edge-train train --resume {folder} goes on")
+    for name in ("model.keras", "spec.json", "holdout.npz"):
+        if not (folder / name).is_file():
+            raise TrainingError(f"{folder}: holds no {name}, so it is no RUN; edge-train train writes one")
+    return ModelSpec.read(folder / "spec.json")
+
+
+def read_holdout(folder: Path, spec: ModelSpec) -> Holdout:
+    """Read a RUN's test photographs. Raises TrainingError where they do not fit its spec."""
+    path = folder / "holdout.npz"
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            pixels, targets = arrays["pixels"], arrays["labels"]
+    except (OSError, ValueError, KeyError, EOFError) as problem:
+        raise TrainingError(f"{path}: not readable ({problem}); train again") from None
+    fits = pixels.dtype == np.uint8 and pixels.shape == (len(targets), spec.height, spec.width, 3)
+    if not fits or not len(targets) or not (0 <= targets.min() <= targets.max() < len(spec.labels)):
+        raise TrainingError(f"{path}: does not fit spec.json beside it; train again")
+    return Holdout(pixels, targets.astype(np.int64))
+
+
+def _save_h5(model: Model, path: Path) -> None:
+    log = logging.getLogger("absl")
+    level = log.level
+    log.setLevel(logging.ERROR)  # Keras warns that the format is old: that is why it was asked for
+    try:
+        model.save(path)
+    finally:
+        log.setLevel(level)
+
+
+def _counts(dataset: Dataset, split: Split) -> dict[str, int]:
+    labels = Counter(photo.file.label for photo in dataset.of(split))
+    return {label: labels[label] for label in dataset.spec.labels}
+
+
+def _write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
