@@ -1,21 +1,21 @@
-# Everything sets itself up in .venv; a fresh machine needs CPython 3.10 to 3.13 and make, nothing else.
+# Everything is installed into .venv; a fresh machine needs only CPython 3.10 to 3.13 and make.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-packages test-whole pi pi-budgets lint format docs bench bench-page clean
+.PHONY: help setup demo test test-packages test-whole pi pi-budgets lint format wheel docs bench bench-page clean
 
 help: ## show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(READY) ## make the virtual environment, or bring it up to date
+setup: $(READY) ## create or update the virtual environment
 
 # Once, and again when pyproject.toml changes. Dependency groups need pip 25.1 or newer.
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))' || \
-		{ echo "edgewise needs CPython 3.10 to 3.13; say which: make PYTHON=python3.11" >&2; exit 1; }
+		{ echo "edgewise needs CPython 3.10 to 3.13; select one with: make PYTHON=python3.11" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable '.[workstation]' --group dev
@@ -32,7 +32,7 @@ demo: $(READY) ## train on drawn shapes, export, verify, classify: a few minutes
 
 test: lint ## lint, types, import rules and every test
 	$(BIN)/python -m pytest tests/edge_runtime tests/test_imports.py
-	@echo "the rest of the tests, two at a time; each is shown when it has ended"
+	@echo "the other tests, two jobs in parallel; the output of each is shown when it has ended"
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-whole test-packages
 
 # In processes of their own: TensorFlow and tflite-runtime cannot share one.
@@ -48,19 +48,24 @@ pi: $(READY) ## the runtime on emulated Raspberry Pis: needs qemu, says how to i
 	@$(BIN)/python tests/pi/emulated/commands.py
 	$(BIN)/python -m pytest tests/pi
 
-pi-budgets: $(READY) ## let tests/pi/budgets.json say what frames cost and installations take now
+pi-budgets: $(READY) ## set tests/pi/budgets.json to the present cost of frames and size of installations
 	@$(BIN)/python tests/pi/emulated/commands.py
 	$(BIN)/python -m pytest tests/pi/test_cost.py tests/pi/test_size.py --renew-budgets
 
-lint: $(READY) ## ruff, mypy and import-linter
+lint: $(READY) ## ruff, mypy, import-linter and the schemas of the workflows
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms $(filter-out %/config.yml,$(wildcard .github/ISSUE_TEMPLATE/*.yml))
 
-format: $(READY) ## let ruff format the code and mend what it safely can
+format: $(READY) ## format the code and fix simple findings
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+wheel: $(READY) ## build the wheel and the sdist in dist/
+	$(BIN)/python -m build --outdir dist .
 
 docs: $(READY) ## write the API reference to build/docs
 	$(BIN)/python docs/build_api.py build/docs
