@@ -1,6 +1,6 @@
-"""Read a source in a thread of its own: of a camera only the newest frame, of a file every one.
+"""Read a source in its own thread: of a camera only the newest frame, of a file every frame.
 
-A camera that falls silent or is lost is told as an event and opened again, after waits that grow.
+A camera that stalls or is lost is reported as an event and reopened, with increasing waits.
 """
 
 from __future__ import annotations
@@ -23,19 +23,20 @@ if TYPE_CHECKING:
 
 OPEN_TIMEOUT_S = 15.0  # a network stream is analysed before its first frame
 LONGEST_WAIT_S = 30.0
-POLL_S = 0.2  # how long a wish to stop may go unseen
-LET_GO_S = 1.0  # for a reader that is no longer wanted to close its camera
-MOST_READERS = 3  # a driver can hold a thread for ever; more of them would only pile up
+POLL_S = 0.2  # how long a request to stop may go unnoticed
+LET_GO_S = 1.0  # time for a reader that is no longer needed to close its camera
+MOST_READERS = 3  # a driver can block a thread for ever; a limit keeps such threads from piling up
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long a camera is waited for.
+    """How long to wait for a camera.
 
     Attributes:
-        stall_timeout_s: without a fresh frame for so long, it has stalled.
-        give_up_s: without one for so long, the capture fails.
-        first_wait_s: before the first reopening; each wait is twice the one before, up to half a minute.
+        stall_timeout_s: seconds without a fresh frame after which it has stalled.
+        give_up_s: seconds without a fresh frame after which the capture fails.
+        first_wait_s: seconds before it is reopened for the first time; each wait is twice the previous one, up to half
+            a minute.
 
     """
 
@@ -45,10 +46,11 @@ class Patience:
 
 
 class Capture:
-    """An iterator over a source's frames and, of a camera, the events of its loss and return.
+    """An iterator over a source's frames and, for a camera, the events of its loss and return.
 
     Attributes:
-        source: not opened by the caller. Each opening of a camera is of a copy, which a stuck one before cannot touch.
+        source: not opened by the caller. A camera is opened as a copy each time, which a blocked earlier copy cannot
+            affect.
 
     """
 
@@ -65,10 +67,10 @@ class Capture:
         self._wait_s = patience.first_wait_s
 
     def __iter__(self) -> Iterator[Frame | Event]:
-        """Give the frames until the source ends or `stop` is set.
+        """Yield the frames until the source ends or `stop` is set.
 
         Raises:
-            SourceError: a file's read failed, a camera cannot be opened at first, or gave nothing for `give_up_s`.
+            SourceError: reading a file failed, a camera could not be opened at first, or sent no frame for `give_up_s`.
 
         """
         try:
@@ -77,7 +79,7 @@ class Capture:
             self._reader.close()
 
     def reject(self) -> None:
-        """Say that the frame given last could not be decoded: it does not count as a sign of life."""
+        """Record that the frame yielded last could not be decoded, so that it does not count as a sign of life."""
         self._fresh_s = self._fresh_before_s
 
     def _all(self) -> Iterator[Frame]:
@@ -104,7 +106,7 @@ class Capture:
                 yield self._numbered(frame)
 
     def _next_frame(self) -> Frame | None:
-        """Wait for a fresh frame; None when stopped. Raises TimeoutError where the camera has stalled."""
+        """Wait for a fresh frame; return None if stopped. Raise TimeoutError if the camera has stalled."""
         while not self._stop.is_set():
             left_s = self._deadline_s() - time.monotonic()
             if left_s <= 0:
@@ -124,7 +126,7 @@ class Capture:
         return max(self._fresh_s, opened_s) + self._patience.stall_timeout_s
 
     def _lost(self, problem: Exception) -> Event:
-        """Begin to be away. Raises the problem where the camera could not even be opened at first."""
+        """Enter the state without a camera. Raise the problem if the camera could not be opened even once."""
         if isinstance(problem, SourceError) and self._next_number == 0 and self._reader.opened_s is None:
             raise problem
         self._away = True
@@ -139,7 +141,7 @@ class Capture:
         return Event("recovered", self.source.name, time.time(), duration_s=time.monotonic() - self._fresh_s)
 
     def _reopen(self) -> None:
-        """Wait, then open the camera again. Raises SourceError when it has been away for too long."""
+        """Wait, then open the camera again. Raise SourceError if it has been away for too long."""
         self._reader.frames.end()
         left_s = self._fresh_s + self._patience.give_up_s - time.monotonic()
         self._stop.wait(max(0.0, min(self._wait_s, left_s)))
@@ -160,7 +162,7 @@ class Capture:
 
 
 class _Reader:
-    """A thread that reads one opening of a source."""
+    """A thread that reads one opened copy of a source."""
 
     def __init__(self, source: Source) -> None:
         self.frames: Handoff[Frame] = Handoff(newest_only=source.live)
@@ -171,7 +173,7 @@ class _Reader:
         self.thread.start()
 
     def close(self) -> None:
-        """Ask the thread to end, and give it a moment to let the camera go."""
+        """Ask the thread to end, and wait a moment for it to close the camera."""
         self.frames.end()
         self.thread.join(LET_GO_S)
 
@@ -181,7 +183,7 @@ class _Reader:
                 self.opened_s = time.monotonic()
                 before: Frame | None = None
                 for frame in source:
-                    if self.frames.ended:  # seen here too, for a camera may send nothing but damage
+                    if self.frames.ended:  # checked here, too, because a camera may send nothing but damaged frames
                         return
                     if source.live and not is_new(frame, before):
                         continue

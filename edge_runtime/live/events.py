@@ -1,4 +1,4 @@
-"""Events over frames: which class came, which left, for how long, and its best frame."""
+"""Events over frames: which class entered, which left, how long it was present, and its best frame."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ THUMBNAIL_QUALITY = 75
 
 @dataclass
 class Presence:
-    """A class that is there.
+    """A class that is present.
 
     Attributes:
-        label: its name.
-        since_s: when it came, in the source's time.
+        label: its label.
+        since_s: when it entered, in the source's time in seconds.
         last_s: when it was last seen, in the same time.
         last_at: the same moment as wall-clock time.
         score: its best smoothed probability so far.
@@ -43,20 +43,20 @@ class Presence:
 
 
 class EventTracker:
-    """Turns the stable label of each frame into events; unknown is nobody."""
+    """Turn the stable label of each frame into events; there are none for unknown."""
 
     def __init__(self) -> None:
         self._present: Presence | None = None
 
     def update(self, label: str, score: float, frame: Frame, image: Image.Image, at_s: float) -> list[Event]:
-        """Take one frame's decision.
+        """Update with one frame's decision.
 
         Args:
             label: the stable label.
             score: its smoothed probability, 0..1.
-            frame: the frame decided upon.
-            image: its picture, decoded; kept while it is the best.
-            at_s: the source's time in seconds: a camera's monotonic clock, a video's own.
+            frame: the decided frame.
+            image: its picture, decoded; kept as long as it is the best.
+            at_s: the source's time in seconds: a camera's monotonic clock, or a video's own time.
 
         Returns:
             The events, oldest first: none, "left", "entered", or both.
@@ -77,7 +77,7 @@ class EventTracker:
         return events
 
     def end(self, at_s: float | None = None, at: float | None = None) -> list[Event]:
-        """Let the present class leave, at a moment, or without one when it was last seen; give "left" or nothing."""
+        """End the present class at a time, or at the time when it was last seen; return the event "left", if any."""
         present, self._present = self._present, None
         if present is None:
             return []
@@ -98,7 +98,7 @@ class EventTracker:
 
 
 def thumbnail(image: Image.Image) -> bytes:
-    """Give an RGB image as a small JPEG, no side longer than THUMBNAIL_SIDE."""
+    """Return an RGB image as a small JPEG, no side longer than THUMBNAIL_SIDE pixels."""
     small = image.copy()
     small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
     stream = io.BytesIO()

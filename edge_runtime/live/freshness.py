@@ -1,4 +1,4 @@
-"""Whether a camera's frame is a new and whole picture, told before it is decoded."""
+"""Check that a camera's frame is a new and complete picture, before it is decoded."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ if TYPE_CHECKING:
     from edge_runtime.live.records import Frame
 
 START_OF_IMAGE, START_OF_SCAN, END_OF_IMAGE = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
-# In compressed data 0xff is followed by 0 or by a restart marker; anything else begins a segment, or is damage.
+# In compressed data, 0xff is followed by 0 or by a restart marker; anything else begins a segment, or is damage.
 MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 AFTER_SCAN = frozenset((0xC4, 0xD9, 0xDA, 0xDB, 0xDC, 0xDD, 0xFE))
 PADDING = b"\x00\xff\n\r"
 
 
 def is_new(frame: Frame, before: Frame | None) -> bool:
-    """Tell whether a frame can be decided upon: no repetition of the one before, no damaged JPEG.
+    """Return whether a frame may be classified: it does not repeat the previous one and is not a damaged JPEG.
 
-    No two pictures of a real camera are equal to the last bit, for its sensor is never free of noise; a device that
-    sends one again has nothing new to show. Damage that leaves a JPEG's form whole cannot be told.
+    Two pictures of a real camera are never identical, because its sensor always has noise; a device that sends the same
+    bytes again has nothing new to show. Damage that keeps the structure of the JPEG is not detected.
     """
     if before is not None and (
         frame.image is before.image or (isinstance(frame.image, bytes) and frame.image == before.image)
@@ -29,9 +29,9 @@ def is_new(frame: Frame, before: Frame | None) -> bool:
 
 
 def is_whole_jpeg(data: bytes) -> bool:
-    """Tell whether a JPEG begins and ends as one, and its compressed data holds no foreign marker.
+    """Return whether a JPEG begins and ends as it must, and its compressed data contains no unexpected marker.
 
-    A decoder would fill what is missing with grey and say nothing.
+    A decoder would fill the missing part with grey without an error.
     """
     scan = data.find(START_OF_SCAN)
     if not data.startswith(START_OF_IMAGE) or scan < 0:

@@ -1,4 +1,4 @@
-"""One place between two threads, in which the next thing to do lies."""
+"""Hand one item at a time from one thread to another."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from contextlib import suppress
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
-NO_TIMEOUT = -1.0  # as Lock.acquire has it
+NO_TIMEOUT = -1.0  # as in Lock.acquire
 
 
 class Ended(Exception):  # noqa: N818 - no error: there is nothing more to come
-    """The giver has ended, and everything that it gave has been taken."""
+    """The giving thread has ended, and all its items have been taken."""
 
 
 class Handoff(Generic[T]):
-    """Holds one item: of a camera the newest, which takes the older's place; else the giver waits until it is taken.
+    """Hold one item: of a camera the newest, which replaces the older one; otherwise the giver waits until it is taken.
 
-    One thread gives and one takes; any may end. It lies between two runs of the model, so it is built of bare locks: a
-    Condition's bookkeeping in Python takes several times as long.
+    One thread gives and one takes; either may end. It sits between two runs of the model, so it uses bare locks: the
+    bookkeeping of a Condition in Python takes several times as long.
     """
 
     def __init__(self, *, newest_only: bool) -> None:
         self._newest_only = newest_only
-        self._items: deque[T] = deque(maxlen=1)  # to lay down and to take is one step each
+        self._items: deque[T] = deque(maxlen=1)  # giving and taking are single steps
         self._given, self._taken = _Signal(), _Signal()
         self._ended = False
         self._problem: BaseException | None = None
 
     def put(self, item: T) -> bool:
-        """Lay an item down; False where nobody wants any more."""
+        """Give an item; return False if the other side has ended."""
         if not (self._newest_only or self.wait_until_taken()) or self._ended:
             return False
         self._items.append(item)
@@ -38,15 +38,15 @@ class Handoff(Generic[T]):
         return True
 
     def get(self, timeout_s: float | None = None) -> T:
-        """Take the item, waiting for it.
+        """Wait for the item and take it.
 
         Raises:
-            TimeoutError: none came in time.
-            Ended: none will come. Where the giver ended with a problem, that is raised instead.
+            TimeoutError: no item arrived in time.
+            Ended: no more items will arrive. If the giver ended with a problem, that problem is raised instead.
 
         """
         while True:
-            ended = self._ended  # before the look, or what was given just before the end would be lost
+            ended = self._ended  # read before the item, or an item given just before the end would be lost
             try:
                 item = self._items.popleft()
             except IndexError:
@@ -59,23 +59,23 @@ class Handoff(Generic[T]):
                 return item
 
     def wait_until_taken(self) -> bool:
-        """Wait until nothing lies here; False where nobody wants any more."""
+        """Wait until no item is held; return False if the other side has ended."""
         while self._items and not self._ended:
             self._taken.wait()
         return not self._ended
 
     @property
     def empty(self) -> bool:
-        """Whether nothing lies here at this moment."""
+        """Return whether no item is held at this moment."""
         return not self._items
 
     @property
     def ended(self) -> bool:
-        """Whether either side has said that nothing more comes or is wanted."""
+        """Return whether either side has ended."""
         return self._ended
 
     def end(self, problem: BaseException | None = None) -> None:
-        """Say, from either side, that nothing more comes or is wanted; what lies here can still be taken."""
+        """End, from either side; an item that is held can still be taken."""
         if not self._ended:
             self._problem, self._ended = problem, True
         self._given.set()
@@ -83,7 +83,7 @@ class Handoff(Generic[T]):
 
 
 class _Signal:
-    """Lets one waiting thread go on, or the next that waits; set twice is set once."""
+    """Let one waiting thread continue, or the next one that waits; setting it twice has no further effect."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -91,9 +91,9 @@ class _Signal:
 
     def set(self) -> None:
         if self._lock.locked():
-            with suppress(RuntimeError):  # the other side has set it meanwhile
+            with suppress(RuntimeError):  # the other side has set it in the meantime
                 self._lock.release()
 
     def wait(self, timeout_s: float = NO_TIMEOUT) -> bool:
-        """Wait until it is set, and take it back; False where that did not come in time."""
+        """Wait until it is set, and clear it; return False on a time-out."""
         return self._lock.acquire(timeout=timeout_s)

@@ -1,4 +1,4 @@
-"""Run the model in a thread of its own, so that it starts again at once while the result before is decided upon."""
+"""Run the model in its own thread, so that it starts again at once while the previous result is decided."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Inferred(NamedTuple):
-    """A prepared frame, what left the graph for it, and the time that took."""
+    """A prepared frame, the graph's output for it, and the time that the graph took."""
 
     item: Prepared
     output: NDArray[Any]
@@ -26,11 +26,11 @@ class Inferred(NamedTuple):
 
 
 class Inference:
-    """A thread that runs the model on what a preparation gives; all else passes through in its place.
+    """A thread that runs the model on prepared frames; everything else is passed on in order.
 
     Attributes:
-        done: where the next item lies: Inferred, Prepared where nothing had changed or the frame had grown old,
-            Unreadable or Event.
+        done: holds the next item: Inferred, Prepared if the scene had not changed or the frame was too old, Unreadable
+            or Event.
 
     """
 
@@ -38,9 +38,9 @@ class Inference:
         """Start the thread.
 
         Args:
-            preparation: gives the inputs; closed with this.
-            backend: used by this thread alone until `close` returns.
-            longest_wait_s: the model is not run on a frame that was captured longer ago; infinite for files.
+            preparation: provides the inputs; it is closed together with this object.
+            backend: used only by this thread until `close` returns.
+            longest_wait_s: a frame that was captured longer ago is not classified; infinite for files.
 
         """
         self.done: Handoff[Inferred | Prepared | Unreadable | Event] = Handoff(newest_only=False)
@@ -51,11 +51,11 @@ class Inference:
         self._thread.start()
 
     def forget_scene(self) -> None:
-        """Tell the preparation; see there."""
+        """Notify the preparation; see `Preparation.forget`."""
         self._preparation.forget_scene()
 
     def close(self) -> None:
-        """End this thread and the preparation's; wait until the model is free."""
+        """End this thread and the preparation's; wait until the model is not in use."""
         self.done.end()
         self._preparation.close()
         self._thread.join()
@@ -70,7 +70,7 @@ class Inference:
             self.done.end(problem)
 
     def _pass_on(self) -> bool:
-        """Take an item, run the model where that is due, and hand it on; False where nobody wants any more."""
+        """Take an item, run the model if needed, and hand it on; return False if the other side has ended."""
         waited = self._preparation.ready.empty
         item = self._preparation.ready.get()
         if not isinstance(item, Prepared) or item.tensor is None:

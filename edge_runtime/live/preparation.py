@@ -1,4 +1,4 @@
-"""Turn frames into model inputs in a thread of its own, while the model runs on the input before."""
+"""Turn frames into model inputs in its own thread, while the model runs on the previous input."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
     from edge_runtime.image.preprocess import Pixels, Roi
     from edge_runtime.live.capture import Capture
 
-NEWEST_WEIGHT = 0.2  # of the newest duration in the running means
-LEAST_SLACK_S, MOST_SLACK_S = 0.001, 0.1  # a frame must not grow old while it waits for a slow model
+NEWEST_WEIGHT = 0.2  # weight of the newest duration in the running means
+LEAST_SLACK_S, MOST_SLACK_S = 0.001, 0.1  # a frame must not become old while it waits for a slow model
 LATE_GROWTH, IN_TIME_SHRINKAGE = 1.5, 0.998  # settle where the model waits for one frame in two hundred
-MOTION_STEP = 4  # every fourth pixel of the model's input is enough to see that something moved
+MOTION_STEP = 4  # every fourth pixel of the model's input is enough to detect motion
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Which frames, and which part of them, are looked at.
+    """Which frames are classified, and which region of them.
 
     Attributes:
-        roi: part of the picture, or None for all of it.
-        every: of the frames delivered, one in so many.
-        max_fps: no more frames a second than this, or None.
-        motion: a frame whose pixels differ by less on average, 0..255, from the one last decided upon is passed over;
-            None looks at all.
+        roi: region of the picture, or None for the complete picture.
+        every: classify one of this number of delivered frames.
+        max_fps: largest number of frames per second, or None.
+        motion: skip a frame whose pixels differ from the last classified frame by less than this on average, 0..255;
+            None skips none.
 
     """
 
@@ -50,7 +50,7 @@ class Selection:
 
 
 class Prepared(NamedTuple):
-    """A frame ready for the model: what enters the graph, None where the scene has not changed; its decoded picture."""
+    """A frame that is ready for the model: the graph's input, or None for an unchanged scene; its decoded picture."""
 
     frame: Frame
     tensor: NDArray[Any] | None
@@ -60,17 +60,17 @@ class Prepared(NamedTuple):
 
 
 class Unreadable(NamedTuple):
-    """A frame that could not be decoded, and why."""
+    """A frame that could not be decoded, and the reason."""
 
     frame: Frame
     problem: SourceError
 
 
 class Pace:
-    """Tells when to take a camera's newest frame: so that it is ready just when the model is, and no older.
+    """Decide when to take a camera's newest frame, so that it is ready exactly when the model is, and no older.
 
-    How much earlier than it would take on average is learnt: more as soon as the model had to wait, little by little
-    less while it has not.
+    The lead over the expected duration adapts: it grows as soon as the model had to wait, and shrinks slowly
+    while it did not.
     """
 
     def __init__(self) -> None:
@@ -79,30 +79,30 @@ class Pace:
         self._began_s = float("-inf")
 
     def inference_began(self, *, waited: bool) -> None:
-        """Take note that the model runs, and whether it stood idle before for want of a prepared frame."""
+        """Record that the model starts, and whether it was idle before because no frame was prepared."""
         self._began_s = time.monotonic()
         slack_s = self._slack_s * (LATE_GROWTH if waited else IN_TIME_SHRINKAGE)
         self._slack_s = max(min(slack_s, self._inference_s, MOST_SLACK_S), LEAST_SLACK_S)
 
     def inference_ended(self) -> None:
-        """Take note that the model is free."""
+        """Record that the model has finished."""
         self._inference_s += NEWEST_WEIGHT * (time.monotonic() - self._began_s - self._inference_s)
 
     def prepared(self, seconds: float) -> None:
-        """Take note of how long a frame took to prepare."""
+        """Record how long the preparation of a frame took, in seconds."""
         self._prepare_s += NEWEST_WEIGHT * (seconds - self._prepare_s)
 
     def wait_s(self) -> float:
-        """Give the seconds until the next frame should be taken."""
+        """Return the seconds until the next frame should be taken."""
         return self._began_s + self._inference_s - self._prepare_s - self._slack_s - time.monotonic()
 
 
 class Preparation:
-    """A thread that prepares what a capture gives; events pass through in their place.
+    """A thread that prepares the frames of a capture; events are passed on in order.
 
     Attributes:
-        ready: where the next item lies: Prepared, Unreadable or Event.
-        pace: to be told when the model runs.
+        ready: holds the next item: Prepared, Unreadable or Event.
+        pace: must be notified when the model runs.
 
     """
 
@@ -114,12 +114,12 @@ class Preparation:
         self._model_input = classifier.backend.model_input
         self._selection = selection
         self._stop = stop
-        self._decided_upon: Pixels | None = None  # every few pixels of it
+        self._decided_upon: Pixels | None = None  # every fourth pixel of it
         self._thread = threading.Thread(target=self._run, name="preprocess", daemon=True)
         self._thread.start()
 
     def forget_scene(self) -> None:
-        """Take the next frame for changed: the one that it would be compared with was not decided upon."""
+        """Treat the next frame as changed, because the frame with which it would be compared was not classified."""
         self._decided_upon = None
 
     def close(self) -> None:
@@ -132,7 +132,7 @@ class Preparation:
         try:
             for item in self._chosen():
                 if isinstance(item, Event):
-                    self.forget_scene()  # nobody knows what happened meanwhile
+                    self.forget_scene()  # anything may have happened in the meantime
                 if not self.ready.put(item if isinstance(item, Event) else self._prepare(item)):
                     return
         except Exception as problem:  # noqa: BLE001 - raised again in the thread that takes the items
@@ -141,7 +141,7 @@ class Preparation:
             self.ready.end()
 
     def _chosen(self) -> Iterator[Frame | Event]:
-        """Take the capture's items when they are wanted, and pass over the frames that are not."""
+        """Take the capture's items when they are needed, and skip the frames that are not."""
         next_number, next_s = 0, 0.0
         items = iter(self._capture)
         try:
@@ -161,7 +161,7 @@ class Preparation:
             items.close()  # type: ignore[attr-defined]
 
     def _wait(self, next_s: float) -> None:
-        """Wait until the model has taken the input before and is nearly done with it, or the rate allows a frame."""
+        """Wait until the model has taken the previous input and is nearly done with it, or the rate allows a frame."""
         self.ready.wait_until_taken()
         seconds = next_s - time.monotonic()
         if self._capture.source.live:
@@ -184,7 +184,7 @@ class Preparation:
         return Prepared(frame, tensor, image, (decoded - began) * 1e3, (ended - decoded) * 1e3)
 
     def _changed(self, pixels: Pixels) -> bool:
-        """Tell whether a frame differs from the one last decided upon; if so it takes that one's place."""
+        """Return whether a frame differs from the last classified one; if so, it replaces that one."""
         if self._selection.motion is None:
             return True
         points = pixels[::MOTION_STEP, ::MOTION_STEP]
@@ -195,5 +195,5 @@ class Preparation:
 
 
 def motion(pixels: Pixels, before: Pixels) -> float:
-    """Give the mean absolute difference of two pictures of one shape, 0..255."""
+    """Return the mean absolute difference of two pictures of the same shape, 0..255."""
     return float(np.abs(np.subtract(pixels, before, dtype=np.int16)).mean())

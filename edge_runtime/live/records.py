@@ -1,4 +1,4 @@
-"""What flows through the live loop: a frame from a source, the prediction made from it, the events over predictions."""
+"""The data of the live loop: a source's frame, the prediction for it, the events over predictions."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture from a source.
+    """One picture of a source.
 
     Attributes:
         source: the source's name, as the user gave it.
-        number: counts what the source delivered, dropped frames included; from 0.
+        number: counts the frames that the source delivered, including dropped ones; from 0.
         image: an encoded JPEG as bytes, a PIL image, RGB pixels as uint8 (h, w, 3), or a path.
         captured_at: wall-clock time of capture, seconds since the epoch.
-        captured_s: the same moment on the monotonic clock, from which age is reckoned.
-        dropped: how many frames were passed over since the previous one that was given out.
+        captured_s: the same time on the monotonic clock, from which the age is computed.
+        dropped: number of frames that were skipped since the previous frame that was passed on.
 
     """
 
@@ -38,11 +38,13 @@ class Frame:
 
 
 class Source(Protocol):
-    """Frames, as a context manager and an iterator; the end of a file ends it, a failed read raises SourceError.
+    """Frames, as a context manager and an iterator.
+
+    The end of a file ends the iteration; a failed read raises SourceError.
 
     Attributes:
-        name: as the user gave it.
-        live: a camera, whose old frames are worthless, not a file, which loses none.
+        name: the name that the user gave.
+        live: True for a camera, whose old frames are worthless; False for a file, of which no frame is lost.
 
     """
 
@@ -50,37 +52,37 @@ class Source(Protocol):
     live: bool
 
     def __enter__(self) -> Self:
-        """Open it. Raises SourceError."""
+        """Open it. Raise SourceError."""
         ...
 
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close it; never raises."""
+        """Close it; never raise."""
         ...
 
     def __iter__(self) -> Iterator[Frame]:
-        """Give the frames in order. Raises SourceError."""
+        """Yield the frames in order. Raise SourceError."""
         ...
 
 
 @dataclass(frozen=True)
 class FramePrediction:
-    """A decision about one frame.
+    """The decision about one frame.
 
     Attributes:
-        source: the frame's.
-        frame: its number.
-        captured_at: its wall-clock time of capture, seconds since the epoch.
-        age_ms: from capture to decision.
-        dropped: frames passed over since the previous prediction.
+        source: the source's name.
+        frame: the frame's number.
+        captured_at: wall-clock time of capture, seconds since the epoch.
+        age_ms: time from capture to decision.
+        dropped: number of frames skipped since the previous prediction.
         label: the frame's top class, or "unknown".
         score: its probability, 0..1.
-        top: the top classes, best first.
+        top: the top classes, in descending order of their scores.
         stable: the label decided over frames (smoothing, k of n, hysteresis), or "unknown".
         decode_ms: time to decode.
-        preprocess_ms: time to resize to the model's input and to give it the graph's type.
-        inference_ms: time that the graph ran.
+        preprocess_ms: time to resize to the model's input and to convert it to the graph's type.
+        inference_ms: time that the graph took.
 
     """
 
@@ -98,7 +100,7 @@ class FramePrediction:
     inference_ms: float
 
     def to_json(self) -> dict[str, Any]:
-        """Give a JSON object."""
+        """Return a JSON object."""
         return {
             "source": self.source,
             "frame": self.frame,
@@ -120,17 +122,17 @@ EventKind = Literal["entered", "left", "stalled", "lost", "recovered"]
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened, worth telling: a class came or went, or the camera did.
+    """A class entered or left, or the state of the camera changed.
 
     Attributes:
-        kind: "entered" and "left" are about a label, the others about the source.
+        kind: "entered" and "left" refer to a label, the others to the source.
         source: the source's name.
         at: wall-clock time, seconds since the epoch.
         label: the class; empty for events about the source.
         score: the best smoothed probability of the label so far, 0..1; 0 for events about the source.
-        duration_s: for "left", how long it had been there; for "recovered", how long the source was away; else 0.
-        frame: number of the frame at which it was decided, or of the best frame for "left".
-        detail: for events about the source, why.
+        duration_s: for "left", how long the class was present; for "recovered", how long the source was away; else 0.
+        frame: number of the frame at which the event was decided; for "left", of the best frame.
+        detail: for events about the source, the reason.
         thumbnail: a small JPEG of the best frame, or None.
 
     """
@@ -146,7 +148,7 @@ class Event:
     thumbnail: bytes | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Give a JSON object, without the thumbnail."""
+        """Return a JSON object, without the thumbnail."""
         return {
             "event": self.kind,
             "source": self.source,
@@ -160,16 +162,19 @@ class Event:
 
 
 class Sink(Protocol):
-    """Where results go. A sink must return at once: one that writes to the outside queues, and drops with a count."""
+    """A receiver of results.
+
+    A sink must return at once: if it sends to the outside, it queues, and counts what it drops.
+    """
 
     def prediction(self, prediction: FramePrediction) -> None:
-        """Take a decision about a frame."""
+        """Receive the decision about a frame."""
         ...
 
     def event(self, event: Event) -> None:
-        """Take an event."""
+        """Receive an event."""
         ...
 
     def close(self) -> None:
-        """Deliver what is queued, within a bounded time, and let go; never raises."""
+        """Deliver what is queued, within a bounded time, and close; never raise."""
         ...

@@ -1,4 +1,4 @@
-"""Rules over frames as a JSON file: tune-decision writes it, watch reads it."""
+"""The rules of the decision over frames as a JSON file: tune-decision writes it, watch reads it."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ COUNTS = ("k", "n", "leave")
 
 
 def write_rules(path: Path, rules: Rules, spec: ModelSpec) -> None:
-    """Write the rules, each class's threshold under its label."""
+    """Write the rules, with each class's threshold under its label."""
     write_json(path, {**asdict(rules), "thresholds": dict(zip(spec.labels, rules.thresholds, strict=True))})
 
 
 def read_rules(path: str, spec: ModelSpec) -> Rules:
-    """Read rules for a model's labels. Raises SpecError, naming the file and the key."""
+    """Read rules for a model's labels. Raise SpecError, which names the file and the key."""
     data = read_json(Path(path), SpecError)
     expect_keys(data, ["thresholds", *KEYS], path, SpecError)
     thresholds = data["thresholds"]
     if not isinstance(thresholds, dict):
-        raise SpecError(f"{path}: 'thresholds' must be a JSON object of labels")
+        raise SpecError(f"{path}: 'thresholds' must be a JSON object with one number for each label")
     expect_keys(thresholds, spec.labels, f"{path}: thresholds", SpecError)
     for key, value in [*((key, data[key]) for key in KEYS), *thresholds.items()]:
         if not _usable(key in COUNTS and key in data, value):
-            raise SpecError(f"{path}: {key!r} cannot be {value!r}")
+            raise SpecError(f"{path}: {key!r} has the invalid value {value!r}")
     return Rules(tuple(float(thresholds[label]) for label in spec.labels), **{key: data[key] for key in KEYS})
 
 

@@ -1,4 +1,4 @@
-"""Decisions over frames that do not flicker: exponential smoothing, then k of n votes with hysteresis. All pure."""
+"""Decisions over frames that do not flicker: exponential smoothing, then k of n votes with hysteresis."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Rules:
-    """How frames are put together.
+    """How the results of several frames are combined.
 
     Attributes:
         thresholds: for each class, the smoothed probability below which a frame votes for unknown.
-        alpha: weight of the newest frame in the smoothed probabilities, in (0, 1]; 1 smooths nothing.
-        k: votes among the last `n` that let a class in.
-        n: how many votes are remembered.
-        leave: fewer votes than this among the last `n` let the present class go; less than `k`, so that one missed
-            frame does not.
-        margin: by how much the present class may fall below its threshold and still get votes.
+        alpha: weight of the newest frame in the smoothed probabilities, in (0, 1]; 1 turns smoothing off.
+        k: votes among the last `n` that a class needs to enter.
+        n: number of votes that are kept.
+        leave: the present class leaves with fewer votes than this among the last `n`; less than `k`, so that it does
+            not leave after a single missed frame.
+        margin: how far the present class may fall below its threshold and still get votes.
 
     """
 
@@ -40,12 +40,12 @@ class Rules:
 
 @dataclass(frozen=True)
 class State:
-    """What is remembered between frames.
+    """The state that is kept between frames.
 
     Attributes:
         smoothed: probabilities of shape (classes,), or None before the first frame.
-        votes: the last votes, as class indices; -1 stands for unknown.
-        stable: the class decided upon, or -1.
+        votes: the last votes, as class indices; -1 means unknown.
+        stable: the decided class, or -1.
 
     """
 
@@ -55,28 +55,28 @@ class State:
 
 
 def advance(state: State, probabilities: NDArray[np.float32], rules: Rules) -> State:
-    """Take one frame's probabilities, of shape (classes,), into account."""
+    """Update the state with one frame's probabilities, of shape (classes,)."""
     smoothed = smooth(state.smoothed, probabilities, rules.alpha)
     votes = (*state.votes, vote(smoothed, state.stable, rules))[-rules.n :]
     return State(smoothed, votes, settle(votes, state.stable, rules))
 
 
 def smooth(before: NDArray[np.float32] | None, probabilities: NDArray[np.float32], alpha: float) -> NDArray[np.float32]:
-    """Weigh the newest probabilities with `alpha`, what was before with the rest; the first stand as they are."""
+    """Average the newest probabilities with weight `alpha` and the earlier ones; the first are taken unchanged."""
     if before is None:
         return probabilities
     return np.float32(alpha) * probabilities + np.float32(1 - alpha) * before
 
 
 def vote(smoothed: NDArray[np.float32], stable: int, rules: Rules) -> int:
-    """Give the top class, or -1 below its threshold; the stable class may fall below it by the margin."""
+    """Return the top class, or -1 below its threshold; the stable class may fall below it by the margin."""
     top = int(np.argmax(smoothed))
     threshold = rules.thresholds[top] - (rules.margin if top == stable else 0.0)
     return top if smoothed[top] >= threshold else -1
 
 
 def settle(votes: Sequence[int], stable: int, rules: Rules) -> int:
-    """Give the stable class after the newest vote: another that has `k` votes, else the present one, else -1."""
+    """Return the stable class after the newest vote: another one with `k` votes, else the present one, else -1."""
     newest = votes[-1]
     if newest not in (-1, stable) and votes.count(newest) >= rules.k:
         return newest
@@ -86,5 +86,5 @@ def settle(votes: Sequence[int], stable: int, rules: Rules) -> int:
 
 
 def label_of(index: int, labels: Sequence[str]) -> str:
-    """Give the label of a class index; -1 is unknown."""
+    """Return the label of a class index; -1 is unknown."""
     return UNKNOWN if index == -1 else labels[index]

@@ -1,4 +1,4 @@
-"""The live loop: decisions and sinks, beside the threads that capture frames, prepare them and run the model."""
+"""The live loop: decisions and sinks. Other threads capture frames, prepare them and run the model."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
     from edge_runtime.errors import SourceError
     from edge_runtime.live.records import Frame, Sink, Source
 
-POLL_S = 0.2  # how long a wish to stop may go unseen
+POLL_S = 0.2  # how long a request to stop may go unnoticed
 
 
 @dataclass
 class Tally:
-    """What a run of the loop has done.
+    """What the loop has done.
 
     Attributes:
-        predictions: frames decided upon.
-        unchanged: frames passed over by the motion gate.
+        predictions: classified frames.
+        unchanged: frames skipped because the scene had not changed.
         unreadable: frames that could not be decoded.
-        events: by kind.
+        events: number of events by kind.
 
     """
 
@@ -49,11 +49,11 @@ class Tally:
 
 
 def _nothing(*_: object) -> None:
-    """Stand in for a hook that nobody gave."""
+    """Do nothing; the default of the hooks."""
 
 
 class Stream:
-    """One run of the loop, in the thread that calls `run`; sinks and hooks are called in that thread alone.
+    """One run of the loop, in the thread that calls `run`; sinks and hooks are called only in that thread.
 
     Attributes:
         tally: what it has done so far.
@@ -80,16 +80,16 @@ class Stream:
 
         Args:
             source: a camera or files.
-            classifier: runs each frame; its thresholds decide a frame's label.
-            sinks: take the predictions and events; the caller closes them.
-            selection: which frames are looked at.
+            classifier: classifies each frame; its thresholds decide a frame's label.
+            sinks: receive the predictions and events; the caller closes them.
+            selection: which frames are classified.
             rules: decide the label over frames; None takes the defaults, with the spec's thresholds.
-            patience: how long a camera is waited for.
-            top_k: how many classes to report.
-            frames: end after so many predictions.
-            stop: set from outside, such as a signal handler, to end.
-            heartbeat: called when a fresh frame was decided upon, or was seen by the motion gate to be unchanged; a
-                watchdog fed by it notices every way of standing still.
+            patience: how long to wait for a camera.
+            top_k: number of classes in each prediction.
+            frames: end after this number of predictions.
+            stop: ends the run when it is set, for example by a signal handler.
+            heartbeat: called when a fresh frame was classified, or found unchanged by the motion gate; a watchdog that
+                it notifies detects every kind of stall.
             on_frame: called with each frame and its prediction, before the sinks.
             on_unreadable: called with each frame that could not be decoded.
 
@@ -108,13 +108,13 @@ class Stream:
         self._on_frame = on_frame
         self._on_unreadable = on_unreadable
         self._state = State()
-        self._probabilities: NDArray[np.float32] | None = None  # of the scene last decided upon
+        self._probabilities: NDArray[np.float32] | None = None  # of the last classified scene
         self._tracker = EventTracker()
         self._last_number = -1
         self._longest_wait_s = self._patience.stall_timeout_s if source.live else math.inf
 
     def run(self) -> Tally:
-        """Run until the source ends, `frames` are decided upon, or `stop` is set.
+        """Run until the source ends, `frames` are classified, or `stop` is set.
 
         Raises:
             SourceError: the source cannot be opened or read, or a camera was away for too long.
@@ -153,18 +153,18 @@ class Stream:
             self.tally.unreadable += 1
             self._on_unreadable(*item)
         else:
-            if item.kind in {"stalled", "lost"}:  # what was seen before is no longer known to be there
+            if item.kind in {"stalled", "lost"}:  # what was present before may have changed
                 self._tell(self._tracker.end())
                 self._state, self._probabilities = State(), None
             self._tell([item])
 
     def _forget_scene(self, inference: Inference) -> None:
-        """Pass over a frame that grew old: what the next ones show was not decided upon."""
+        """Skip a frame that is too old; the next frames are then compared with a scene that was not classified."""
         inference.forget_scene()
         self._probabilities = None
 
     def _pass_over(self, item: Prepared) -> None:
-        """Let a frame that shows the scene last decided upon vote as that one did."""
+        """Count another vote for the last result, because the frame shows the same scene."""
         self.tally.unchanged += 1
         self._heartbeat()
         if self._probabilities is not None:
@@ -206,15 +206,15 @@ class Stream:
         return label_of(self._state.stable, self._classifier.spec.labels)
 
     def _tracked(self, item: Prepared) -> list[Event]:
-        """Give the events that the newest state makes of a frame."""
+        """Return the events that result from a frame's new state."""
         smoothed = self._state.smoothed
         score = 0.0 if smoothed is None or self._state.stable == -1 else float(smoothed[self._state.stable])
-        # A camera's monotonic clock or a video's own: neither leaps.
+        # A camera's monotonic clock or a video's own time: neither of them jumps.
         at_s = item.frame.captured_s if self._source.live else item.frame.captured_at
         return self._tracker.update(self._stable(), score, item.frame, item.image, at_s)
 
     def _grew_old(self, frame: Frame, inference_ms: float = 0.0) -> bool:
-        """Tell whether a hook or a sink held this loop up for so long that a camera's frame is no news any more."""
+        """Return whether a hook or a sink delayed this loop so long that a camera's frame is out of date."""
         return time.monotonic() - frame.captured_s - inference_ms / 1e3 > self._longest_wait_s
 
     def _tell(self, events: Iterable[Event]) -> None:

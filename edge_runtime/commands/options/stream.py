@@ -48,7 +48,7 @@ class StreamOptions:
         k: votes needed to enter a class.
         n: frames that vote.
         leave: votes below which a class leaves.
-        margin: score by which another class must exceed the present one.
+        margin: how far the present class may fall below its threshold and still get votes.
         stall_timeout: seconds without a fresh frame after which a camera has stalled.
         give_up: seconds without a fresh frame after which the command ends.
 
@@ -109,7 +109,7 @@ def _add_rules(command: argparse.ArgumentParser) -> None:
     group.add_argument("--n", type=positive_int, metavar="N", help="number of latest frames that vote (5)")
     group.add_argument("--leave", type=positive_int, metavar="L", help="votes below which a class leaves (2)")
     group.add_argument(
-        "--margin", type=fraction, metavar="X", help="score by which another class must exceed the present one (0.1)"
+        "--margin", type=fraction, metavar="X", help="how far the present class may fall below its threshold (0.1)"
     )
 
 

@@ -30,21 +30,21 @@ CSV_COLUMNS = (
 
 
 class Form(Protocol):
-    """What results look like, each as a whole line.
+    """The text form of results, each as one complete line.
 
     Attributes:
-        head: what stands above the first, or nothing.
+        head: text before the first line, or nothing.
 
     """
 
     head: str
 
     def prediction(self, prediction: FramePrediction) -> str:
-        """Give a frame's line, or nothing where it is no news."""
+        """Return a frame's line, or nothing if the decision has not changed."""
         ...
 
     def event(self, event: Event) -> str:
-        """Give an event's line."""
+        """Return an event's line."""
         ...
 
 
@@ -57,11 +57,11 @@ class Console:
         self._write(form.head)
 
     def prediction(self, prediction: FramePrediction) -> None:
-        """Write a frame's line. Raises OSError where nobody reads or nothing can be written any more."""
+        """Write a frame's line. Raise OSError if the reader has closed the stream or nothing more can be written."""
         self._write(self._form.prediction(prediction))
 
     def event(self, event: Event) -> None:
-        """Write an event's line. Raises as `prediction`."""
+        """Write an event's line. Raise as `prediction` does."""
         self._write(self._form.event(event))
 
     def close(self) -> None:
@@ -74,22 +74,22 @@ class Console:
 
 
 class DirectLines:
-    """Lines that are written at once, however long that takes: no line of a file's results may be lost."""
+    """Lines that are written at once, however long that takes, so that no result of a file is lost."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
 
     def write(self, line: str) -> None:
-        """Write a line with its end."""
+        """Write a line, including its line break."""
         self._stream.write(line)
         self._stream.flush()
 
     def close(self) -> None:
-        """Nothing is queued."""
+        """Do nothing; no line is queued."""
 
 
 class Text:
-    """A line for a person: of the frames only those whose stable label or own label differs from the line before."""
+    """A line for a person: only of frames whose stable label or own label differs from the previous line."""
 
     head = ""
 
@@ -97,7 +97,7 @@ class Text:
         self._told: tuple[str, str] | None = None
 
     def prediction(self, prediction: FramePrediction) -> str:
-        """Give a line for a frame whose decision is news."""
+        """Return a line for a frame whose decision has changed."""
         if (prediction.label, prediction.stable) == self._told:
             return ""
         self._told = prediction.label, prediction.stable
@@ -107,7 +107,7 @@ class Text:
         )
 
     def event(self, event: Event) -> str:
-        """Give an event's line."""
+        """Return an event's line."""
         about = f"{event.label} {event.score:.2f}" if event.label else f"{event.source}"
         after = f"  after {event.duration_s:.1f} s" if event.duration_s else ""
         detail = f"  ({event.detail})" if event.detail else ""
@@ -115,32 +115,32 @@ class Text:
 
 
 class Json:
-    """One JSON object for each frame and each event, which has the key `event`."""
+    """One JSON object for each frame and each event; events have the key `event`."""
 
     head = ""
 
     def prediction(self, prediction: FramePrediction) -> str:
-        """Give a frame's object."""
+        """Return a frame's object."""
         return json.dumps(prediction.to_json()) + "\n"
 
     def event(self, event: Event) -> str:
-        """Give an event's object."""
+        """Return an event's object."""
         return json.dumps(event.to_json()) + "\n"
 
 
 class Csv:
-    """A row for each frame, whose kind is `frame`, and each event, whose kind is its own; the columns first."""
+    """CSV: a row of column names, then a row for each frame, with the kind `frame`, and for each event, with its own."""
 
     def __init__(self) -> None:
         self._rows = csv.DictWriter(_Echo(), CSV_COLUMNS, restval="", extrasaction="ignore", lineterminator="\n")
         self.head = str(self._rows.writeheader())
 
     def prediction(self, prediction: FramePrediction) -> str:
-        """Give a frame's row."""
+        """Return a frame's row."""
         return self._row({"kind": "frame", "at": round(prediction.captured_at, 6), **prediction.to_json()})
 
     def event(self, event: Event) -> str:
-        """Give an event's row."""
+        """Return an event's row."""
         return self._row({"kind": event.kind, **event.to_json()})
 
     def _row(self, row: dict[str, object]) -> str:
@@ -148,7 +148,7 @@ class Csv:
 
 
 class _Echo:
-    """A file that gives what is written back: the csv module hands that on as `writerow`'s result."""
+    """A file whose `write` returns the text: the csv module passes it on as `writerow`'s result."""
 
     def write(self, text: str) -> str:
         return text

@@ -1,7 +1,8 @@
-"""A log of events in one SQLite file, thumbnails included, that never outgrows its budget and survives power cuts.
+"""A log of events with thumbnails in one SQLite file, which stays below a size limit and survives power cuts.
 
-Write-ahead logging with synchronous=FULL: an event that was written is on the medium before the next is taken, and a
-cut in the middle of one leaves the file as it was before it. Events are rare, so the sync costs nothing that counts.
+It uses write-ahead logging with synchronous=FULL: an event that was written is on the medium before the next one is
+taken, and a power cut during a write leaves the file as it was before. Events are rare, so the cost of the sync does
+not matter.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 BUSY_S = 5.0  # another program may be reading
 PAGE_BYTES = 4096
-WAL_PAGES = 64  # kept free for the write-ahead log, a quarter of a megabyte
-# It is moved into the file from here on; one event that makes room, and the vacuum after it, come on top.
+WAL_PAGES = 64  # reserved for the write-ahead log, a quarter of a megabyte
+# From this size on it is moved into the file; one event that makes room, and the vacuum after it, may be added to it.
 CHECKPOINT_PAGES = 16
 SMALLEST_BUDGET_BYTES = 1_000_000
 COLUMNS = "kind, source, at, label, score, duration_s, frame, detail, thumbnail"
@@ -41,23 +42,23 @@ PRAGMA user_version = {SCHEMA_VERSION};
 
 
 class EventLog:
-    """Writes events to a SQLite file, the oldest making room for the newest.
+    """Write events to a SQLite file; the oldest are deleted to make room for new ones.
 
     Attributes:
-        path: the file; `-wal` and `-shm` beside it belong to it.
+        path: the file; `-wal` and `-shm` next to it belong to it.
         outbox: its queue and counts.
 
     """
 
     def __init__(self, path: Path, *, budget_bytes: int) -> None:
-        """Open or make the file. A damaged one is set aside and told, not written to.
+        """Open or create the file. A damaged one is renamed and reported, and a new one is created.
 
         Args:
             path: its folder must exist.
-            budget_bytes: what the file and its write-ahead log may take, at least SMALLEST_BUDGET_BYTES.
+            budget_bytes: size limit of the file and its write-ahead log, at least SMALLEST_BUDGET_BYTES.
 
         Raises:
-            SourceError: the file cannot be opened, or is of another program or version.
+            SourceError: the file cannot be opened, or belongs to another program or version.
 
         """
         self.path = path
@@ -66,7 +67,7 @@ class EventLog:
         self.outbox = Outbox("event log", self._write, attempts=3)
 
     def prediction(self, prediction: FramePrediction) -> None:
-        """Ignore it: the log is of events."""
+        """Ignore it: the log contains only events."""
 
     def event(self, event: Event) -> None:
         """Queue an event for writing."""
@@ -86,13 +87,13 @@ class EventLog:
                 marks = ", ".join("?" * len(COLUMNS.split(",")))
                 self._connection.execute(f"INSERT INTO events ({COLUMNS}) VALUES ({marks})", (*values, *rest))  # noqa: S608 - constants alone
                 self._make_room()
-            # execute() would take a single step of it, which frees a single page
+            # execute() would take a single step of it, which frees only one page
             self._connection.executescript("PRAGMA incremental_vacuum")
         except sqlite3.Error as problem:
             raise DeliveryError(f"{self.path}: {problem}") from None
 
     def _make_room(self) -> None:
-        """Delete the oldest events, within the transaction that adds one, until the pages in use fit the budget."""
+        """Delete the oldest events, in the transaction that adds one, until the used pages fit into the limit."""
         while self._pages_in_use() > self._budget_pages:
             deleted = self._connection.execute(
                 "DELETE FROM events WHERE id IN (SELECT id FROM events ORDER BY id LIMIT 8)"
@@ -108,7 +109,7 @@ class EventLog:
 
 
 def read_events(path: Path, *, newest: int = 100) -> list[Event]:
-    """Give the newest events of a log, oldest first; the log may be in use. Raises SourceError."""
+    """Return the newest events of a log, oldest first; the log may be in use. Raise SourceError."""
     if not path.is_file():
         raise SourceError(f"{path}: no such event log")
     try:
@@ -121,7 +122,7 @@ def read_events(path: Path, *, newest: int = 100) -> list[Event]:
 
 
 def _open_or_renew(path: Path) -> sqlite3.Connection:
-    """Open the log; set a damaged file aside, for a device must go on without somebody who mends it."""
+    """Open the log. Rename a damaged file, because a device must keep running without help."""
     try:
         return _open(path)
     except sqlite3.DatabaseError as problem:
@@ -131,17 +132,17 @@ def _open_or_renew(path: Path) -> sqlite3.Connection:
         path.rename(aside)
         for ending in ("-wal", "-shm"):
             path.with_name(path.name + ending).unlink(missing_ok=True)
-        print(f"edge-run: {path}: damaged ({problem}); set aside as {aside.name}, a new log begins", file=sys.stderr)
+        print(f"edge-run: {path}: damaged ({problem}); renamed to {aside.name}, a new log begins", file=sys.stderr)
         return _open(path)
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    # The outbox's thread is the only one that uses it once it is open.
+    # Only the outbox's thread uses it once it is open.
     connection = sqlite3.connect(path, timeout=BUSY_S, check_same_thread=False)
     try:
         _check(connection, path)
         connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # before the first table, or never
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # before the first table, or it has no effect
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
@@ -158,6 +159,6 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
     if version != SCHEMA_VERSION and tables:
-        raise SourceError(f"{path}: a database, but no event log of this edgewise; choose another file")
+        raise SourceError(f"{path}: a database, but not an event log of this version of edgewise; choose another file")
     if (state := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
         raise sqlite3.DatabaseError(state)

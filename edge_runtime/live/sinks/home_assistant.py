@@ -1,4 +1,4 @@
-"""What Home Assistant must be told to show a classifier as one device: MQTT discovery messages.
+"""The MQTT discovery messages with which Home Assistant shows a classifier as one device.
 
 https://www.home-assistant.io/integrations/mqtt/#mqtt-discovery
 """
@@ -10,12 +10,12 @@ from typing import Any, NamedTuple, get_args
 from edge_runtime.live.records import EventKind
 
 DISCOVERY = "homeassistant"  # Home Assistant's own default prefix
-BIRTH = f"{DISCOVERY}/status"  # it says "online" here when it starts and wants everything announced again
-EXPIRES_S = 120  # a value that nobody renewed for so long is shown as unavailable
+BIRTH = f"{DISCOVERY}/status"  # it publishes "online" here when it starts and needs the discovery messages again
+EXPIRES_S = 120  # seconds after which Home Assistant shows a value that was not renewed as unavailable
 
 
 class Topics(NamedTuple):
-    """Where a device publishes; see `topics`."""
+    """The topics of a device; see `topics`."""
 
     availability: str
     prediction: str
@@ -25,12 +25,12 @@ class Topics(NamedTuple):
 
 
 def topics(base: str) -> Topics:
-    """Give a device's topics under its base topic, such as "edgewise/porch"."""
+    """Return a device's topics under its base topic, such as "edgewise/porch"."""
     return Topics(*(f"{base}/{name}" for name in Topics._fields))
 
 
 def discovery(node: str, base: str, version: str) -> dict[str, dict[str, Any]]:
-    """Give the discovery messages, by topic.
+    """Return the discovery messages, by topic.
 
     Args:
         node: the device's identifier: letters, digits, `_` and `-`.
@@ -38,7 +38,7 @@ def discovery(node: str, base: str, version: str) -> dict[str, dict[str, Any]]:
         version: of edgewise.
 
     Returns:
-        One JSON object a topic; each is to be published retained.
+        One JSON object per topic; each must be published retained.
 
     """
     at = topics(base)

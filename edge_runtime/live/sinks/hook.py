@@ -1,6 +1,6 @@
-"""A command run on every event: the facts in its environment, the best frame's JPEG on its standard input.
+"""Run a command on every event: the facts in its environment, the best frame's JPEG on its standard input.
 
-Its standard output goes nowhere, its standard error where ours goes, such as the journal.
+Its standard output is discarded; its standard error goes to that of this process, such as the journal.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from edge_runtime.live.records import Event, FramePrediction
 
 TIMEOUT_S = 30.0
-AT_ONCE = 2  # commands that run side by side
+AT_ONCE = 2  # commands that run in parallel
 CAPACITY = 100
 
 
 class Hook:
-    """Runs a command on every event, without a shell, a few at a time, each for a bounded time.
+    """Run a command on every event, without a shell, a few at the same time, each for a limited time.
 
-    A command that fails or overstays is told and not run again: it may have done half its work.
+    A command that fails or takes too long is reported and not run again: it may have done half of its work.
 
     Attributes:
         command: the program and its arguments.
@@ -38,14 +38,14 @@ class Hook:
     """
 
     def __init__(self, command: str | Sequence[str], *, timeout_s: float = TIMEOUT_S) -> None:
-        """Check the command; nothing is run yet.
+        """Check the command; it is not run yet.
 
         Args:
-            command: words, or one text that is split as a shell would, but never given to one.
-            timeout_s: after which it and what it started are killed.
+            command: words, or one text that is split as a shell would split it; no shell is used.
+            timeout_s: time limit, after which the command and its child processes are killed.
 
         Raises:
-            SourceError: no such program.
+            SourceError: there is no such program.
 
         """
         try:
@@ -75,7 +75,7 @@ class Hook:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 env={**os.environ, **facts(event)},
-                start_new_session=True,  # a group of its own, so that its children can be ended with it
+                start_new_session=True,  # a process group of its own, so that its children can be killed with it
             )
         except OSError as problem:
             raise DeliveryRefused(f"{self.command[0]}: {problem.strerror}") from None
@@ -91,6 +91,6 @@ class Hook:
 
 
 def facts(event: Event) -> dict[str, str]:
-    """Give an event as environment variables: EDGE_EVENT, EDGE_LABEL and so on; no value holds a NUL."""
+    """Return an event as environment variables: EDGE_EVENT, EDGE_LABEL and so on; no value contains a NUL."""
     values = {**event.to_json(), "event": event.kind}
     return {f"EDGE_{key.upper()}": str(value).replace("\0", "") for key, value in values.items()}

@@ -1,4 +1,4 @@
-"""Lines for a reader that may be slow: a pipe that is full, a terminal that was stopped, a disk that is busy."""
+"""Lines for a reader that may be slow: a full pipe, a stopped terminal, a busy disk."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from edge_runtime.live.sinks.outbox import Outbox
 if TYPE_CHECKING:
     from typing import TextIO
 
-CAPACITY = 256  # lines; what is read after a hold-up should be of now
+CAPACITY = 256  # lines; after a pause the reader should get recent ones
 
 
 class QueuedLines:
-    """Lines that are written as fast as they are read; when too many wait, the oldest are dropped and counted.
+    """Lines that are written as fast as they are read; if too many are waiting, the oldest are dropped and counted.
 
     Attributes:
         outbox: its queue and counts.
@@ -22,12 +22,12 @@ class QueuedLines:
     """
 
     def __init__(self, stream: TextIO, *, capacity: int = CAPACITY) -> None:
-        """Begin to write.
+        """Start the writing thread.
 
         Args:
-            stream: a file, pipe or terminal. It is written to beneath its buffer, whose lock a writer that is stuck
-                would hold for ever: the process could not even end.
-            capacity: lines that wait at most.
+            stream: a file, pipe or terminal. The file descriptor is written directly, not through the stream's buffer:
+                a blocked writer would hold the buffer's lock for ever, and the process could not even exit.
+            capacity: maximum number of waiting lines.
 
         """
         stream.flush()
@@ -39,7 +39,7 @@ class QueuedLines:
         )
 
     def write(self, line: str) -> None:
-        """Queue a line. Raises the OSError, such as BrokenPipeError, with which a line before it failed."""
+        """Queue a line. Raise the OSError, such as BrokenPipeError, with which an earlier line failed."""
         if self._problem:
             raise self._problem
         self.outbox.put(line.encode(self._encoding, self._errors))

@@ -1,9 +1,9 @@
-"""MQTT with Home Assistant discovery, by paho-mqtt.
+"""MQTT with Home Assistant discovery, with paho-mqtt.
 
-Events go with QoS 1: each is kept until the broker has acknowledged it, so one may come twice but none is lost while
-it fits the queue. They are not retained: an old event is no news to who subscribes later. Predictions go with QoS 0,
-the newest one a second: the next one replaces what is lost. Availability, the camera's state, the best frame and the
-discovery messages are retained with QoS 1, so that whoever comes later knows how things stand.
+Events use QoS 1: each is kept until the broker has acknowledged it, so it may arrive twice, but none is lost while
+the queue has room. They are not retained, because an old event is of no use to a later subscriber. Predictions use
+QoS 0, the newest one per second: the next one replaces a lost one. Availability, the camera's state, the best frame
+and the discovery messages are retained with QoS 1, so that later subscribers know the present state.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ KEEP_ALIVE_S = 30
 LONGEST_WAIT_S = 30  # between two attempts to connect
 PREDICTION_EVERY_S = 1.0
 POLL_S = 0.2
-MOST_IN_PAHO = 100  # messages that it keeps itself; the outbox keeps the rest
+MOST_IN_PAHO = 100  # messages that paho keeps itself; the outbox keeps the rest
 GOODBYE_S = 1.0
 USER_VARIABLE, PASSWORD_VARIABLE = "EDGE_RUN_MQTT_USER", "EDGE_RUN_MQTT_PASSWORD"
 CAMERA_STATE = {"stalled": "OFF", "lost": "OFF", "recovered": "ON"}
 
 
 class Broker(NamedTuple):
-    """Where a broker listens."""
+    """The address of a broker."""
 
     host: str
     port: int
@@ -49,21 +49,21 @@ class Broker(NamedTuple):
 
 
 class Mqtt:
-    """Publishes to a broker and connects again whenever it was away.
+    """Publish to a broker and reconnect whenever the connection is lost.
 
     Attributes:
-        topics: where it publishes.
+        topics: the topics of this device.
         outbox: its queue and counts.
 
     """
 
     def __init__(self, broker: Broker, *, node: str | None = None, base: str | None = None) -> None:
-        """Begin to connect, in the background: a broker that is away is no error.
+        """Start to connect, in the background: a broker that is not reachable is not an error.
 
         Args:
-            broker: where it listens.
+            broker: its address.
             node: the device's identifier; None takes the host's name.
-            base: the topic under which all others lie; None takes edgewise/NODE.
+            base: the prefix of all topics; None takes edgewise/NODE.
 
         Raises:
             BackendUnavailable: paho-mqtt is not installed.
@@ -75,7 +75,7 @@ class Mqtt:
         self._announcements = discovery(node, base, version("edgewise"))
         self._camera = "ON"
         self._connected = threading.Event()
-        self._why_not = f"nobody has answered at {broker.host}:{broker.port} yet"
+        self._why_not = f"no answer at {broker.host}:{broker.port} yet"
         self._predicted_s = float("-inf")
         self._client = _client(f"edgewise-{node}", broker, self.topics.availability)
         self._client.on_connect = self._on_connect
@@ -86,7 +86,7 @@ class Mqtt:
         self._client.loop_start()
 
     def prediction(self, prediction: FramePrediction) -> None:
-        """Keep the newest prediction to be published."""
+        """Keep the newest prediction for publishing."""
         self.outbox.put_prediction(prediction)
 
     def event(self, event: Event) -> None:
@@ -94,7 +94,7 @@ class Mqtt:
         self.outbox.put(event)
 
     def close(self) -> None:
-        """Publish what is queued, within a few seconds, say goodbye and disconnect."""
+        """Publish what is queued, within a few seconds, then publish the state offline and disconnect."""
         self.outbox.close()
         if self._connected.is_set():
             goodbye = self._client.publish(self.topics.availability, "offline", qos=1, retain=True)
@@ -104,7 +104,7 @@ class Mqtt:
 
     def _send_event(self, event: Event) -> None:
         if not self._connected.wait(1.0):
-            raise DeliveryError(f"the broker is away: {self._why_not}")
+            raise DeliveryError(f"the broker is not reachable: {self._why_not}")
         if event.kind in CAMERA_STATE:
             self._camera = CAMERA_STATE[event.kind]
             self._publish_retained(self.topics.camera, self._camera)
@@ -112,7 +112,7 @@ class Mqtt:
             self._publish_retained(self.topics.thumbnail, event.thumbnail)
         payload = json.dumps({"event_type": event.kind, **event.to_json()})
         sent = self._client.publish(self.topics.event, payload, qos=1)
-        # Once paho has a message it sends it again after every reconnection, so it must not be given another.
+        # paho sends a message again after every reconnection, so it must not be passed to paho twice.
         while not _acknowledged(sent, POLL_S):
             if self.outbox.given_up():
                 raise DeliveryError("the broker did not acknowledge in time")
@@ -148,7 +148,7 @@ class Mqtt:
         self._connected.clear()
         self._why_not = str(reason)
         if reason.is_failure:
-            self.outbox.report(f"the broker went away: {reason}")
+            self.outbox.report(f"the connection to the broker was lost: {reason}")
 
     def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
         if message.topic == BIRTH and message.payload == b"online":
@@ -156,25 +156,25 @@ class Mqtt:
 
 
 def _acknowledged(sent: MQTTMessageInfo, within_s: float) -> bool:
-    """Wait for the broker to acknowledge a message. Raises DeliveryError if paho did not take it."""
+    """Wait for the broker to acknowledge a message. Raise DeliveryError if paho did not accept it."""
     from paho.mqtt.enums import MQTTErrorCode
 
     if sent.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
-        raise DeliveryError("too much is unacknowledged")
-    sent.rc = MQTTErrorCode.MQTT_ERR_SUCCESS  # "no connection" means that it is sent once there is one
+        raise DeliveryError("too many messages are unacknowledged")
+    sent.rc = MQTTErrorCode.MQTT_ERR_SUCCESS  # "no connection" means that it is sent as soon as there is one
     sent.wait_for_publish(within_s)
     return sent.is_published()
 
 
 def parse_broker(text: str) -> Broker:
-    """Parse HOST, HOST:PORT, mqtt://HOST:PORT or mqtts://HOST:PORT. Raises SourceError."""
+    """Parse HOST, HOST:PORT, mqtt://HOST:PORT or mqtts://HOST:PORT. Raise SourceError."""
     parts = urlsplit(text if "://" in text else f"mqtt://{text}")
     try:
         host, port = parts.hostname, parts.port
     except ValueError:
         host = port = None
     if not host or parts.scheme not in {"mqtt", "mqtts"} or parts.path.strip("/"):
-        raise SourceError(f"--mqtt {text!r}: not HOST, HOST:PORT, mqtt://HOST:PORT or mqtts://HOST:PORT")
+        raise SourceError(f"--mqtt {text!r}: must be HOST, HOST:PORT, mqtt://HOST:PORT or mqtts://HOST:PORT")
     if parts.username or parts.password:
         raise SourceError(
             f"--mqtt: keep secrets off the command line; set {USER_VARIABLE} and {PASSWORD_VARIABLE} in the environment"
@@ -188,7 +188,7 @@ def _client(client_id: str, broker: Broker, availability: str) -> Client:
         from paho.mqtt.client import Client
         from paho.mqtt.enums import CallbackAPIVersion
     except ModuleNotFoundError:
-        raise BackendUnavailable("--mqtt needs paho-mqtt; pip install 'edgewise[mqtt]' brings it") from None
+        raise BackendUnavailable("--mqtt needs paho-mqtt; install it with: pip install 'edgewise[mqtt]'") from None
     client = Client(CallbackAPIVersion.VERSION2, client_id=client_id)
     client.will_set(availability, "offline", qos=1, retain=True)
     client.reconnect_delay_set(1, LONGEST_WAIT_S)
@@ -201,5 +201,5 @@ def _client(client_id: str, broker: Broker, availability: str) -> Client:
 
 
 def _identifier(name: str) -> str:
-    """Give a name with what a topic or an identifier must not hold replaced."""
+    """Return a name in which characters that a topic or an identifier must not contain are replaced."""
     return re.sub(r"[^A-Za-z0-9_-]+", "_", name)

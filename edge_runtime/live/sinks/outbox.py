@@ -1,7 +1,7 @@
-"""Hand results to a receiver that may be slow or dead: a bounded queue and threads of its own.
+"""Deliver results to a receiver that may be slow or not reachable, with a bounded queue and its own threads.
 
-What every sink that writes to the outside is built on, so that queueing, retrying, dropping and counting are in one
-place. Putting something in takes microseconds, whatever the receiver does.
+Every sink that sends to the outside uses it, so that queueing, retries, drops and counts are in one place. Adding an
+item takes microseconds, whatever the receiver does.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Delivered = TypeVar("Delivered")
 
-CAPACITY = 1000  # events, each with a thumbnail of some 10 kB
+CAPACITY = 1000  # events, each with a thumbnail of about 10 kB
 LONGEST_PAUSE_S = 30.0
 CLOSE_S = 5.0
 REPORT_EVERY_S = 60.0
 
 
 class DeliveryError(EdgeError):
-    """The receiver is away or overloaded; trying again may help."""
+    """The receiver is not reachable or overloaded; a retry may succeed."""
 
 
 class DeliveryRefused(DeliveryError):  # noqa: N818 - a refusal is what it is, and trying again will not help
-    """The receiver does not want this item, and will not later."""
+    """The receiver refuses this item, and a retry would not change that."""
 
 
 class Counts(NamedTuple):
-    """What became of the items: delivered, dropped for want of room or after the last attempt, and still waiting."""
+    """Counts of the items: delivered, dropped (no room, or the last attempt failed), and still waiting."""
 
     delivered: int
     dropped: int
@@ -46,10 +46,10 @@ class Counts(NamedTuple):
 
 
 class Outbox(Generic[Item]):
-    """Items, mostly events, in order, the newest prediction beside them, and the threads that deliver both.
+    """A queue of items, mostly events, the newest prediction, and the threads that deliver both.
 
-    When the queue is full the oldest item is dropped and counted. Predictions are replaced by newer ones, and one
-    that fails is not tried again: it would be old.
+    If the queue is full, the oldest item is dropped and counted. A newer prediction replaces an older one, and a
+    prediction that fails is not retried, because it would be old.
 
     Attributes:
         name: the sink's, in reports and metrics.
@@ -72,13 +72,13 @@ class Outbox(Generic[Item]):
 
         Args:
             name: the sink's, in reports and metrics.
-            deliver: hands one item over, within a bounded time; raises DeliveryError when it could not.
+            deliver: delivers one item, within a bounded time; raises DeliveryError if that failed.
             deliver_prediction: the same for the newest prediction; None ignores predictions.
-            capacity: items that wait at most.
-            attempts: for each item; None tries until the outbox closes.
-            first_pause_s: before the second attempt; it doubles up to LONGEST_PAUSE_S.
-            workers: threads; with one, items arrive in order.
-            things: what the items are called in reports.
+            capacity: maximum number of waiting items.
+            attempts: for each item; None retries until the outbox is closed.
+            first_pause_s: pause before the second attempt; it doubles up to LONGEST_PAUSE_S.
+            workers: number of threads; with one, items arrive in order.
+            things: the plural noun for the items in reports.
 
         """
         self.name = name
@@ -101,7 +101,7 @@ class Outbox(Generic[Item]):
             thread.start()
 
     def put(self, item: Item) -> None:
-        """Queue an item, in the place of the oldest one when there is no room."""
+        """Queue an item; if there is no room, it replaces the oldest one."""
         with self._changed:
             full = len(self._items) >= self._capacity
             if full:
@@ -121,16 +121,16 @@ class Outbox(Generic[Item]):
             self._changed.notify()
 
     def counts(self) -> Counts:
-        """Tell what became of the items so far."""
+        """Return the counts so far."""
         with self._changed:
             return Counts(self._delivered, self._dropped, len(self._items) + self._in_hand)
 
     def given_up(self) -> bool:
-        """Tell a delivery that waits for its receiver that the time for closing is over."""
+        """Return whether the time for closing is over, for a delivery that waits for its receiver."""
         return time.monotonic() > self._deadline_s
 
     def close(self, within_s: float = CLOSE_S) -> None:
-        """Deliver what waits, for `within_s` seconds at most, and stop; what is left is dropped and counted."""
+        """Deliver what is waiting, for at most `within_s` seconds, and stop; the rest is dropped and counted."""
         with self._changed:
             self._deadline_s = time.monotonic() + within_s
             self._closing.set()
@@ -152,7 +152,7 @@ class Outbox(Generic[Item]):
                 self._try_item(item)
 
     def _take(self) -> Item | tuple[FramePrediction] | None:
-        """Wait for an item, or else a prediction (in a tuple, to tell them apart); None when it is time to stop."""
+        """Wait for an item, or else a prediction (in a tuple, to distinguish them); return None to stop."""
         with self._changed:
             while not (self._items or self._prediction or self._closing.is_set()):
                 self._changed.wait()
@@ -180,14 +180,14 @@ class Outbox(Generic[Item]):
             self._in_hand -= 1
             self._delivered += problem is None
             self._dropped += problem is not None
-        self.report(f"given up: {problem}") if problem else self._report_recovery()
+        self.report(f"gave up: {problem}") if problem else self._report_recovery()
 
     def _try_prediction(self, prediction: FramePrediction) -> None:
         if self._deliver_prediction is not None:
             self._failure(self._deliver_prediction, prediction)
 
     def _failure(self, deliver: Callable[[Delivered], None], item: Delivered) -> Exception | None:
-        """Give what went wrong, or None; nothing that one delivery raises may end the thread for good."""
+        """Return the problem, or None; no exception of a delivery may end the thread."""
         try:
             deliver(item)
         except DeliveryError as problem:
@@ -199,7 +199,7 @@ class Outbox(Generic[Item]):
         return None
 
     def report(self, why: str, *, at_once: bool = False, failing: bool = True) -> None:
-        """Say on stderr what is wrong, but not again and again: a log on an SD card is not free."""
+        """Report a problem on stderr, but not repeatedly: writing logs wears out an SD card."""
         now_s = time.monotonic()
         if now_s - self._reported_s < REPORT_EVERY_S and not at_once:
             return

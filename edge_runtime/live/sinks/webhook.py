@@ -1,4 +1,4 @@
-"""A webhook: every event as one JSON POST."""
+"""A webhook: send every event as one JSON POST."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 ATTEMPTS = 6  # with pauses of 1, 2, 4, 8 and 16 s
 TIMEOUT_S = 10.0
 TOKEN_VARIABLE = "EDGE_RUN_WEBHOOK_TOKEN"  # noqa: S105 - the name of the variable, no secret
-TRY_AGAIN = frozenset({408, 425, 429})  # with every 5xx: the receiver's trouble, not the event's
+TRY_AGAIN = frozenset({408, 425, 429})  # and every 5xx: a problem of the receiver, not of the event
 
 
 class Webhook:
-    """Posts events to a URL, in order, each with bounded attempts.
+    """Post events to a URL, in order, with a limited number of attempts each.
 
-    A receiver answers with any 2xx. A time-out, a lost connection, a 5xx, 408, 425 or 429 is tried again; any other
-    answer, a redirection too, means that the receiver does not want the event.
+    A receiver answers with any 2xx. After a time-out, a lost connection, a 5xx, 408, 425 or 429 the event is sent
+    again; any other answer, including a redirection, means that the receiver refuses the event.
 
     Attributes:
         url: http or https.
@@ -37,15 +37,15 @@ class Webhook:
     def __init__(
         self, url: str, *, attempts: int = ATTEMPTS, timeout_s: float = TIMEOUT_S, first_pause_s: float = 1.0
     ) -> None:
-        """Check the URL; nothing is sent yet. EDGE_RUN_WEBHOOK_TOKEN, where set, goes along as a bearer token.
+        """Check the URL; nothing is sent yet. EDGE_RUN_WEBHOOK_TOKEN, if set, is sent as a bearer token.
 
         Raises:
-            SourceError: no http or https URL.
+            SourceError: not an http or https URL.
 
         """
         parts = urlsplit(url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise SourceError(f"--webhook {url!r}: not an http:// or https:// address")
+            raise SourceError(f"--webhook {url!r}: must be an http:// or https:// address")
         if parts.username or parts.password:
             raise SourceError(f"--webhook: keep secrets off the command line; set {TOKEN_VARIABLE} in the environment")
         self.url = url
@@ -83,7 +83,7 @@ class Webhook:
 
 
 class _NoRedirection(urllib.request.HTTPRedirectHandler):
-    """Follows none: urllib would turn the POST into a GET and hand the token to whoever is named."""
+    """Follow no redirection: urllib would turn the POST into a GET and send the token to the new address."""
 
     def redirect_request(self, *_: Any) -> None:  # noqa: ANN401 - urllib's own signature
         return None

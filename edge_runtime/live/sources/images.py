@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ImageFiles:
-    """The images that one argument names, each a frame; see `image_files`.
+    """The images that one argument names, one frame each; see `image_files`.
 
     Attributes:
         name: the argument.
@@ -35,9 +35,9 @@ class ImageFiles:
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Nothing is held open."""
+        """Do nothing; no file stays open."""
 
     def __iter__(self) -> Iterator[Frame]:
-        """Give a frame for each file, not yet read. Raises SourceError as `image_files` does."""
+        """Yield a frame for each file, which is not read yet. Raise SourceError as `image_files` does."""
         for number, path in enumerate(paths(self.name)):
             yield Frame(self.name, number, path, time.time(), time.monotonic())

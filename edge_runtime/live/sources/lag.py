@@ -1,4 +1,4 @@
-"""How old a received frame is, reckoned from the stream's own timestamps."""
+"""Compute how old a received frame is, from the stream's own timestamps."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ WINDOW_S = 30.0
 
 
 class Lag:
-    """Tells frames that waited in a buffer or on the network from frames that came at once.
+    """Distinguish frames that waited in a buffer or on the network from frames that arrived at once.
 
-    A frame's delay is how much later it came, against its timestamp, than the promptest frame of the last half to
-    one minute: no longer, because two clocks drift apart by seconds a day.
+    A frame's delay is how much later it arrived, relative to its timestamp, than the fastest frame of the last half to
+    one minute. The period is not longer, because two clocks drift apart by seconds per day.
     """
 
     def __init__(self) -> None:
@@ -17,11 +17,11 @@ class Lag:
         self._least = self._least_before = float("inf")
 
     def seconds(self, received_s: float, stamped_s: float) -> float:
-        """Give how many seconds late a frame is.
+        """Return by how many seconds a frame is late.
 
         Args:
-            received_s: when it came, on the monotonic clock.
-            stamped_s: its timestamp, on the stream's own clock.
+            received_s: time of arrival on the monotonic clock.
+            stamped_s: its timestamp on the stream's own clock.
 
         """
         difference = received_s - stamped_s

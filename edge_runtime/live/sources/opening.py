@@ -1,4 +1,4 @@
-"""Return the source that a text names."""
+"""Return the source that a text on the command line names."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ V4L2_DEVICE = re.compile(r"/dev/v(ideo|4l/).*")
 
 
 def open_source(text: str, *, fps: float | None = None, timeout_s: float = 10.0) -> Source:
-    """Name a source; nothing is opened before its `with` block.
+    """Return a source; nothing is opened before its `with` block.
 
     Args:
         text: an image, a folder, a glob pattern, `-` (paths on standard input), a video file, a camera's index or
             `/dev/videoN`, an http:// (MJPEG) or rtsp:// address, `picamera`, or `simulated:FOLDER?fps=30`.
             A camera takes `?size=640x480&fps=30`.
-        fps: of a video file, how many frames of each second to give; None gives every frame.
-        timeout_s: how long a network stream may be silent while it is read.
+        fps: of a video file, frames to yield from each second; None yields every frame.
+        timeout_s: how long a network stream may send nothing while it is read.
 
     Raises:
-        SourceError: there is no such kind of source, or the library that it needs is missing.
+        SourceError: there is no such kind of source, or the library that it needs is not installed.
 
     """
     if not text:
@@ -47,7 +47,7 @@ def open_source(text: str, *, fps: float | None = None, timeout_s: float = 10.0)
         return v4l2_camera(text)
     if "://" in text:
         if scheme not in NETWORK:
-            raise SourceError(f"{text}: {scheme} is no kind of source; there are {', '.join(NETWORK)}")
+            raise SourceError(f"{text}: {scheme} is not a kind of source; use one of {', '.join(NETWORK)}")
         from edge_runtime.live.sources.video import network_camera
 
         return network_camera(text, timeout_s=timeout_s)

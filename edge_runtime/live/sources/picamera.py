@@ -1,4 +1,4 @@
-"""The Raspberry Pi camera, through picamera2, which Raspberry Pi OS brings as python3-picamera2."""
+"""The Raspberry Pi camera, through picamera2, which is part of Raspberry Pi OS (package python3-picamera2)."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-RGB = "BGR888"  # picamera2 names the bytes of a little-endian word: this one lies in memory as R, G, B
+RGB = "BGR888"  # picamera2 names the bytes of a little-endian word: this format is R, G, B in memory
 MAIN = (1280, 960)
 
 
 class PiCamera:
-    """Gives RGB frames of `?size=640x480&fps=30`, resized by the camera's own hardware where it can.
+    """Yield RGB frames of `?size=640x480&fps=30`, resized by the camera's own hardware if possible.
 
     Attributes:
-        name: as the user gave it.
+        name: the name that the user gave.
         live: True.
 
     """
@@ -47,14 +47,14 @@ class PiCamera:
             )
 
     def __enter__(self) -> Self:
-        """Start the camera. Raises SourceError."""
+        """Start the camera. Raise SourceError."""
         from picamera2 import Picamera2
 
         try:
             self._camera = Picamera2()
             self._camera.configure(self._configuration())
             self._camera.start()
-        except (RuntimeError, IndexError, OSError) as problem:  # no camera, or another program has it
+        except (RuntimeError, IndexError, OSError) as problem:  # there is no camera, or another program uses it
             self.__exit__(None, None, None)
             raise SourceError(f"{self.name}: cannot be opened: {problem}") from None
         return self
@@ -62,12 +62,12 @@ class PiCamera:
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop the camera and let others have it."""
+        """Stop the camera and release it."""
         if self._camera is not None:
             self._camera.close()
 
     def __iter__(self) -> Iterator[Frame]:
-        """Give its frames. Raises SourceError where a read fails."""
+        """Yield its frames. Raise SourceError if a read fails."""
         count, latest = 0, None
         while True:
             try:
@@ -75,7 +75,7 @@ class PiCamera:
                 try:
                     pixels, stamp = request.make_array(self._stream), request.get_metadata().get("SensorTimestamp")
                 finally:
-                    request.release()  # the buffer goes back to the camera; make_array has copied it
+                    request.release()  # the buffer returns to the camera; make_array has copied it
             except (RuntimeError, OSError) as problem:
                 raise SourceError(f"{self.name}: cannot be read: {problem}") from None
             if stamp is None or stamp != latest:
@@ -84,10 +84,10 @@ class PiCamera:
             count, latest = count + 1, stamp
 
     def _configuration(self) -> Any:  # noqa: ANN401 - picamera2 has no types
-        """Ask for RGB at the wanted size, from `lores` where that stream gives RGB.
+        """Request RGB at the wanted size, from `lores` if that stream provides RGB.
 
-        Hardware scales either; beside a large `main` stream the sensor shows its whole field of view, where a small one
-        would choose a mode that crops.
+        The hardware scales both streams; with a large `main` stream the sensor uses its complete field of view, while a
+        small one would select a mode that crops.
         """
         controls = {"FrameRate": self._fps}
         wanted = {"size": self._size, "format": RGB}
@@ -100,7 +100,7 @@ class PiCamera:
 
 
 def _is_pi_5() -> bool:
-    """Tell a Pi 5, whose `lores` stream can be RGB; on earlier ones it is YUV only."""
+    """Return whether this is a Pi 5, whose `lores` stream can be RGB; on earlier models it is always YUV."""
     try:
         return "Raspberry Pi 5" in Path("/proc/device-tree/model").read_text(encoding="ascii", errors="replace")
     except OSError:
@@ -108,7 +108,7 @@ def _is_pi_5() -> bool:
 
 
 def _lateness(stamp_ns: int | None) -> float:
-    """Give how many seconds ago the sensor took the frame, by SensorTimestamp, which counts since boot."""
+    """Return how many seconds ago the sensor took the frame, from SensorTimestamp, which counts since boot."""
     if stamp_ns is None:
         return 0.0
     return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - stamp_ns / 1e9)

@@ -1,7 +1,7 @@
-"""A camera for tests and demos: it plays a folder of images at a frame rate and misbehaves on request.
+"""A camera for tests and demos: it plays a folder of images at a frame rate, with faults on request.
 
-`simulated:FOLDER?fps=30&size=640x480&form=jpeg&stall=90:5` plays at 30 frames a second and is silent for 5 s before
-frame 90. Faults, each `NAME=FRAME:VALUE` and as often as wanted:
+`simulated:FOLDER?fps=30&size=640x480&form=jpeg&stall=90:5` plays at 30 frames per second and sends nothing for 5 s
+before frame 90. The faults, each written as `NAME=FRAME:VALUE` and as often as needed:
 
     stall=90:5        no frame for 5 s
     freeze=90:30      the same picture for 30 frames
@@ -42,11 +42,11 @@ if TYPE_CHECKING:
 FaultKind = Literal["stall", "freeze", "drop", "tear", "corrupt", "swap", "shape", "jump", "disconnect"]
 SETTINGS = ("fps", "size", "form", "frames", *get_args(FaultKind))
 MOST_PICTURES = 64  # held in memory
-COMMENT = b"\xff\xfe\x00\x0a"  # a JPEG comment of eight bytes: no two pictures of a real camera are equal
+COMMENT = b"\xff\xfe\x00\x0a"  # a JPEG comment of eight bytes, because two pictures of a real camera are never equal
 
 
 class Fault(NamedTuple):
-    """Something that goes wrong: its kind, the frame it begins at, and for how long, in frames, seconds or pixels."""
+    """A fault: its kind, the frame at which it begins, and its length in frames, seconds or pixels."""
 
     kind: FaultKind
     first: int
@@ -54,13 +54,13 @@ class Fault(NamedTuple):
     size: Size
 
     def covers(self, frame: int) -> bool:
-        """Tell whether a fault that lasts some frames is on at this one."""
+        """Return whether a fault that lasts for some frames applies to this one."""
         return self.first <= frame < self.first + self.amount
 
 
 @dataclass
 class Played:
-    """How far the camera has played; shared by every opening of it."""
+    """How far the camera has played; shared by all its copies."""
 
     frame: int = 0
     clock_offset_s: float = 0.0
@@ -71,10 +71,10 @@ class Played:
 
 
 class SimulatedCamera:
-    """Plays a folder over and over; see this module's first lines.
+    """Play a folder again and again; see this module's docstring.
 
     Attributes:
-        name: as the user gave it.
+        name: the name that the user gave.
         live: True.
 
     """
@@ -90,7 +90,7 @@ class SimulatedCamera:
         self._size = size(name, settings.get("size", "640x480"))
         self._form = settings.get("form", "jpeg")
         if self._form not in {"jpeg", "array"}:
-            raise SourceError(f"{name}: form is jpeg or array, not {self._form!r}")
+            raise SourceError(f"{name}: form must be jpeg or array, not {self._form!r}")
         self._faults = [_fault(name, kind, value) for kind, value in pairs if kind in get_args(FaultKind)]
         self._played = Played()
         self._pictures: dict[tuple[int, Size], Pixels] = {}
@@ -99,7 +99,7 @@ class SimulatedCamera:
         self._opening = 0
 
     def __enter__(self) -> Self:
-        """Find the folder's images. Raises SourceError, also while the camera is disconnected."""
+        """Find the folder's images. Raise SourceError, also while the camera is disconnected."""
         if time.monotonic() < self._played.absent_until_s:
             raise SourceError(f"{self.name}: disconnected")
         if not self._paths:
@@ -116,10 +116,10 @@ class SimulatedCamera:
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Nothing is held open."""
+        """Do nothing; no file stays open."""
 
     def __iter__(self) -> Iterator[Frame]:
-        """Give frames on time, faults included. Raises SourceError where the camera disconnects."""
+        """Yield frames at their time, with the faults. Raise SourceError if the camera disconnects."""
         first, due_s = self._played.frame, time.monotonic()
         while not self._frames or self._played.frame < self._frames:
             frame = self._played.frame
@@ -128,14 +128,14 @@ class SimulatedCamera:
             self._play_faults(frame)
             time.sleep(max(0.0, self._played.silent_until_s - time.monotonic()))
             if self._opening != self._played.openings:
-                raise SourceError(f"{self.name}: opened again elsewhere")
+                raise SourceError(f"{self.name}: was opened again by another reader")
             self._played.frame += 1
             if not any(fault.kind == "drop" and fault.covers(frame) for fault in self._faults):
                 at = time.time() + self._played.clock_offset_s
                 yield Frame(self.name, frame - first, self._image(frame), at, time.monotonic())
 
     def _play_faults(self, frame: int) -> None:
-        """Begin each fault that has its moment now, once."""
+        """Start each fault that begins at this frame, once."""
         for fault in self._faults:
             if fault.first > frame or fault in self._played.done:
                 continue
@@ -188,7 +188,7 @@ class SimulatedCamera:
             with Image.open(path, formats=FORMATS) as image:
                 return np.asarray(image.convert("RGB").resize(self._size))
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-            raise SourceError(f"{self.name}: {path} is no image that can be read; replace or remove it") from None
+            raise SourceError(f"{self.name}: {path} is not a readable image; replace or remove it") from None
 
 
 def _fault(name: str, kind: str, value: str) -> Fault:

@@ -1,6 +1,6 @@
 """Video files, V4L2 cameras, HTTP MJPEG and RTSP streams, all through PyAV.
 
-A JPEG stream's packets are handed on as they are: the JPEG decoder then scales to what the model needs.
+Packets of a JPEG stream are passed on unchanged, so that the JPEG decoder can scale to the size that the model needs.
 """
 
 from __future__ import annotations
@@ -24,24 +24,26 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 OPEN_TIMEOUT_S = 10.0
-STAMPED = frozenset({"rtsp", "video4linux2,v4l2", "v4l2"})  # the others' timestamps are counted, not measured
+STAMPED = frozenset(
+    {"rtsp", "video4linux2,v4l2", "v4l2"}
+)  # the timestamps of other containers are counted, not measured
 PASSWORD = re.compile(r"(?<=://)([^/@:]*):[^/@]*@")
-# What was received while the stream was analysed would be given out late, as if it were new.
+# Frames that were received while the stream was analysed would be passed on late, as if they were new.
 FRESH = {"fflags": "nobuffer", "flags": "low_delay", "fpsprobesize": "0", "analyzeduration": "500000"}
 
 
 @dataclass
 class Video:
-    """A video that PyAV opens; a copy of it can be opened beside it.
+    """A video that PyAV opens; several copies of it can be open at the same time.
 
     Attributes:
-        name: as the user gave it, without a password.
-        url: what PyAV opens.
-        live: a camera or a stream, not a file.
+        name: the name that the user gave, without a password.
+        url: the address that PyAV opens.
+        live: True for a camera or a stream, False for a file.
         container_format: PyAV's name of the device, such as "v4l2", or None.
         options: sets of FFmpeg options, tried in turn until one opens.
-        fps: how many frames of each second of a file to give, or None for all.
-        timeout_s: how long opening, and a read, may take; a file's do not end.
+        fps: frames to yield from each second of a file, or None for all.
+        timeout_s: time limits for opening and for a read; None, as for files, sets none.
 
     """
 
@@ -55,11 +57,11 @@ class Video:
     _container: Any = field(default=None, repr=False)
 
     def __enter__(self) -> Self:
-        """Open it. Raises SourceError."""
+        """Open it. Raise SourceError."""
         self._container = self._opened()
         if not self._container.streams.video:
             self._container.close()
-            raise SourceError(f"{self.name}: holds no video")
+            raise SourceError(f"{self.name}: contains no video")
         return self
 
     def __exit__(
@@ -69,7 +71,7 @@ class Video:
         self._container.close()
 
     def __iter__(self) -> Iterator[Frame]:
-        """Give its frames. Raises SourceError where a read fails, or a file is damaged."""
+        """Yield its frames. Raise SourceError if a read fails, or a file is damaged."""
         import av
 
         stream = self._container.streams.video[0]
@@ -77,8 +79,8 @@ class Video:
         try:
             yield from self._live_frames(pictures) if self.live else self._file_frames(pictures)
         except av.error.FFmpegError as problem:
-            # Its frames hold the last packet, which lies in the driver's memory and must be gone before the device
-            # is closed: given back later, at the latest when the process ends, it crashes.
+            # Its frames refer to the last packet, which is in the driver's memory and must be released before the
+            # device is closed: released later, at the latest when the process ends, it crashes the process.
             clear_frames(problem.__traceback__)
             raise SourceError(f"{self.name}: cannot be read: {problem.strerror}") from None
 
@@ -94,24 +96,24 @@ class Video:
         raise SourceError(f"{self.name}: cannot be opened: {problems[-1]}") from None
 
     def _packets(self, stream: Any) -> Iterator[tuple[float | None, Any]]:  # noqa: ANN401 - PyAV's stream
-        """Give each JPEG with its time in the stream, in seconds; None for one that came damaged."""
+        """Yield each JPEG with its time in the stream, in seconds; None for a damaged one."""
         for packet in self._container.demux(stream):
             if packet.size:  # the last one is empty: it flushes a decoder
                 seconds = None if packet.pts is None else float(packet.pts * packet.time_base)
                 yield seconds, None if packet.is_corrupt else bytes(packet)
 
     def _decoded(self, stream: Any) -> Iterator[tuple[float | None, Any]]:  # noqa: ANN401 - PyAV's stream
-        """Give each decoded picture with its time in the stream; None for one that cannot be decoded whole."""
+        """Yield each decoded picture with its time in the stream; None for one that cannot be decoded completely."""
         import av
 
-        stream.thread_type = "SLICE" if self.live else "AUTO"  # frame threads hold frames back
+        stream.thread_type = "SLICE" if self.live else "AUTO"  # frame threads delay frames
         for packet in self._container.demux(stream):
             try:
                 pictures = packet.decode()
             except av.error.InvalidDataError:
                 if not self.live:
                     raise
-                pictures = [None]  # a stream joined between two key frames, or data lost on the way
+                pictures = [None]  # a stream that was joined between two key frames, or data that was lost
             for picture in pictures:
                 yield picture and picture.time, None if picture is None or picture.is_corrupt else picture
 
@@ -140,22 +142,22 @@ class Video:
 
 
 def video_file(path: str, *, fps: float | None = None) -> Video:
-    """Give a video file as a source. Raises SourceError where PyAV is missing."""
+    """Return a video file as a source. Raise SourceError if PyAV is missing."""
     _demand_pyav(path)
     return Video(path, path, live=False, fps=fps)
 
 
 def network_camera(url: str, *, timeout_s: float) -> Video:
-    """Give an http:// or rtsp:// stream as a camera. Raises SourceError where PyAV is missing."""
+    """Return an http:// or rtsp:// stream as a camera. Raise SourceError if PyAV is missing."""
     name = PASSWORD.sub(r"\1:***@", url)
     _demand_pyav(name)
-    # Over UDP, lost packets smear the picture; TCP delivers all or breaks.
+    # Over UDP, lost packets distort the picture; TCP delivers everything or fails.
     options = {**FRESH, "rtsp_transport": "tcp"} if url.startswith("rtsp") else FRESH
     return Video(name, url, live=True, options=(options,), timeout_s=(OPEN_TIMEOUT_S, timeout_s))
 
 
 def v4l2_camera(text: str) -> Video:
-    """Give a USB or other V4L2 camera, named by `/dev/videoN` or N, `?size=640x480&fps=30`. Raises SourceError."""
+    """Return a USB or other V4L2 camera, given as `/dev/videoN` or N, `?size=640x480&fps=30`. Raise SourceError."""
     device, pairs = split_query(text, ("size", "fps"))
     _demand_pyav(text)
     wanted = {"video_size": "640x480", "framerate": "30"}
@@ -164,18 +166,18 @@ def v4l2_camera(text: str) -> Video:
             wanted["video_size"] = "{}x{}".format(*size(text, value))
         else:
             wanted["framerate"] = f"{number(text, value):g}"
-    # JPEG first: it is decoded at the scale that the model needs, and USB carries it at full rate.
+    # JPEG first: it is decoded at the scale that the model needs, and USB transports it at the full rate.
     options: tuple[dict[str, str], ...] = ({**wanted, "input_format": "mjpeg"}, wanted, {})
     url = f"/dev/video{device}" if device.isdecimal() else device
     return Video(text, url, live=True, container_format="v4l2", options=options)
 
 
 def _image(picture: Any) -> Any:  # noqa: ANN401 - a packet's bytes, or PyAV's frame
-    """Give a picture as `Frame.image` takes it: JPEG bytes, or upright RGB pixels."""
+    """Return a picture in a form that `Frame.image` accepts: JPEG bytes, or upright RGB pixels."""
     if isinstance(picture, bytes):
         return picture
     pixels = picture.to_ndarray(format="rgb24")
-    turns = round(picture.rotation / 90) % 4  # how a phone was held
+    turns = round(picture.rotation / 90) % 4  # the orientation of a phone
     if not turns:
         return pixels
     import numpy as np
@@ -185,4 +187,4 @@ def _image(picture: Any) -> Any:  # noqa: ANN401 - a packet's bytes, or PyAV's f
 
 def _demand_pyav(name: str) -> None:
     if find_spec("av") is None:
-        raise SourceError(f"{name}: videos and cameras need PyAV; pip install 'edgewise[camera]' brings it")
+        raise SourceError(f"{name}: videos and cameras need PyAV; install it with: pip install 'edgewise[camera]'")
