@@ -16,7 +16,7 @@ class SpecError(EdgeError):
 
 
 class BundleError(EdgeError):
-    """A bundle that is missing, damaged or does not hold what was asked for."""
+    """A bundle that is missing or damaged, or does not contain what was requested."""
 
 
 class SourceError(EdgeError):
@@ -24,7 +24,7 @@ class SourceError(EdgeError):
 
 
 class BackendUnavailable(EdgeError):  # noqa: N818 - the established name for a missing backend
-    """No installed runtime can open the artifact; the message names the extra that brings one."""
+    """No installed runtime can open the artifact; the message names the extra that installs one."""
 
 
 class InferenceError(EdgeError):

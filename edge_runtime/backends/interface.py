@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Backend(Protocol):
-    """One opened artifact. Only one thread at a time may `invoke`; the steps before and after it are free to overlap.
+    """One opened artifact. Only one thread at a time may call `invoke`; the steps before and after it may overlap.
 
     Attributes:
         name: the runtime's name, as in BACKEND_NAMES.
@@ -29,19 +29,19 @@ class Backend(Protocol):
     name: BackendName
 
     def model_input(self, pixels: Pixels) -> NDArray[Any]:
-        """Give the tensor that enters the graph, of the graph's own type, for uint8 pixels (N, height, width, 3)."""
+        """Return the input tensor of the graph, in its own type, for uint8 pixels (N, height, width, 3)."""
         ...
 
     def invoke(self, tensor: NDArray[Any]) -> NDArray[Any]:
-        """Run the graph on what `model_input` gave; give what leaves it, of its own type. Raises InferenceError."""
+        """Run the graph on the result of `model_input`; return its output, in its own type. Raise InferenceError."""
         ...
 
     def probabilities(self, output: NDArray[Any]) -> NDArray[np.float32]:
-        """Give what leaves the graph as probabilities, float32 of shape (N, classes)."""
+        """Return the graph's output as probabilities, float32 of shape (N, classes)."""
         ...
 
     def run(self, pixels: Pixels) -> NDArray[np.float32]:
-        """Classify preprocessed images: the three steps in one.
+        """Classify preprocessed images: all three steps.
 
         Args:
             pixels: RGB, uint8 of shape (N, height, width, 3), values 0..255.
@@ -57,17 +57,17 @@ class Backend(Protocol):
 
 
 def class_probabilities(output: NDArray[np.float32], spec: ModelSpec) -> NDArray[np.float32]:
-    """Widen a model's output to one probability for each class.
+    """Return one probability for each class.
 
     Args:
         output: shape (N, classes) for a softmax, (N, 1) for a sigmoid, which is the probability of class 1.
-        spec: tells which.
+        spec: says which of the two it is.
 
     Returns:
         float32 of shape (N, classes).
 
     """
-    import numpy as np  # here, so that naming and choosing backends needs nothing but the standard library
+    import numpy as np  # imported here, so that choosing a backend needs only the standard library
 
     if spec.output == "sigmoid":
         output = np.concatenate([1 - output, output], axis=1)
@@ -75,10 +75,12 @@ def class_probabilities(output: NDArray[np.float32], spec: ModelSpec) -> NDArray
 
 
 def check_shapes(path: Path, spec: ModelSpec, input_shape: Sequence[object], output_shape: Sequence[object]) -> None:
-    """Raise InferenceError unless a model's input and output shapes, the batch aside, are the spec's."""
+    """Raise InferenceError unless the shapes of a model's input and output, except for the batch, match the spec."""
     wanted_input = (spec.height, spec.width, 3)
     wanted_output = (1 if spec.output == "sigmoid" else len(spec.labels),)
     if tuple(input_shape[1:]) != wanted_input:
-        raise InferenceError(f"{path}: takes input {tuple(input_shape)}, but its spec says (N, {wanted_input})")
+        raise InferenceError(f"{path}: its input has shape {tuple(input_shape)}, but its spec says (N, {wanted_input})")
     if tuple(output_shape[1:]) != wanted_output:
-        raise InferenceError(f"{path}: gives output {tuple(output_shape)}, but its spec says (N, {wanted_output[0]})")
+        raise InferenceError(
+            f"{path}: its output has shape {tuple(output_shape)}, but its spec says (N, {wanted_output[0]})"
+        )

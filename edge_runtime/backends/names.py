@@ -1,4 +1,4 @@
-"""The backends by name: the file formats each reads, its module, distribution and extra, and which are installed."""
+"""The backends by name: file formats, module, distribution and extra of each, and which of them are installed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 BackendName = Literal["litert", "tflite-runtime", "onnx"]
 BACKEND_NAMES: tuple[BackendName, ...] = get_args(BackendName)
 
-# In order of preference for each file format, with the module to look for and the extra that brings it.
+# In order of preference for each file format.
 BACKENDS_BY_FORMAT: dict[str, tuple[BackendName, ...]] = {"tflite": ("litert", "tflite-runtime"), "onnx": ("onnx",)}
 MODULES: dict[BackendName, str] = {
     "litert": "ai_edge_litert",
@@ -27,22 +27,22 @@ DISTRIBUTIONS: dict[BackendName, str] = {
     "onnx": "onnxruntime",
 }
 EXTRAS: dict[BackendName, str] = {"litert": "pi", "tflite-runtime": "tflite-runtime", "onnx": "onnx"}
-# What can be asked of each backend beside its best kernels, which come first.
+# The kernels of each backend; the first are the best ones.
 KERNELS: dict[BackendName, tuple[str, ...]] = {
     "litert": ("xnnpack", "plain", "reference"),
     "tflite-runtime": ("xnnpack",),
     "onnx": ("all", "extended", "basic", "disabled"),
 }
-MOST_THREADS = 4  # small networks gain nothing from more
+MOST_THREADS = 4  # small networks are not faster with more
 
 
 def installed(names: Sequence[BackendName] = BACKEND_NAMES) -> tuple[BackendName, ...]:
-    """Name the backends whose module is installed, in the given order; nothing is imported."""
+    """Return the names of the backends whose module is installed, in the given order; nothing is imported."""
     return tuple(name for name in names if find_spec(MODULES[name]))
 
 
 def choose_backend(file_format: str, wanted: BackendName | None = None) -> BackendName:
-    """Choose the backend for a file format, "tflite" or "onnx". Raises BackendUnavailable."""
+    """Choose the backend for a file format, "tflite" or "onnx". Raise BackendUnavailable."""
     able = BACKENDS_BY_FORMAT[file_format]
     if wanted is not None and wanted not in able:
         raise BackendUnavailable(f"backend {wanted} does not read .{file_format} files; {' or '.join(able)} does")
@@ -54,10 +54,10 @@ def choose_backend(file_format: str, wanted: BackendName | None = None) -> Backe
 
 
 def missing(name: BackendName) -> str:
-    """Say how to install a backend."""
-    return f"backend {name} is not installed; pip install 'edgewise[{EXTRAS[name]}]' brings it"
+    """Return the message that a backend is not installed, with the command that installs it."""
+    return f"backend {name} is not installed; install it with: pip install 'edgewise[{EXTRAS[name]}]'"
 
 
 def default_threads() -> int:
-    """Give one thread for each core that this process may use, four at most."""
+    """Return the default number of threads: one for each core that this process may use, at most four."""
     return min(len(os.sched_getaffinity(0)), MOST_THREADS)

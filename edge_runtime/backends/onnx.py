@@ -25,11 +25,11 @@ OPTIMIZATION_LEVELS = {
     "basic": "ORT_ENABLE_BASIC",
     "disabled": "ORT_DISABLE_ALL",
 }
-ERRORS_ONLY = 3  # ONNX Runtime's log severity; it raises what matters
+ERRORS_ONLY = 3  # ONNX Runtime's log severity; problems that matter are raised as errors
 
 
 class OnnxBackend:
-    """An ONNX artifact, its session built once; batches run whole.
+    """An ONNX artifact with its session; a batch runs as one.
 
     Attributes:
         name: "onnx".
@@ -52,21 +52,21 @@ class OnnxBackend:
         try:
             self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as problem:  # noqa: BLE001 - its exceptions share no public base class
-            raise InferenceError(f"{path}: onnxruntime does not load it: {problem}") from None
+            raise InferenceError(f"{path}: onnxruntime cannot load it: {problem}") from None
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         if len(inputs) != 1 or len(outputs) != 1:
             raise InferenceError(
                 f"{path}: has {len(inputs)} inputs and {len(outputs)} outputs; a classifier has one each"
             )
         if inputs[0].type not in INPUT_TYPES:
-            raise InferenceError(f"{path}: takes {inputs[0].type}, not float or uint8 pixels")
+            raise InferenceError(f"{path}: its input has the type {inputs[0].type}; it must be float or uint8")
         check_shapes(path, spec, inputs[0].shape, outputs[0].shape)
         self._spec = spec
         self._input_name = inputs[0].name
         self._input_type = INPUT_TYPES[inputs[0].type]
 
     def model_input(self, pixels: Pixels) -> NDArray[Any]:
-        """Give the tensor that enters the graph; see `Backend.model_input`."""
+        """Return the input tensor of the graph; see `Backend.model_input`."""
         return pixels.astype(self._input_type, copy=False)
 
     def run(self, pixels: Pixels) -> NDArray[np.float32]:
@@ -82,5 +82,5 @@ class OnnxBackend:
         return output
 
     def probabilities(self, output: NDArray[Any]) -> NDArray[np.float32]:
-        """Give what leaves the graph as probabilities; see `Backend.probabilities`."""
+        """Return the graph's output as probabilities; see `Backend.probabilities`."""
         return class_probabilities(output, self._spec)

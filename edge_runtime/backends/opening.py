@@ -22,18 +22,18 @@ def open_backend(
     threads: int | None = None,
     kernels: str | None = None,
 ) -> Backend:
-    """Open a model file with the wanted backend, or with the first of its format that is installed.
+    """Open a model file with the given backend, or with the first installed one that reads its format.
 
     Args:
         path: a .tflite or .onnx file.
-        spec: the contract that the file must fit.
+        spec: the spec that the file must match.
         backend: a name from BACKEND_NAMES; None takes LiteRT before tflite-runtime.
-        threads: for the runtime's kernels; None takes one a core, four at most.
-        kernels: a name from the backend's row in KERNELS, to compare what they compute; None takes the runtime's best.
+        threads: for the runtime's kernels; None takes one for each core, at most four.
+        kernels: a name from the backend's row in KERNELS, to compare their results; None takes the runtime's best.
 
     Raises:
-        BackendUnavailable: no backend for this file is installed, or the wanted one reads another format.
-        InferenceError: the runtime refuses the file, or its input or output does not fit the spec.
+        BackendUnavailable: no backend for this file is installed, or the given one does not read its format.
+        InferenceError: the runtime refuses the file, or its input or output does not match the spec.
 
     """
     name = choose_backend(path.suffix.removeprefix("."), backend)

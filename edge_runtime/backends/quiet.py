@@ -1,4 +1,4 @@
-"""TFLite's runtimes announce themselves on stderr from C++ and give Python no way to tell them not to."""
+"""Suppress the info lines that TFLite's runtimes print on stderr from C++, where Python cannot turn them off."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ STDERR = 2
 
 @contextmanager
 def without_info_lines() -> Iterator[None]:
-    """Hold back what is written to file descriptor 2 within the block; then write it, lines of `INFO:` left out.
+    """Collect what is written to file descriptor 2 within the block; then write it without the lines of `INFO:`.
 
-    Nothing else is lost: warnings, and what other threads write, come when the block ends.
+    Nothing else is lost: warnings, and output of other threads, are written when the block ends.
     """
     kept = _kept_stderr()
     if kept is None:
@@ -34,7 +34,7 @@ def without_info_lines() -> Iterator[None]:
 
 
 def _kept_stderr() -> int | None:
-    """Give a second descriptor for stderr, or None in a service that has none, and so nothing to keep clean."""
+    """Return a duplicate of the descriptor of stderr, or None in a service without stderr."""
     if sys.stderr is None:
         return None
     sys.stderr.flush()

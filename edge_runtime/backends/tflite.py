@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from edge_runtime.image.preprocess import Pixels
     from edge_runtime.model.spec import ModelSpec
 
-DARKEST_WHITE = 128.0  # an input calibrated on dark images ends below 255; one scaled to 0..1 far below
-# What else a quantized input may stand for, as files that others export do: pixels scaled to these ranges.
+DARKEST_WHITE = 128.0  # a range that was calibrated on dark images ends below 255; one of 0..1 ends far below
+# The other ranges that a quantized input may have in files of other exporters: pixels scaled to these ranges.
 SCALED_RANGES = ((-1.0, 1.0), (0.0, 1.0))
 RANGE_SLACK = 0.02
 
 
 class TfliteBackend:
-    """A TFLite artifact, its interpreter built once.
+    """A TFLite artifact with its interpreter.
 
     Attributes:
         name: "litert" or "tflite-runtime".
@@ -48,7 +48,7 @@ class TfliteBackend:
                 self._interpreter = interpreter_class(model_path=str(path), num_threads=threads, **resolver)
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as problem:
-            raise InferenceError(f"{path}: {runtime} does not load it: {_first_line(problem)}") from None
+            raise InferenceError(f"{path}: {runtime} cannot load it: {_first_line(problem)}") from None
         self._input = _only(self._interpreter.get_input_details(), path, "input")
         self._output = _only(self._interpreter.get_output_details(), path, "output")
         check_shapes(path, spec, self._input["shape"].tolist(), self._output["shape"].tolist())
@@ -58,11 +58,13 @@ class TfliteBackend:
 
     def run(self, pixels: Pixels) -> NDArray[np.float32]:
         """Classify uint8 pixels of shape (N, H, W, 3), one after the other; see `Backend.run`."""
-        outputs = [self.invoke(self.model_input(image[np.newaxis])) for image in pixels]  # one's floats at a time
+        outputs = [
+            self.invoke(self.model_input(image[np.newaxis])) for image in pixels
+        ]  # so that the floats of only one image exist at a time
         return self.probabilities(_joined(outputs))
 
     def model_input(self, pixels: Pixels) -> NDArray[Any]:
-        """Give the tensor that enters the graph; see `Backend.model_input`."""
+        """Return the input tensor of the graph; see `Backend.model_input`."""
         if self._input_levels is not None:
             return self._input_levels[pixels]
         return _to_input(pixels, self._input)
@@ -75,7 +77,7 @@ class TfliteBackend:
             raise InferenceError(f"{self.name} failed: {_first_line(problem)}") from None
 
     def probabilities(self, output: NDArray[Any]) -> NDArray[np.float32]:
-        """Give what leaves the graph as probabilities; see `Backend.probabilities`."""
+        """Return the graph's output as probabilities; see `Backend.probabilities`."""
         if self._output_values is not None:
             real = np.take(self._output_values, output.view(np.uint8))
         else:
@@ -83,8 +85,8 @@ class TfliteBackend:
         return class_probabilities(real, self._spec)
 
     def _invoke_one(self, tensor: NDArray[Any]) -> NDArray[Any]:
-        # As bytes: set_tensor would copy a read-only array, as Pillow gives, into fresh memory first, and numpy's
-        # assignment would let go of the GIL, so that the model waited for whoever has it then.
+        # As bytes: set_tensor would first copy a read-only array, such as Pillow's, into new memory, and numpy's
+        # assignment would release the GIL, so that the model would wait for the thread that takes it.
         self._input_memory().data.cast("B")[:] = np.ascontiguousarray(tensor).data.cast("B")
         self._interpreter.invoke()
         output: NDArray[Any] = self._interpreter.get_tensor(self._output["index"])
@@ -110,7 +112,10 @@ def _from_output(output: NDArray[Any], detail: dict[str, Any]) -> NDArray[np.flo
 
 
 def _output_values(detail: dict[str, Any]) -> NDArray[np.float32] | None:
-    """Give the real number that each of an 8-bit output's bytes stands for: one step a frame in place of four."""
+    """Return the real value of each of an 8-bit output's 256 levels.
+
+    One table look-up per frame instead of four operations.
+    """
     if np.dtype(detail["dtype"]).itemsize > 1:
         return None
     return dequantize(np.arange(256, dtype=np.uint8).view(detail["dtype"]), *detail["quantization"])
@@ -127,12 +132,12 @@ def _interpreter_class(runtime: BackendName) -> Any:  # noqa: ANN401 - neither l
     except ModuleNotFoundError:
         raise BackendUnavailable(missing(runtime)) from None
     except ImportError as problem:
-        raise BackendUnavailable(f"backend {runtime} is installed but does not import: {problem}") from None
+        raise BackendUnavailable(f"backend {runtime} is installed but cannot be imported: {problem}") from None
     return Interpreter
 
 
 def _resolver(kernels: str) -> dict[str, Any]:
-    """Give LiteRT's argument for kernels other than its best: its own without XNNPACK, or the plain-loop reference."""
+    """Return LiteRT's argument for other kernels than its best: its own without XNNPACK, or the reference kernels."""
     from ai_edge_litert.interpreter import OpResolverType
 
     name = {"plain": "BUILTIN_WITHOUT_DEFAULT_DELEGATES", "reference": "BUILTIN_REF"}[kernels]
@@ -140,21 +145,23 @@ def _resolver(kernels: str) -> dict[str, Any]:
 
 
 def _refuse_numpy_2() -> None:
-    # It would import, and fail only at the first interpreter, with a message about _ARRAY_API.
+    # It could be imported, and would fail at the first interpreter, with a message about _ARRAY_API.
     if not np.__version__.startswith("1."):
         raise BackendUnavailable(f"tflite-runtime cannot use numpy {np.__version__}; pip install 'numpy<2'")
 
 
 def _refuse_tensorflow() -> None:
-    # Their C++ symbols clash: loaded second, tflite-runtime fails or crashes on models that are sound.
+    # Their C++ symbols clash: loaded second, tflite-runtime fails or crashes on valid models.
     if sys.modules.get("tensorflow") and "tflite_runtime" not in sys.modules:
-        raise BackendUnavailable("tflite-runtime cannot join TensorFlow in one process; run it in a process of its own")
+        raise BackendUnavailable(
+            "tflite-runtime cannot be used in one process with TensorFlow; run it in a process of its own"
+        )
 
 
 def _input_levels(path: Path, detail: dict[str, Any]) -> NDArray[Any] | None:
-    """Give the quantized value of each pixel level 0..255, for an input that stands for scaled pixels; else None.
+    """Return the quantized value of each pixel level 0..255 for an input that takes scaled pixels; else None.
 
-    Raises InferenceError where a quantized input stands for neither 0..255 nor a known scale of it.
+    Raise InferenceError if a quantized input represents neither 0..255 nor a known scale of it.
     """
     if np.issubdtype(detail["dtype"], np.floating):
         return None
@@ -167,7 +174,7 @@ def _input_levels(path: Path, detail: dict[str, Any]) -> NDArray[Any] | None:
             real = np.linspace(darkest, brightest, 256)
             scale, zero_point = detail["quantization"]
             return quantize(real, scale, zero_point, detail["dtype"])
-    raise InferenceError(f"{path}: its input stands for {low:.4g}..{high:.4g}, not for pixels 0..255, 0..1 or -1..1")
+    raise InferenceError(f"{path}: its input represents {low:.4g}..{high:.4g}, not pixels in 0..255, 0..1 or -1..1")
 
 
 def _only(details: list[dict[str, Any]], path: Path, kind: str) -> dict[str, Any]:

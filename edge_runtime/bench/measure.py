@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from edge_runtime.model.bundle import Bundle
 
-LONGEST_S = 120.0  # beyond the wanted seconds: a large model on a small device loads for a while
-TIE = 1.05  # times that are nearer than this are the same; then fewer threads win
+LONGEST_S = 120.0  # in addition to the requested seconds: a large model takes long to load on a small device
+TIE = 1.05  # a smaller ratio of times counts as equal; then fewer threads are better
 
 
 class Way(NamedTuple):
@@ -30,7 +30,7 @@ class Way(NamedTuple):
 
 
 def ways(bundle: Bundle, threads: Sequence[int]) -> list[Way]:
-    """Give every way that is open on this device."""
+    """Return every combination of artifact, backend and threads that this device can run."""
     return [
         Way(artifact.name, backend, count)
         for artifact in bundle.artifacts.values()
@@ -40,20 +40,23 @@ def ways(bundle: Bundle, threads: Sequence[int]) -> list[Way]:
 
 
 def thread_counts() -> list[int]:
-    """Give 1, 2, 4 as far as there are cores."""
+    """Return the thread counts 1, 2, 4 up to the number of cores."""
     cores = min(len(os.sched_getaffinity(0)), MOST_THREADS)
     return [count for count in (1, 2, 4) if count <= cores]
 
 
 def measure_ways(bundle: Bundle, wanted: Sequence[Way], seconds: float) -> Iterator[dict[str, Any]]:
-    """Measure each way; one that fails has `error` in place of its figures."""
+    """Measure each way; a way that fails has `error` instead of its figures."""
     for way in wanted:
         accuracy = bundle.artifacts[way.artifact].parity.get("accuracy")
         yield {**way._asdict(), "accuracy": accuracy, **_measured(bundle, way, seconds)}
 
 
 def device() -> dict[str, Any]:
-    """Give what the device is and how it feels; a load beyond the cores means that others were measured too."""
+    """Return the state of the device.
+
+    A load above the number of cores means that other programs disturbed the measurement.
+    """
     held_back = throttling()
     return {
         "processor": processor(),
@@ -64,14 +67,14 @@ def device() -> dict[str, Any]:
 
 
 def best(results: Sequence[dict[str, Any]], largest_loss: float) -> dict[str, Any] | None:
-    """Choose the fastest way among those that lose at most `largest_loss` of accuracy against the best of them.
+    """Choose the fastest way among those whose accuracy is at most `largest_loss` below the best accuracy.
 
     Args:
         results: from `measure_ways`.
         largest_loss: in 0..1; an artifact of unknown accuracy counts as losing nothing.
 
     Returns:
-        One of the results, the one with fewer threads where two are about as fast; None when all failed.
+        One of the results; if two are about equally fast, the one with fewer threads; None if all failed.
 
     """
     able = [result for result in results if "error" not in result]
@@ -99,8 +102,8 @@ def _measured(bundle: Bundle, way: Way, seconds: float) -> dict[str, Any]:
         done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + LONGEST_S, check=False)
         result: dict[str, Any] = json.loads(done.stdout)
     except subprocess.TimeoutExpired:
-        return {"error": f"no end after {seconds + LONGEST_S:g} s"}
+        return {"error": f"did not end within {seconds + LONGEST_S:g} s"}
     except ValueError:
-        died = f"the process died of signal {-done.returncode}" if done.returncode < 0 else "it failed"
+        died = f"the process was killed by signal {-done.returncode}" if done.returncode < 0 else "it failed"
         return {"error": (done.stderr.strip().splitlines() or [died])[-1]}
     return result

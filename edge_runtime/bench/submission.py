@@ -1,4 +1,4 @@
-"""A measurement as one sends it: what the device is, with what it ran, and every number; nobody's name or place."""
+"""A measurement that can be published: the device, the software and every number, without names of people or places."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
 SUBMISSION_VERSION = 1
 LIBRARIES = ("edgewise", "numpy", "pillow", *DISTRIBUTIONS.values())
-# Two rows that agree in these are of the same thing, and the later one counts.
+# Two rows with equal values of these keys describe the same thing; the later one replaces the earlier one.
 IDENTITY = ("device", "versions", "bundle")
 
 
 def add_row(path: Path, row: Mapping[str, Any]) -> int:
-    """Add a row to a file of rows, in place of an older one of the same device, versions and bundle.
+    """Add a row to a file of rows; it replaces an older one of the same device, versions and bundle.
 
     Returns:
-        How many rows the file holds then.
+        The number of rows in the file.
 
     Raises:
-        BundleError: the file holds something else, or cannot be written.
+        BundleError: the file contains something else, or cannot be written.
 
     """
     rows = [*filter(lambda old: any(old.get(key) != row[key] for key in IDENTITY), _rows(path)), row]
@@ -45,16 +45,16 @@ def add_row(path: Path, row: Mapping[str, Any]) -> int:
 
 
 def check_place(path: Path) -> None:
-    """Raise BundleError where `add_row` would: before minutes are spent on measuring."""
+    """Raise BundleError if `add_row` would fail, before minutes are spent on measuring."""
     _rows(path)
     if not os.access(path.parent, os.W_OK):
-        raise BundleError(f"{path}: cannot be written: no such folder, or you may not write there")
+        raise BundleError(f"{path}: cannot be written: the folder does not exist, or you may not write there")
 
 
 def make_row(
     bundle: Bundle, before: Mapping[str, Any], after: Mapping[str, Any], results: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """Give what was measured as one row; of a way that failed only that it did, for an error may name a path."""
+    """Return the measurement as one row; the error of a failed way is left out, because it may contain a path."""
     return {
         "measured_on": dt.datetime.now(dt.timezone.utc).date().isoformat(),
         "device": _device(str(before["processor"])),
@@ -68,8 +68,8 @@ def make_row(
             "classes": len(bundle.spec.labels),
             "artifact_bytes": {name: artifact.file.size_bytes for name, artifact in bundle.artifacts.items()},
         },
-        "before": _feeling(before),
-        "after": _feeling(after),
+        "before": _health(before),
+        "after": _health(after),
         "results": [{**result, "error": "failed"} if "error" in result else dict(result) for result in results],
     }
 
@@ -85,7 +85,7 @@ def _rows(path: Path) -> list[dict[str, Any]]:
         or not isinstance(rows, list)
         or not all(isinstance(r, dict) for r in rows)
     ):
-        raise BundleError(f"{path}: holds no rows of edge-run bench --submit; choose another file")
+        raise BundleError(f"{path}: contains no rows of edge-run bench --submit; choose another file")
     return rows
 
 
@@ -100,5 +100,5 @@ def _device(processor: str) -> dict[str, Any]:
     }
 
 
-def _feeling(device: Mapping[str, Any]) -> dict[str, Any]:
+def _health(device: Mapping[str, Any]) -> dict[str, Any]:
     return {key: device[key] for key in ("load", "temperature_c", "throttling")}

@@ -1,8 +1,8 @@
-"""Measure one artifact in one backend, in a process of its own, so that no other's memory or caches count.
+"""Measure one artifact in one backend, in its own process, so that memory and caches of others do not count.
 
     python -m edge_runtime.bench.worker BUNDLE ARTIFACT BACKEND THREADS SECONDS STARTED_S
 
-It prints one JSON object. STARTED_S is when the parent started it, on the monotonic clock, which all processes share.
+It prints one JSON object. STARTED_S is the time when the parent started it, on the monotonic clock of the system.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ STAGES = ("decode", "preprocess", "inference")
 
 
 def main(argv: Sequence[str]) -> int:
-    """Measure what the arguments say and print it; an expected failure is printed too."""
+    """Measure and print the result, or the message of an expected failure."""
     bundle, artifact, backend, threads, seconds, started_s = argv
     if backend not in get_args(BackendName):
-        raise ValueError(f"no backend {backend!r}")
+        raise ValueError(f"unknown backend {backend!r}")
     try:
         result = measure(bundle, artifact, backend, int(threads), float(seconds), float(started_s))  # type: ignore[arg-type]
     except EdgeError as problem:
@@ -47,7 +47,7 @@ def main(argv: Sequence[str]) -> int:
 def measure(
     folder: str, artifact: str, backend: BackendName, threads: int, seconds: float, started_s: float
 ) -> dict[str, Any]:
-    """Classify one encoded photograph again and again for `seconds`; give times in ms, `images_per_s`, `peak_mb`."""
+    """Classify one encoded photograph repeatedly for `seconds`; return times in ms, `images_per_s`, `peak_mb`."""
     from edge_runtime.model.bundle import Bundle
 
     bundle = Bundle.open(folder)
@@ -74,7 +74,7 @@ def measure(
 
 
 def percentiles(values: Sequence[float]) -> dict[str, float]:
-    """Give the nearest-rank percentiles of at least one value."""
+    """Return the nearest-rank percentiles of at least one value."""
     ordered = sorted(values)
     return {
         f"p{percent}": round(ordered[min(len(ordered) - 1, len(ordered) * percent // 100)], 3)
@@ -83,7 +83,7 @@ def percentiles(values: Sequence[float]) -> dict[str, float]:
 
 
 def _photograph(bundle: Bundle) -> bytes:
-    """Give an encoded image that the model knows: a golden one, or else noise of a camera's size."""
+    """Return an encoded image: a golden one, or else noise of a camera's size."""
     from edge_runtime.selftest.golden import read_golden
 
     try:

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Prediction:
-    """One image's decision.
+    """The decision about one image.
 
     Attributes:
         label: the top class, or "unknown" below its threshold.
         score: the top class's probability, 0..1.
-        top: the top classes with their probabilities, best first.
+        top: the top classes with their probabilities, in descending order.
         decode_ms: time to read and decode.
         preprocess_ms: time to resize to the model's input.
         inference_ms: time in the backend, quantization included.
@@ -45,7 +45,7 @@ class Prediction:
     inference_ms: float
 
     def to_json(self) -> dict[str, Any]:
-        """Give a JSON object; scores to six places, times to microseconds."""
+        """Return a JSON object; scores are rounded to six decimals, times to microseconds."""
         return {
             "label": self.label,
             "score": round(self.score, 6),
@@ -57,12 +57,12 @@ class Prediction:
 
 
 class Classifier:
-    """An opened bundle, ready to classify; build it once and reuse it. Not for use by two threads at once.
+    """An opened bundle that is ready to classify. Build it once and reuse it; do not use it in two threads at once.
 
     Attributes:
-        spec: the model's contract.
-        artifact: the form of the model that runs.
-        backend: what runs it.
+        spec: the model's spec.
+        artifact: the artifact that runs.
+        backend: the backend that runs it.
 
     """
 
@@ -84,10 +84,11 @@ class Classifier:
 
         Args:
             bundle: its folder.
-            artifact: an artifact's name, such as "int8.tflite"; None takes what `edge-run bench --keep` kept for this
-                device, or the bundle's default, or the first that `backend`, or else an installed backend, can run.
+            artifact: an artifact's name, such as "int8.tflite"; None takes the choice that `edge-run bench --keep`
+                saved for this device, or the bundle's default, or the first artifact that `backend`, or else an
+                installed backend, can run.
             backend: "litert", "tflite-runtime" or "onnx"; None prefers LiteRT for TFLite files.
-            threads: for the runtime's kernels; None takes one a core, four at most.
+            threads: for the runtime's kernels; None takes one for each core, at most four.
 
         Raises:
             BundleError, SpecError: the bundle is damaged or has no such artifact.
@@ -107,8 +108,8 @@ class Classifier:
 
         Args:
             image: a path, an encoded image as bytes, a PIL image, or RGB pixels as uint8 of shape (h, w, 3).
-            top_k: how many classes to report.
-            min_score: one threshold for all classes, in place of the spec's.
+            top_k: number of classes to return.
+            min_score: one threshold for all classes, instead of the spec's.
 
         Raises:
             SourceError: the image cannot be read.
@@ -132,9 +133,9 @@ class Classifier:
 
 
 def runnable_artifact(bundle: Bundle, backend: BackendName | None) -> Artifact:
-    """Give the default artifact if something installed (or the wanted backend) runs its format, else the first such.
+    """Return the first artifact, beginning with the default one, that an installed backend (or the given one) runs.
 
-    Raises BackendUnavailable.
+    Raise BackendUnavailable if there is none.
     """
     candidates = [bundle.artifact(), *bundle.artifacts.values()]
     for artifact in candidates:
@@ -144,5 +145,5 @@ def runnable_artifact(bundle: Bundle, backend: BackendName | None) -> Artifact:
     formats = " or ".join(sorted({artifact.format for artifact in candidates}))
     if backend:
         raise BackendUnavailable(f"{bundle.folder}: backend {backend} reads none of its {formats} artifacts")
-    choose_backend(candidates[0].format)  # raises, with the install line
+    choose_backend(candidates[0].format)  # raises BackendUnavailable, with the command that installs one
     return candidates[0]

@@ -1,4 +1,4 @@
-"""From probabilities to a decision: top classes, threshold, abstain."""
+"""Turn probabilities into a decision: top classes, thresholds, unknown."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Scored(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """What was decided: the label, or UNKNOWN below its threshold; the top class's score; the top classes."""
+    """A decision: the label, or UNKNOWN below its threshold; the top class's score; the top classes."""
 
     label: str
     score: float
@@ -32,13 +32,13 @@ class Decision(NamedTuple):
 def decide(
     probabilities: NDArray[np.float32], spec: ModelSpec, *, top_k: int = 3, min_score: float | None = None
 ) -> Decision:
-    """Decide one image's class.
+    """Decide the class of one image.
 
     Args:
         probabilities: shape (classes,), in the order of the spec's labels.
-        spec: labels, and the thresholds below which the decision is UNKNOWN.
-        top_k: how many classes to report, best first; equal scores keep the labels' order.
-        min_score: one threshold for all classes, in place of the spec's.
+        spec: has the labels, and the thresholds below which the decision is UNKNOWN.
+        top_k: number of classes to return, in descending order; equal scores keep the order of the labels.
+        min_score: one threshold for all classes, instead of the spec's.
 
     """
     order = np.argsort(-probabilities, kind="stable")[: max(top_k, 1)]

@@ -1,4 +1,4 @@
-"""What a bundle holds, as JSON and as a page of text."""
+"""Describe what a bundle contains, as JSON and as text."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ TIMED_RUNS = 20
 
 
 def describe(bundle: Bundle, *, timed: bool = False) -> dict[str, Any]:
-    """Describe a bundle, every file's digest checked.
+    """Describe a bundle and check every file's digest.
 
     Args:
         bundle: an opened bundle.
-        timed: also run each artifact here, on one grey image, for its `inference_ms`.
+        timed: also run each artifact on this device, on one grey image, for its `inference_ms`.
 
     Returns:
-        A JSON object. An artifact's `damage` and the `damaged` list are None and empty in a whole bundle;
-        `inference_ms` is None where the artifact was not run, or nothing installed runs it.
+        A JSON object. In an undamaged bundle each artifact's `damage` is None and the list `damaged` is empty.
+        `inference_ms` is None if the artifact was not run, or no installed backend runs it.
 
     """
     artifacts = [_describe_artifact(bundle, artifact, timed=timed) for artifact in bundle.artifacts.values()]
@@ -41,7 +41,7 @@ def describe(bundle: Bundle, *, timed: bool = False) -> dict[str, Any]:
 
 
 def render(description: dict[str, Any]) -> str:
-    """Lay a description out as text: the model's contract, a table of artifacts, the tools that made it."""
+    """Format a description as text: the spec, a table of artifacts, the tools that made the bundle."""
     spec = description["spec"]
     crop = f" {spec['crop_fraction']}" if spec["resize"] == "crop" else ""
     versions = ", ".join(f"{name} {version}" for name, version in description["versions"].items())
@@ -51,7 +51,7 @@ def render(description: dict[str, Any]) -> str:
         ("input", f"{spec['width']}x{spec['height']} {spec['color']}, {spec['resize']}{crop}"),
         ("output", spec["output"]),
         ("default", description["default"]),
-        ("files", f"{description['files']} beside the artifacts, {_state(description['damaged'])}"),
+        ("files", f"{description['files']} other files, {_state(description['damaged'])}"),
         ("made by", versions or "unknown"),
     ]
     return "\n".join(
@@ -81,7 +81,7 @@ def _damage(bundle: Bundle, file: BundleFile) -> str | None:
 
 
 def _inference_ms(bundle: Bundle, artifact: str) -> float | None:
-    """Give the median time of one inference, or None where no runtime for the artifact is installed."""
+    """Return the median time of one inference in ms, or None if no runtime for the artifact is installed."""
     from statistics import median
 
     import numpy as np
@@ -93,7 +93,7 @@ def _inference_ms(bundle: Bundle, artifact: str) -> float | None:
     except BackendUnavailable:
         return None
     pixels = np.full((1, bundle.spec.height, bundle.spec.width, 3), 128, np.uint8)
-    backend.run(pixels)  # the first run allocates
+    backend.run(pixels)  # the first run allocates memory
     times_ms = []
     for _ in range(TIMED_RUNS):
         started = time.perf_counter()
@@ -131,4 +131,4 @@ def _percent(value: float | None) -> str:
 
 
 def _state(damaged: Sequence[str]) -> str:
-    return f"{len(damaged)} damaged" if damaged else "every digest right"
+    return f"{len(damaged)} damaged" if damaged else "all digests valid"

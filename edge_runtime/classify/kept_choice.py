@@ -1,8 +1,8 @@
-"""The way to run a bundle that was measured best on this device, kept in the user's configuration, or the system's.
+"""The saved choice of artifact, backend and threads for a bundle on this device.
 
-It lies where the XDG base directory specification says: what root keeps is for all users, such as the one that a
-service runs as, and a user's own goes before it. It is keyed by the manifest's digest and holds what it depends on, so
-that another bundle, another runtime or another processor ends it: then it is as if nothing had been kept.
+It is stored where the XDG base directory specification says. A choice that root saved applies to all users, such as
+the one of a service; a user's own choice has priority. Its name is the manifest's digest, and it contains what it
+depends on: for another bundle, another runtime version or another processor, it has no effect.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ CHOICE_VERSION = 1
 
 @dataclass(frozen=True)
 class Choice:
-    """A way to run a bundle.
+    """An artifact and the way to run it.
 
     Attributes:
         artifact: its name in the bundle.
-        backend: what runs it.
+        backend: the backend that runs it.
         threads: for the runtime's kernels.
         runtime: the backend's version when it was measured.
-        processor: what it was measured on.
+        processor: the processor on which it was measured.
 
     """
 
@@ -44,12 +44,12 @@ class Choice:
 
 
 def make_choice(artifact: str, backend: BackendName, threads: int) -> Choice:
-    """Make the choice of what was measured here and now."""
+    """Return a choice for this processor and the installed version of the backend."""
     return Choice(artifact, backend, threads, installed_version(DISTRIBUTIONS[backend]) or "", processor())
 
 
 def keep_choice(bundle: Bundle, choice: Choice) -> Path:
-    """Keep a choice on this device, for this user or, as root, for all.
+    """Save a choice on this device, for this user or, as root, for all users.
 
     Returns:
         Its file.
@@ -61,18 +61,18 @@ def keep_choice(bundle: Bundle, choice: Choice) -> Path:
     for_all = os.geteuid() == 0 and not os.environ.get("XDG_CONFIG_HOME")
     folder = _system_folders()[0] if for_all else _own_folder()
     if folder is None:
-        raise BundleError("the choice cannot be kept: neither XDG_CONFIG_HOME nor HOME is set")
+        raise BundleError("the choice cannot be saved: neither XDG_CONFIG_HOME nor HOME is set")
     path = folder / _name(bundle)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_json(path, {"version": CHOICE_VERSION, **asdict(choice)})
     except OSError as problem:
-        raise BundleError(f"{path}: the choice cannot be kept: {problem.strerror}") from None
+        raise BundleError(f"{path}: the choice cannot be saved: {problem.strerror}") from None
     return path
 
 
 def kept_choice(bundle: Bundle) -> Choice | None:
-    """Give the kept choice if there is one and all that it depends on is as it was; never raises."""
+    """Return the saved choice if there is one and everything that it depends on is unchanged; never raise."""
     try:
         name = _name(bundle)
         paths = (folder / name for folder in (_own_folder(), *_system_folders()) if folder)
@@ -102,7 +102,7 @@ def _fits(choice: Choice, bundle: Bundle) -> bool:
 
 def _own_folder() -> Path | None:
     base = os.environ.get("XDG_CONFIG_HOME", "")
-    if not base.startswith("/"):  # the standard says that a relative one is to be ignored
+    if not base.startswith("/"):  # the specification says to ignore a relative path
         home = os.environ.get("HOME", "")
         return Path(home, ".config") if home.startswith("/") else None
     return Path(base)

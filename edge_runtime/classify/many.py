@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
     from edge_runtime.classify.classifier import Classifier, Prediction
 
-MANY = 16  # fewer images are done before another worker has started
-AHEAD = 4  # images a worker may have waiting, so that a slow one holds up no other
+MANY = 16  # fewer images are finished before another worker has started
+AHEAD = 4  # images that may wait for each worker, so that a slow one does not delay the others
 
 
 class Outcome(NamedTuple):
-    """What came of an image, or of an argument that names none: a prediction or a problem."""
+    """The result for one image, or for an argument that names no image: a prediction or a problem."""
 
     path: str
     prediction: Prediction | None
@@ -27,7 +27,10 @@ class Outcome(NamedTuple):
 
 
 def given_images(arguments: Iterable[str]) -> Iterator[str | Outcome]:
-    """Give the images that the arguments name, one by one; an argument that names none, or no more, is an outcome."""
+    """Yield the images that the arguments name.
+
+    An argument that names none, or that fails midway, yields an outcome.
+    """
     from edge_runtime.image.files import paths
 
     for given in arguments:
@@ -43,13 +46,13 @@ def classify_many(
     classify: Callable[[Classifier, str], Prediction],
     workers: int | None = None,
 ) -> Iterator[Outcome]:
-    """Classify images; outcomes come in the order of the items, which are taken only as they are needed.
+    """Classify images in parallel. Outcomes have the order of the items, which are consumed only as needed.
 
     Args:
-        items: paths, and outcomes that pass through.
-        open_classifier: opens one, told whether others will run beside it.
+        items: paths, and outcomes that are passed through.
+        open_classifier: opens a classifier; its argument says whether several will run in parallel.
         classify: classifies one image.
-        workers: threads, each with a classifier of its own; None takes one a core where there are many images.
+        workers: number of threads, each with its own classifier; None takes one for each core if there are many images.
 
     Raises:
         EdgeError: a classifier cannot be opened, or the runtime failed.
@@ -69,7 +72,9 @@ def classify_many(
 def _in_threads(
     items: Iterator[str | Outcome], classifiers: list[Classifier], classify: Callable[[Classifier, str], Prediction]
 ) -> Iterator[Outcome]:
-    from concurrent.futures import ThreadPoolExecutor  # an import of milliseconds, which one image need not pay
+    from concurrent.futures import (
+        ThreadPoolExecutor,
+    )  # this import takes milliseconds, which a single image need not wait for
     from queue import SimpleQueue
 
     free: SimpleQueue[Classifier] = SimpleQueue()
@@ -83,7 +88,7 @@ def _in_threads(
         finally:
             free.put(classifier)
 
-    # Decoding and inference let go of the interpreter lock, so threads serve, at a fraction of a process's memory.
+    # Decoding and inference release the interpreter lock, so threads suffice; they take far less memory than processes.
     with ThreadPoolExecutor(len(classifiers)) as pool:
         waiting = deque(pool.submit(work, item) for item in islice(items, AHEAD * len(classifiers)))
         try:

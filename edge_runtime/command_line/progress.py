@@ -1,4 +1,4 @@
-"""A progress bar on a terminal: a few lines, so that the runtime needs no library for it."""
+"""A progress bar on a terminal, without a library, which the runtime must not need."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ EVERY_S = 0.2
 
 
 class Progress:
-    """Counts what is done and redraws one line now and then.
+    """Count items and redraw one line from time to time.
 
     Attributes:
-        total: how many there are, once a thread of its own has counted them; until then None.
+        total: the number of items, once a thread has counted them; None until then.
 
     """
 
@@ -30,7 +30,7 @@ class Progress:
         threading.Thread(target=self._count, args=(count,), name="count", daemon=True).start()
 
     def step(self) -> None:
-        """Count one more."""
+        """Count one more item."""
         self._done += 1
         now = time.monotonic()
         if now - self._drawn_s >= EVERY_S:
@@ -39,7 +39,7 @@ class Progress:
             self._stream.flush()
 
     def line(self, elapsed_s: float) -> str:
-        """Give the line: a bar once the total is known, the count, the rate, the time left."""
+        """Return the line: a bar once the total is known, the count, the rate, the time left."""
         rate = self._done / elapsed_s if elapsed_s > 0 else 0.0
         if not self.total:
             return f"{self._done:,} images  {rate:.0f}/s"

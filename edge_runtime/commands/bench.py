@@ -1,4 +1,4 @@
-"""edge-run bench: measure every way to run a bundle here, and keep the best."""
+"""edge-run bench: measure every way to run a bundle on this device, and save the best."""
 
 from __future__ import annotations
 
@@ -37,35 +37,44 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
     """Add the subcommand."""
     command = commands.add_parser(
         "bench",
-        help="measure every way to run a bundle here",
-        description="Run every artifact in every installed backend that reads it, each in its own process: cold start "
-        "to the first answer, medians of decoding and resizing, inference p50, p90, p99, all in ms.",
+        help="measure every way to run a bundle on this device",
+        description="Run every artifact in every installed backend that reads it, each in its own process. Report "
+        "the cold start up to the first result, medians of decoding and resizing, and inference p50, p90, p99, in ms.",
         allow_abbrev=False,
     )
     command.add_argument("bundle", metavar="BUNDLE", help="folder that edge-export wrote")
     command.add_argument(
-        "--json", action="store_true", help="one JSON object, every percentile of every stage included"
+        "--json", action="store_true", help="print one JSON object, with every percentile of every stage"
     )
-    command.add_argument("--keep", action="store_true", help="let classify, watch and serve use the best from now on")
     command.add_argument(
-        "--submit", type=Path, metavar="FILE", help="add a row to this file that can be sent: no name, no path in it"
+        "--keep", action="store_true", help="save the best way, so that classify, watch and serve use it"
+    )
+    command.add_argument(
+        "--submit",
+        type=Path,
+        metavar="FILE",
+        help="add a row to this file that can be published; it contains no name and no path",
     )
     command.add_argument("--threads", type=_counts, metavar="N,N", help="numbers of threads to try (default: 1,2,4)")
     command.add_argument(
-        "--seconds", type=_seconds, default=SECONDS, metavar="S", help=f"for each (default: {SECONDS:g})"
+        "--seconds",
+        type=_seconds,
+        default=SECONDS,
+        metavar="S",
+        help=f"time for each measurement (default: {SECONDS:g})",
     )
     command.add_argument(
         "--max-loss",
         type=fraction,
         default=LARGEST_LOSS,
         metavar="X",
-        help=f"accuracy that the best may lack against the most accurate (default: {LARGEST_LOSS})",
+        help=f"largest loss of accuracy compared with the most accurate artifact (default: {LARGEST_LOSS})",
     )
     set_action(command, BenchOptions, bench)
 
 
 def bench(options: BenchOptions) -> int:
-    """Measure, print a table, and keep or submit the result if asked to; return 1 if all measurements failed."""
+    """Measure, print a table, and save or submit the result if asked to; return 1 if all measurements failed."""
     from edge_runtime.bench.measure import best, device, measure_ways, thread_counts, ways
     from edge_runtime.bench.submission import add_row, check_place, make_row
     from edge_runtime.model.bundle import Bundle
@@ -79,13 +88,13 @@ def bench(options: BenchOptions) -> int:
     results = []
     for result in measure_ways(bundle, wanted, options.seconds):
         results.append(result)
-        told = result.get("error") or f"{result['inference_ms']['p50']:.2f} ms"
-        print(f"edge-run: {len(results)}/{len(wanted)} {_way(result)}: {told}", file=sys.stderr)
+        outcome = result.get("error") or f"{result['inference_ms']['p50']:.2f} ms"
+        print(f"edge-run: {len(results)}/{len(wanted)} {_way(result)}: {outcome}", file=sys.stderr)
     after, chosen = device(), best(results, options.max_loss)
     kept = _keep(bundle, chosen) if options.keep and chosen else None
     if options.submit:
         rows = add_row(options.submit, make_row(bundle, before, after, results))
-        print(f"edge-run: {options.submit}: {rows} row{'s'[: rows > 1]}, ready to be sent", file=sys.stderr)
+        print(f"edge-run: {options.submit}: {rows} row{'s'[: rows > 1]}, ready to be published", file=sys.stderr)
     report = {"before": before, "after": after, "results": results, "best": chosen, "kept": kept}
     print(json.dumps(report) if options.json else _render(report))
     return SUCCESS if chosen else FAILURE
@@ -99,11 +108,11 @@ def _keep(bundle: Any, chosen: dict[str, Any]) -> str:  # noqa: ANN401 - a Bundl
 
 def _render(report: dict[str, Any]) -> str:
     lines = [report["before"]["processor"], "", *_table(map(_row, report["results"])), ""]
-    lines += [f"{when}: {_feeling(report[when])}" for when in ("before", "after")]
+    lines += [f"{when}: {_health(report[when])}" for when in ("before", "after")]
     if report["best"]:
         lines.append(f"best: {_way(report['best'])}, {report['best']['total_ms']['p50']:.1f} ms an image")
     else:
-        lines.append("best: none, all failed")
+        lines.append("best: none, all measurements failed")
     if report["kept"]:
         lines.append(f"kept: {report['kept']}")
     return "\n".join(lines)
@@ -139,7 +148,7 @@ def _table(rows: Iterable[Sequence[str]]) -> list[str]:
     ]
 
 
-def _feeling(device: dict[str, Any]) -> str:
+def _health(device: dict[str, Any]) -> str:
     celsius, held_back = device["temperature_c"], device["throttling"]
     heat = "temperature unknown" if celsius is None else f"{celsius:.0f} °C"
     throttled = "throttling unknown" if held_back is None else ", ".join(held_back) or "not throttled"

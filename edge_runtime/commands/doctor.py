@@ -56,5 +56,5 @@ def _findings() -> Iterable[Finding]:
 
 
 def _line(finding: Finding) -> str:
-    told = f"{MARKS[finding.state]}  {finding.check:15} {finding.says}".rstrip()
-    return f"{told}\n{'':9}mend: {finding.mend}" if finding.mend else told
+    line = f"{MARKS[finding.state]}  {finding.check:15} {finding.says}".rstrip()
+    return f"{line}\n{'':9}fix: {finding.fix}" if finding.fix else line

@@ -1,4 +1,4 @@
-"""edge-run tune-decision: choose the rules over frames on a video whose events a person has written down."""
+"""edge-run tune-decision: choose the rules of the decision over frames on a labelled video."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
     command = commands.add_parser(
         "tune-decision",
         help="choose k, n and thresholds on a labelled video",
-        description="Choose smoothing, k of n and thresholds by the events that they find in a labelled video.",
+        description="Choose smoothing, k of n and thresholds by how well they find the events of a labelled video.",
         allow_abbrev=False,
     )
     command.add_argument("bundle", metavar="BUNDLE", help="folder that edge-export wrote")
@@ -54,11 +54,11 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
         metavar="CSV",
         help=f"CSV of the labelled events, with the columns {COLUMNS}",
     )
-    command.add_argument("--fps", type=positive_float, metavar="F", help="frames of each second to look at")
+    command.add_argument("--fps", type=positive_float, metavar="F", help="frames of each second to use")
     command.add_argument("--out", type=Path, metavar="FILE", help="write the best rules as JSON, for watch --decision")
     command.add_argument("--overwrite", action="store_true", help="replace the file")
     command.add_argument("--show", type=positive_int, default=5, metavar="N", help="how many rules to show (5)")
-    command.add_argument("--json", action="store_true", help="one JSON object for each of them")
+    command.add_argument("--json", action="store_true", help="print one JSON object for each of them")
     add_model_options(command)
     set_action(command, TuneDecisionOptions, tune_decision)
 

@@ -1,4 +1,4 @@
-"""Cameras: devices, who may open them, and the Raspberry Pi's own camera stack."""
+"""Check the cameras: devices, access rights, and the Raspberry Pi's own camera software."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ NAMES = Path("/sys/class/video4linux")
 
 
 def check_cameras() -> Iterator[Finding]:
-    """Check all of it, on this device."""
+    """Check all cameras of this device."""
     yield from video_devices(DEVICES, NAMES)
     if is_raspberry_pi(MODEL):
         yield pi_camera(installed=find_spec("picamera2") is not None)
 
 
 def video_devices(devices: Path, names: Path) -> Iterator[Finding]:
-    """Check each V4L2 device; on a Raspberry Pi many of them are no cameras."""
+    """Check each V4L2 device; on a Raspberry Pi many of them are not cameras."""
     found = sorted(devices.glob("video[0-9]*"), key=lambda path: int(path.name[5:]) if path.name[5:].isdigit() else 0)
     if not found:
-        yield Finding("cameras", "note", "no /dev/video*", "plug a USB camera in, then: ls /dev/video*")
+        yield Finding("cameras", "note", "no /dev/video*", "connect a USB camera, then: ls /dev/video*")
     locked = [path for path in found if not os.access(path, os.R_OK | os.W_OK)]
     if locked:
         yield _locked(locked)
@@ -40,15 +40,15 @@ def video_devices(devices: Path, names: Path) -> Iterator[Finding]:
 
 
 def pi_camera(*, installed: bool) -> Finding:
-    """Tell whether the Raspberry Pi's camera can be used from this Python."""
+    """Check whether this Python can use the Raspberry Pi's camera."""
     if installed:
         return Finding("picamera2", "ok", "installed")
-    mend = "sudo apt install python3-picamera2 && python3 -m venv --system-site-packages .venv"
-    return Finding("picamera2", "note", "not seen by this Python; it is for the Raspberry Pi's camera", mend)
+    fix = "sudo apt install python3-picamera2 && python3 -m venv --system-site-packages .venv"
+    return Finding("picamera2", "note", "not seen by this Python; it is for the Raspberry Pi's camera", fix)
 
 
 def is_raspberry_pi(model: Path) -> bool:
-    """Tell by the device tree."""
+    """Return whether this is a Raspberry Pi, from the device tree."""
     try:
         return b"Raspberry Pi" in model.read_bytes()
     except OSError:
@@ -59,9 +59,9 @@ def _locked(paths: list[Path]) -> Finding:
     group = _group(paths[0])
     user = getpass.getuser()
     says = f"{', '.join(map(str, paths))}: {user} may not open it"
-    if group in _groups_of(user):  # a login session keeps the groups that it began with
+    if group in _groups_of(user):  # a login session keeps the groups that it started with
         return Finding(
-            "cameras", "broken", f"{says} yet, though in group {group}", "log out and in again, or: sudo reboot"
+            "cameras", "broken", f"{says} yet, although in group {group}", "log out and in again, or: sudo reboot"
         )
     return Finding("cameras", "broken", says, f"sudo usermod -aG {group} {user} && sudo reboot")
 

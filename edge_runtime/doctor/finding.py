@@ -1,4 +1,4 @@
-"""What a check gives."""
+"""The result of a check."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ State = Literal["ok", "note", "warning", "broken"]
 class Finding(NamedTuple):
     """One fact about the device.
 
-    "note" is something absent that not everyone needs, "warning" works badly or may stop working, "broken" does not
-    work; `mend` is the exact line that helps, a command where one does, and is empty only for "ok".
+    "note" is something optional that is missing, "warning" works badly or may stop working, "broken" does not work;
+    `fix` is the exact line that helps, a command if possible, and is empty only for "ok".
     """
 
     check: str
     state: State
     says: str
-    mend: str = ""
+    fix: str = ""

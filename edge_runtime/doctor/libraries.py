@@ -1,4 +1,4 @@
-"""Python and the libraries: each is tried in a process of its own, for one that is broken may crash."""
+"""Check Python and the libraries, each in its own process, because a broken one may crash."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 SUPPORTED = ((3, 10), (3, 13))
-IMPORT_S = 60.0  # on a slow card the first import takes long
+IMPORT_S = 60.0  # the first import takes long with a slow card
 IMPORTS: dict[BackendName, str] = {
     "litert": "ai_edge_litert.interpreter",
     "tflite-runtime": "tflite_runtime.interpreter",
@@ -24,7 +24,7 @@ IMPORTS: dict[BackendName, str] = {
 
 
 class Optional(NamedTuple):
-    """A library for one purpose: its module, its distribution, the extra that brings it, and what for."""
+    """An optional library: its module, its distribution, the extra that installs it, and its purpose."""
 
     module: str
     distribution: str
@@ -40,7 +40,7 @@ OPTIONAL = (
 
 
 def check_libraries() -> Iterator[Finding]:
-    """Check all of it, in this environment."""
+    """Check all libraries of this environment."""
     yield python(sys.version_info[:2])
     yield needed("numpy", "numpy", "sudo apt install libopenblas0")
     yield needed("PIL", "pillow", "sudo apt install libopenjp2-7 libtiff6")
@@ -62,35 +62,35 @@ def python(release: tuple[int, int]) -> Finding:
     return Finding("Python", "broken", f"{says}: edgewise runs on 3.10 to 3.13", "python3.11 -m venv .venv")
 
 
-def needed(module: str, distribution: str, system_mend: str) -> Finding:
-    """Check a library without which nothing runs."""
+def needed(module: str, distribution: str, system_fix: str) -> Finding:
+    """Check a required library."""
     found = installed_version(distribution)
     if found is None or find_spec(module) is None:
         return Finding(distribution, "broken", "not installed", f"pip install {distribution}")
     problem = import_problem(module)
     if problem:
-        mend = system_mend if ".so" in problem else f"pip install --force-reinstall {distribution}"
-        return Finding(distribution, "broken", f"{found} does not import: {problem}", mend)
+        fix = system_fix if ".so" in problem else f"pip install --force-reinstall {distribution}"
+        return Finding(distribution, "broken", f"{found} cannot be imported: {problem}", fix)
     return Finding(distribution, "ok", found)
 
 
 def runtime(
     name: BackendName, numpy_version: str | None, problem_of: Callable[[str], str | None] | None = None
 ) -> Finding:
-    """Check one of the runtimes against the numpy beside it."""
+    """Check one of the runtimes together with the installed numpy."""
     found = installed_version(DISTRIBUTIONS[name]) or "of unknown version"
     if name == "tflite-runtime" and numpy_version and not numpy_version.startswith("1."):
-        # It imports, and fails at the first model.
+        # It can be imported, and fails at the first model.
         return Finding(name, "broken", f"{found} cannot use numpy {numpy_version}", "pip install 'numpy<2'")
     problem = (problem_of or import_problem)(IMPORTS[name])
     if problem:
-        mend = f"pip install --force-reinstall 'edgewise[{EXTRAS[name]}]'"
-        return Finding(name, "broken", f"{found} does not import: {problem}", mend)
+        fix = f"pip install --force-reinstall 'edgewise[{EXTRAS[name]}]'"
+        return Finding(name, "broken", f"{found} cannot be imported: {problem}", fix)
     return Finding(name, "ok", f"{found} with numpy {numpy_version}")
 
 
 def optional(library: Optional) -> Finding:
-    """Tell whether a library for one purpose is there."""
+    """Check whether an optional library is installed."""
     if find_spec(library.module) is None:
         return Finding(
             library.distribution,
@@ -102,14 +102,14 @@ def optional(library: Optional) -> Finding:
 
 
 def import_problem(module: str) -> str | None:
-    """Import a module in a fresh process and give what went wrong in one line, or None."""
+    """Import a module in a fresh process and return the problem in one line, or None."""
     command = [sys.executable, "-c", f"import {module}"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=IMPORT_S, check=False)
     except subprocess.TimeoutExpired:
-        return f"no end after {IMPORT_S:g} s"
+        return f"did not end within {IMPORT_S:g} s"
     if done.returncode == 0:
         return None
     if done.returncode < 0:
-        return f"the process died of signal {-done.returncode}"
+        return f"the process was killed by signal {-done.returncode}"
     return (done.stderr.strip().splitlines() or ["no message"])[-1]

@@ -1,4 +1,4 @@
-"""The operating system, the processor and what they lack: bitness, C library, memory, space, heat, time."""
+"""Check the operating system and the processor: bitness, C library, memory, disk space, temperature, time."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 MEGABYTE = 1_000_000
 LEAST_SPACE, LITTLE_SPACE = 200 * MEGABYTE, 1000 * MEGABYTE
 LITTLE_MEMORY = 150 * MEGABYTE
-HOT_C = 80.0  # where a Raspberry Pi begins to slow down
+HOT_C = 80.0  # where a Raspberry Pi starts to reduce its clock
 OLDEST_GLIBC = (2, 27)  # of LiteRT's wheels
-SANE_YEAR = 2025  # a clock that is earlier was never set
+SANE_YEAR = 2025  # an earlier time means that the clock was never set
 TIMEDATECTL_S = 5.0
-# What makes integer arithmetic fast, by what /proc/cpuinfo calls it.
+# Instructions that make integer arithmetic fast, by their names in /proc/cpuinfo.
 FAST_INTEGERS = {"asimddp": "dot product", "i8mm": "int8 matrix", "avx2": "AVX2", "avx512_vnni": "AVX-512 VNNI"}
 
 
 def check_system() -> Iterator[Finding]:
-    """Check all of it, on this device."""
+    """Check this device."""
     yield bitness(os.uname().machine, struct.calcsize("P") * 8)
     yield c_library(_glibc())
     yield processor(_read("/proc/cpuinfo"), len(os.sched_getaffinity(0)))
@@ -40,7 +40,7 @@ def check_system() -> Iterator[Finding]:
 
 
 def bitness(machine: str, bits: int) -> Finding:
-    """Tell a 32-bit system, for which the newer runtime does not exist."""
+    """Check for a 32-bit system, for which LiteRT has no build."""
     says = f"{machine}, {bits}-bit programs"
     if bits == 64:
         return Finding("system", "ok", says)
@@ -63,7 +63,7 @@ def c_library(version: str | None) -> Finding:
 
 
 def processor(cpuinfo: str, cores: int) -> Finding:
-    """Tell the model, the cores that may be used, and what it has for int8."""
+    """Report the processor, the usable cores, and its instructions for int8."""
     model = re.search(r"^(?:model name|Model)\s*:\s*(.+)$", cpuinfo, re.MULTILINE)
     flags = re.search(r"^(?:flags|Features)\s*:\s*(.+)$", cpuinfo, re.MULTILINE)
     has = set(flags[1].split()) if flags else set()
@@ -73,37 +73,37 @@ def processor(cpuinfo: str, cores: int) -> Finding:
 
 
 def memory(meminfo: str) -> Finding:
-    """Check what is free, from /proc/meminfo."""
+    """Check the free memory, from /proc/meminfo."""
     found = re.search(r"^MemAvailable:\s*(\d+) kB$", meminfo, re.MULTILINE)
     if found is None:
-        return Finding("memory", "note", "how much is free cannot be told", "free -m")
+        return Finding("memory", "note", "the free memory is unknown", "free -m")
     free = int(found[1]) * 1024
     says = f"{free // MEGABYTE} MB free"
     if free < LITTLE_MEMORY:
-        return Finding("memory", "warning", says, "ps aux --sort -rss | head  # end what is not needed")
+        return Finding("memory", "warning", says, "ps aux --sort -rss | head  # stop what is not needed")
     return Finding("memory", "ok", says)
 
 
 def space(folder: Path) -> Finding:
-    """Check the room on a folder's medium."""
+    """Check the free space of a folder's medium."""
     free = shutil.disk_usage(folder).free
     says = f"{free // MEGABYTE:,} MB free at {folder}"
     if free < LITTLE_SPACE:
-        mend = "sudo apt clean && sudo journalctl --vacuum-size=50M"
-        return Finding("space", "broken" if free < LEAST_SPACE else "warning", says, mend)
+        fix = "sudo apt clean && sudo journalctl --vacuum-size=50M"
+        return Finding("space", "broken" if free < LEAST_SPACE else "warning", says, fix)
     return Finding("space", "ok", says)
 
 
 def heat(celsius: float | None, held_back: Throttling | None) -> Finding:
-    """Check temperature and what holds the processor back."""
+    """Check the temperature and what slows the processor down."""
     says = "temperature unknown" if celsius is None else f"{celsius:.0f} °C"
     if held_back and held_back.now:
-        mend = (
+        fix = (
             "use the official power supply and cable"
             if "under-voltage" in held_back.now
             else "add a heat sink or a fan"
         )
-        return Finding("heat and power", "broken", f"{says}, now {', '.join(held_back.now)}", mend)
+        return Finding("heat and power", "broken", f"{says}, now {', '.join(held_back.now)}", fix)
     if held_back and held_back.since_boot:
         past = f"{says}, since it started: {', '.join(held_back.since_boot)}"
         return Finding("heat and power", "warning", past, "vcgencmd get_throttled  # again under load")
@@ -113,13 +113,13 @@ def heat(celsius: float | None, held_back: Throttling | None) -> Finding:
 
 
 def clock(year: int, *, synchronized: bool | None) -> Finding:
-    """Check that events will carry the right time."""
-    mend = "sudo timedatectl set-ntp true"
+    """Check that events will have the correct time."""
+    fix = "sudo timedatectl set-ntp true"
     if year < SANE_YEAR:
-        return Finding("clock", "broken", f"it says {year}", mend)
+        return Finding("clock", "broken", f"it shows the year {year}", fix)
     if synchronized is False:
-        return Finding("clock", "warning", "not synchronized, so events may carry a wrong time", mend)
-    return Finding("clock", "ok", "synchronized" if synchronized else "set; whether it is synchronized cannot be told")
+        return Finding("clock", "warning", "not synchronized, so events may have a wrong time", fix)
+    return Finding("clock", "ok", "synchronized" if synchronized else "set; whether it is synchronized is unknown")
 
 
 def _glibc() -> str | None:

@@ -1,4 +1,4 @@
-"""Image files named by a path, a folder, a pattern or a list on standard input."""
+"""Find image files: a path, a folder, a pattern or a list on standard input."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from edge_runtime.errors import SourceError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# What a folder or a pattern picks out; a file named outright is read whatever it is called.
+# Selected in a folder or by a pattern; a file that is named explicitly is read whatever its extension.
 IMAGE_EXTENSIONS = frozenset({".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".mpo", ".png", ".webp"})
 STDIN = "-"
-MOST_NAMES = 20_000  # of one folder, held at a time
+MOST_NAMES = 20_000  # of one folder, in memory at the same time
 
 
 def image_files(given: str) -> Iterator[str]:
-    """Find the image files that one argument names, lazily: a walk holds some thousand names at a time.
+    """Find the image files that one argument names, lazily, with at most some thousand names in memory.
 
     Args:
-        given: a file, taken as it is even if it does not exist; a folder, searched through and sorted, hidden
-            entries and links to folders left out; or a glob pattern, in which `**` spans folders.
+        given: a file, which need not exist; a folder, searched with its subfolders in sorted order, without hidden
+            entries and links to folders; or a glob pattern, in which `**` matches any number of folders.
 
     Yields:
-        Paths that begin as `given` does.
+        Paths that begin like `given`.
 
     Raises:
-        SourceError: nothing was found, or, once the rest has been yielded, a folder inside could not be read.
+        SourceError: nothing was found, or, after everything else was yielded, a subfolder could not be read.
 
     """
     if os.path.isdir(given):
@@ -38,7 +38,7 @@ def image_files(given: str) -> Iterator[str]:
     elif glob.has_magic(given) and not os.path.lexists(given):
         found, nothing = _matching(given), "no image matches this pattern"
     elif os.path.exists(given) and not os.path.isfile(given):
-        raise SourceError(f"{given}: no regular file")  # opening a pipe would wait for ever
+        raise SourceError(f"{given}: not a regular file")  # opening a pipe would block for ever
     else:
         yield given
         return
@@ -46,11 +46,14 @@ def image_files(given: str) -> Iterator[str]:
     for path in found:
         yield path
     if path is None:
-        raise SourceError(f"{given}: {nothing}; images end in {' '.join(sorted(IMAGE_EXTENSIONS))}")
+        raise SourceError(f"{given}: {nothing}; image files end in {' '.join(sorted(IMAGE_EXTENSIONS))}")
 
 
 def paths(given: str) -> Iterator[str]:
-    """Give the image files that one argument names: as `image_files`, or `-`, a path a line on standard input."""
+    """Yield the image files that one argument names.
+
+    As `image_files`, or for `-`, one path per line of standard input.
+    """
     if given != STDIN:
         yield from image_files(given)
         return
@@ -74,9 +77,9 @@ def _in_folder(top: str) -> Iterator[str]:
 
 
 def _names(folder: str, *, folders: bool = False) -> Iterator[str]:
-    """Give the names of what is no folder, or of the folders but links and hidden ones, sorted.
+    """Yield the names of all entries except folders, or of the folders except links and hidden ones, sorted.
 
-    A folder that holds more than MOST_NAMES is read again for each so many, so that memory does not grow with it.
+    A folder with more than MOST_NAMES entries is read several times, so that memory does not grow with its size.
     """
     wanted = _is_searched if folders else _is_no_folder
     last = ""
@@ -103,7 +106,7 @@ def _matching(pattern: str) -> Iterator[str]:
 
 
 def _is_image(path: str) -> bool:
-    """Tell an image file by its name; a dangling link is one, so that it is reported and not passed over."""
+    """Return whether a name is that of an image file; a broken link is one, too, so that it is reported."""
     name = os.path.basename(path)
     if name.startswith(".") or os.path.splitext(name)[1].lower() not in IMAGE_EXTENSIONS:
         return False

@@ -1,6 +1,6 @@
-"""The only place where an image becomes model input: the trainer, the export and the device all call it.
+"""Turn an image into model input. The trainer, the export and the device all call this module and no other.
 
-Decoding, uprighting and resizing are Pillow's, which gives the same bits on Arm and on x86-64.
+Decoding, orientation and resizing are done by Pillow, with identical bits on Arm and on x86-64.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     Pixels: TypeAlias = NDArray[np.uint8]
     ImageSource: TypeAlias = str | os.PathLike[str] | bytes | Image.Image | Pixels
 
-# WebP last: Pillow imports all its plugins only when a format that it has not loaded yet is reached.
-# A camera's MPO comes through JPEG; it has no name of its own here.
+# WebP last: Pillow imports all its plugins only when it reaches a format that is not loaded yet. A camera's MPO is
+# opened as JPEG; it has no name of its own here.
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
-MAX_DECODED_PIXELS = 64_000_000  # 192 MB as RGB: what a device with 512 MB can still hold
+MAX_DECODED_PIXELS = 64_000_000  # 192 MB as RGB: fits into the memory of a device with 512 MB
 PAD_VALUE = 128  # mid-grey: near zero once a model scales pixels to -1..1
-# Shrink by whole factors with a box filter first, the rest bilinear: half the time of one bilinear pass.
+# First reduce by whole factors with a box filter, then bilinear: half the time of one bilinear pass.
 REDUCING_GAP = 1.0
 ORIENTATION = ExifTags.Base.Orientation
-SIDEWAYS = range(5, 9)  # the EXIF orientations that swap width and height
+SIDEWAYS = range(5, 9)  # the EXIF orientations that exchange width and height
 
 Box: TypeAlias = tuple[float, float, float, float]
 Roi: TypeAlias = tuple[int, int, int, int]  # x, y, width and height in pixels of the upright image
@@ -45,7 +45,7 @@ def preprocess(source: ImageSource, spec: ModelSpec) -> Pixels:
 
     Args:
         source: a path, an encoded image as bytes, a PIL image, or RGB pixels as uint8 of shape (h, w, 3).
-        spec: the model's contract: input size and resize mode.
+        spec: the model's input size and resize mode.
 
     Returns:
         RGB pixels, uint8 of shape (spec.height, spec.width, 3), values 0..255.
@@ -58,11 +58,11 @@ def preprocess(source: ImageSource, spec: ModelSpec) -> Pixels:
 
 
 def load_image(source: ImageSource, spec: ModelSpec, roi: Roi | None = None) -> Image.Image:
-    """Decode an image upright and in RGB; a JPEG no larger than `spec` needs, which is many times faster.
+    """Decode an image upright and in RGB; a JPEG at the smallest scale that `spec` allows, which is many times faster.
 
-    Transparency is laid on white, 16-bit grey is scaled to 8, an animation gives its first frame.
-    With `roi`, only that part of it is given, as far as it lies within the image.
-    Raises SourceError for unreadable images, TypeError or ValueError for an array of another form.
+    Transparent pixels are blended with white, 16-bit grey is scaled to 8 bits, of an animation the first frame is
+    returned. With `roi`, only that region is returned, as far as it is inside the image. Raise SourceError for an
+    unreadable image, TypeError or ValueError for an array of another form.
     """
     if isinstance(source, np.ndarray):
         return _cut(_from_array(source), roi)
@@ -78,7 +78,7 @@ def load_image(source: ImageSource, spec: ModelSpec, roi: Roi | None = None) -> 
     except FileNotFoundError:
         raise SourceError(f"{name}: no such file") from None
     except Image.DecompressionBombError:
-        raise SourceError(f"{name}: more pixels than are decoded; shrink the image first") from None
+        raise SourceError(f"{name}: too many pixels to decode; reduce the image first") from None
     except UnidentifiedImageError:
         raise SourceError(f"{name}: {_why_unidentified(source)}") from None
     except (OSError, ValueError, SyntaxError, EOFError, OverflowError, MemoryError) as problem:
@@ -94,7 +94,7 @@ def to_input(image: Image.Image, spec: ModelSpec) -> Pixels:
 
 
 def _region(size: Size, spec: ModelSpec) -> Box:
-    """Give the part of an image of `size` (width, height) that fills the input, as (left, top, right, bottom)."""
+    """Return the region of an image of `size` (width, height) that fills the input, as (left, top, right, bottom)."""
     width, height = size
     if spec.resize != "crop":
         return (0, 0, width, height)
@@ -111,7 +111,7 @@ def _resized(image: Image.Image, target: Size, box: Box) -> Image.Image:
 
 
 def _padded(image: Image.Image, target: Size) -> Pixels:
-    """Fit the whole image into `target`, centred on grey."""
+    """Resize the complete image to fit into `target`, centred on grey."""
     width, height = image.size
     scale = min(target[0] / width, target[1] / height)
     inner = (min(target[0], max(1, round(width * scale))), min(target[1], max(1, round(height * scale))))
@@ -122,7 +122,7 @@ def _padded(image: Image.Image, target: Size) -> Pixels:
 
 
 def _draft(image: Image.Image, spec: ModelSpec, roi: Roi | None) -> None:
-    """Ask the JPEG decoder for 1/2, 1/4 or 1/8 of the size where that still holds every pixel the input needs."""
+    """Let the JPEG decoder scale by 1/2, 1/4 or 1/8 if that still keeps every pixel that the input needs."""
     if image.format not in {"JPEG", "MPO"}:
         return
     width, height = _upright_size(image)
@@ -144,7 +144,7 @@ def _upright_size(image: Image.Image) -> Size:
 
 
 def _cut(image: Image.Image, roi: Roi | None, size: Size | None = None) -> Image.Image:
-    """Cut the region of interest out of an image that was decoded at some scale of its `size`."""
+    """Crop the region of interest from an image that was decoded at some scale of its `size`."""
     if roi is None:
         return image
     x, y, width, height = roi
@@ -153,7 +153,7 @@ def _cut(image: Image.Image, roi: Roi | None, size: Size | None = None) -> Image
     left, right = round(x * across), min(round((x + width) * across), image.width)
     top, bottom = round(y * down), min(round((y + height) * down), image.height)
     if left >= right or top >= bottom:
-        raise SourceError(f"region {x},{y},{width},{height} lies outside the {full_width}x{full_height} picture")
+        raise SourceError(f"region {x},{y},{width},{height} is outside of the {full_width}x{full_height} picture")
     return image.crop((left, top, right, bottom))
 
 
@@ -161,13 +161,13 @@ def _check_size(image: Image.Image, name: str) -> None:
     width, height = image.size
     if width * height > MAX_DECODED_PIXELS:
         limit = MAX_DECODED_PIXELS // 1_000_000
-        raise SourceError(f"{name}: {width}x{height} pixels, over the limit of {limit} million; shrink the image first")
+        raise SourceError(f"{name}: {width}x{height} pixels, over the limit of {limit} million; reduce the image first")
 
 
 def _upright_rgb(image: Image.Image) -> Image.Image:
     upright = image if image.getexif().get(ORIENTATION, 1) == 1 else _turned(image)
     if upright.mode == "RGB":
-        upright.load()  # now, while its file is open
+        upright.load()  # before its file is closed
         return upright
     if upright.mode.startswith("I"):
         upright = _grey_8bit(upright)
@@ -179,7 +179,7 @@ def _upright_rgb(image: Image.Image) -> Image.Image:
 
 
 def _turned(image: Image.Image) -> Image.Image:
-    from PIL import ImageOps  # here, for it brings five modules more, and few images lie on their side
+    from PIL import ImageOps  # imported here, because it imports five more modules, and few images need rotation
 
     return ImageOps.exif_transpose(image)
 

@@ -1,4 +1,4 @@
-"""The arithmetic between real numbers and a quantized tensor: real = scale * (quantized - zero_point).
+"""Convert between real numbers and quantized tensors: real = scale * (quantized - zero_point).
 
 Source of the formula: https://ai.google.dev/edge/litert/models/quantization_spec
 """
@@ -25,11 +25,11 @@ def quantize(
     Args:
         real: float array of any shape.
         scale: positive step between quantized values.
-        zero_point: the quantized value that stands for 0.0.
+        zero_point: the quantized value of 0.0.
         dtype: an integer type, such as int8, uint8 or int16.
 
     Returns:
-        An array of `real`'s shape and of type `dtype`.
+        An array of `real`'s shape with dtype `dtype`.
 
     """
     limits = np.iinfo(np.dtype(dtype))
@@ -39,14 +39,14 @@ def quantize(
 
 
 def dequantize(quantized: NDArray[np.integer[Any]], scale: float, zero_point: int) -> NDArray[np.float32]:
-    """Give the real numbers, float32, that quantized values stand for; widened before the zero point leaves."""
+    """Return the real numbers, float32, of quantized values; they are widened before the zero point is subtracted."""
     return ((quantized.astype(np.int32) - zero_point) * np.float32(scale)).astype(np.float32)
 
 
 def quantize_pixels(pixels: Pixels, scale: float, zero_point: int, dtype: DTypeLike) -> NDArray[np.integer[Any]]:
     """Quantize uint8 pixels, whose real values are 0..255, for a model's input.
 
-    With scale 1.0 no arithmetic on reals is done: uint8 passes as it is, and int8 is an offset by 128.
+    With scale 1.0 no floating-point arithmetic is needed: uint8 is unchanged, and int8 is an offset by 128.
     """
     if scale == 1.0 and zero_point == 0 and np.dtype(dtype) == np.uint8:
         return pixels

@@ -1,4 +1,4 @@
-"""A bundle: the folder that an export publishes and a device runs, described by its manifest.json."""
+"""A bundle: the folder that an export publishes and a device runs, with its manifest.json."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FORMATS = ("tflite", "onnx")
 
 @dataclass(frozen=True)
 class BundleFile:
-    """A file that the manifest vouches for.
+    """A file with the size and digest that the manifest states.
 
     Attributes:
         path: relative to the bundle, with forward slashes.
@@ -47,8 +47,8 @@ class Artifact:
         precision: "float32", "float16", "dynamic" or "int8".
         format: "tflite" or "onnx".
         file: the model file.
-        parity: what the export measured on held-out images: `images`, `max_abs_diff`, `mean_abs_diff`, `snr_db`
-            (None when the outputs were equal), `top1_agreement`, `accuracy`, `reference_accuracy`.
+        parity: the export's measurements on held-out images: `images`, `max_abs_diff`, `mean_abs_diff`, `snr_db` (None
+            if the outputs were equal), `top1_agreement`, `accuracy`, `reference_accuracy`.
 
     """
 
@@ -61,14 +61,14 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle whose manifest has been checked; file contents are checked when they are asked for.
+    """A bundle whose manifest has been checked; the files are checked when they are used.
 
     Attributes:
-        folder: where it lies.
-        spec: the model's contract.
-        default: name of the artifact to run unless told otherwise.
+        folder: the bundle's folder.
+        spec: the model's spec.
+        default: name of the artifact to run by default.
         artifacts: by name, in the manifest's order.
-        files: every other file that the manifest vouches for (labels, golden images), by path.
+        files: every other file of the manifest (labels, golden images), by path.
         versions: the tools that made it, by distribution name.
 
     """
@@ -82,26 +82,26 @@ class Bundle:
 
     @classmethod
     def open(cls, folder: str | Path) -> Bundle:
-        """Read and check a bundle's manifest. Raises BundleError or SpecError."""
+        """Read and check a bundle's manifest. Raise BundleError or SpecError."""
         folder = Path(folder)
         if not folder.is_dir():
             raise BundleError(f"{folder}: no such bundle folder; edge-export writes one")
         path = folder / MANIFEST_NAME
         if not path.exists():
-            raise BundleError(f"{folder}: holds no {MANIFEST_NAME}, so it is no bundle; edge-export writes one")
+            raise BundleError(f"{folder}: contains no {MANIFEST_NAME}, so it is not a bundle; edge-export writes one")
         return _parse(folder, read_json(path, BundleError), str(path))
 
     def artifact(self, name: str | None = None) -> Artifact:
-        """Give an artifact by name, or the default one. Raises BundleError, naming those there are."""
+        """Return an artifact by name, or the default one. Raise BundleError, which lists the names."""
         if (name or self.default) not in self.artifacts:
-            raise BundleError(f"{self.folder}: no artifact {name!r}; it holds {', '.join(self.artifacts)}")
+            raise BundleError(f"{self.folder}: no artifact {name!r}; it contains {', '.join(self.artifacts)}")
         return self.artifacts[name or self.default]
 
     def checked_path(self, file: BundleFile) -> Path:
-        """Give the path of a file whose size and digest are as the manifest says. Raises BundleError."""
+        """Return the path of a file after checking its size and digest. Raise BundleError."""
         path = self.folder / file.path
         if path.is_symlink() or not path.is_file():
-            raise BundleError(f"{path}: missing or no plain file; copy the bundle again")
+            raise BundleError(f"{path}: missing or not a regular file; copy the bundle again")
         size = path.stat().st_size
         if size != file.size_bytes:
             raise BundleError(f"{path}: {size} bytes where the manifest says {file.size_bytes}; copy the bundle again")
@@ -110,7 +110,7 @@ class Bundle:
         return path
 
     def check_files(self) -> None:
-        """Check size and digest of every file. Raises BundleError at the first that differs."""
+        """Check size and digest of every file. Raise BundleError at the first that differs."""
         for file in (*(artifact.file for artifact in self.artifacts.values()), *self.files.values()):
             self.checked_path(file)
 
@@ -118,7 +118,9 @@ class Bundle:
 def _parse(folder: Path, data: dict[str, Any], where: str) -> Bundle:
     expect_keys(data, ["version", "spec", "default", "artifacts", "files", "versions"], where, BundleError)
     if data["version"] != MANIFEST_VERSION:
-        raise BundleError(f"{where}: version {data['version']!r} is not {MANIFEST_VERSION}, which this edgewise reads")
+        raise BundleError(
+            f"{where}: version {data['version']!r} is not {MANIFEST_VERSION}, which this version of edgewise reads"
+        )
     for key, kind in (("spec", dict), ("default", str), ("artifacts", list), ("files", list), ("versions", dict)):
         if not isinstance(data[key], kind):
             raise BundleError(f"{where}: {key!r} must be a JSON {kind.__name__}")
@@ -135,7 +137,7 @@ def _parse(folder: Path, data: dict[str, Any], where: str) -> Bundle:
         versions=data["versions"],
     )
     if bundle.default not in bundle.artifacts:
-        raise BundleError(f"{where}: 'default' names {bundle.default!r}, which is none of its artifacts")
+        raise BundleError(f"{where}: 'default' is {bundle.default!r}, which is not one of its artifacts")
     return bundle
 
 
@@ -157,7 +159,7 @@ def _file(data: object, where: str) -> BundleFile:
         raise BundleError(f"{where}: a file must be a JSON object, not {data!r}")
     expect_keys(data, ["path", "size_bytes", "sha256"], f"{where}: file", BundleError)
     if not isinstance(data["path"], str) or not SAFE_PATH.fullmatch(data["path"]):
-        raise BundleError(f"{where}: file path {data['path']!r} leaves the bundle or is not plain")
+        raise BundleError(f"{where}: file path {data['path']!r} leaves the bundle or contains an unsafe character")
     if type(data["size_bytes"]) is not int or not isinstance(data["sha256"], str):
         raise BundleError(f"{where}: file {data['path']}: size_bytes must be a number and sha256 a text")
     return BundleFile(data["path"], data["size_bytes"], data["sha256"])

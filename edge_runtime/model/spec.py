@@ -1,4 +1,4 @@
-"""The contract that travels with a model: what pixels it takes and what its outputs mean."""
+"""The spec of a model: the pixels that it takes and the meaning of its outputs."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ MAX_SIDE = 4096
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """What a classifier expects and what it gives; `preprocess` and `decide` are built from it alone.
+    """The input and output of a classifier; `preprocess` and `decide` use only the spec.
 
-    The model takes RGB pixels in 0..255 and holds its own normalisation, so no mean or scale stands here.
+    The model takes RGB pixels in 0..255 and contains its own normalisation, so the spec has no mean or scale.
 
     Attributes:
         height: input height in pixels.
         width: input width in pixels.
         labels: class names in the order of the model's outputs; at least two, distinct, no line breaks.
         output: "softmax", an output of shape (N, classes), or "sigmoid", shape (N, 1): the probability of labels[1].
-        resize: "stretch" to the input size, "crop" a centred region of the input's aspect ratio, or "pad" the
-            whole image onto grey.
-        crop_fraction: for "crop", the region's part of the largest that fits, in (0, 1].
-        thresholds: one score in 0..1 for each label; a top class below its threshold is decided as unknown.
+        resize: "stretch" to the input size, "crop" a centred region of the input's aspect ratio, or "pad" the complete
+            image with grey.
+        crop_fraction: for "crop", the size of the region relative to the largest one that fits, in (0, 1].
+        thresholds: one score in 0..1 for each label; a top class with a lower score is decided as unknown.
         color: channel order of the input; always "RGB".
 
     """
@@ -55,10 +55,12 @@ class ModelSpec:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any], where: str = "spec") -> ModelSpec:
-        """Build a spec from a JSON object; `where` names its file in errors. Raises SpecError."""
+        """Build a spec from a JSON object; `where` names its file in errors. Raise SpecError."""
         expect_keys(data, ["version", *(field.name for field in fields(cls))], where, SpecError)
         if data["version"] != SPEC_VERSION:
-            raise SpecError(f"{where}: version {data['version']!r} is not {SPEC_VERSION}, which this edgewise reads")
+            raise SpecError(
+                f"{where}: version {data['version']!r} is not {SPEC_VERSION}, which this version of edgewise reads"
+            )
         values = {field.name: data[field.name] for field in fields(cls)}
         for key in ("labels", "thresholds"):
             if not isinstance(values[key], list):
@@ -71,11 +73,11 @@ class ModelSpec:
 
     @classmethod
     def read(cls, path: Path) -> ModelSpec:
-        """Read a spec.json. Raises SpecError."""
+        """Read a spec.json. Raise SpecError."""
         return cls.from_json(read_json(path, SpecError), str(path))
 
     def to_json(self) -> dict[str, Any]:
-        """Give the JSON object that `from_json` reads."""
+        """Return the JSON object that `from_json` reads."""
         lists = {"labels": list(self.labels), "thresholds": list(self.thresholds)}
         return {"version": SPEC_VERSION, **asdict(self), **lists}
 
@@ -85,7 +87,7 @@ class ModelSpec:
 
 
 def _check(spec: ModelSpec) -> None:
-    """Raise SpecError, naming the key, unless every value is usable."""
+    """Raise SpecError, which names the key, unless every value is valid."""
     for key in ("height", "width"):
         value = getattr(spec, key)
         if type(value) is not int or not 1 <= value <= MAX_SIDE:
@@ -96,13 +98,13 @@ def _check(spec: ModelSpec) -> None:
     if spec.color != "RGB":
         raise SpecError(f"'color' must be RGB, not {spec.color!r}")
     if not _is_number(spec.crop_fraction) or not 0 < spec.crop_fraction <= 1:
-        raise SpecError(f"'crop_fraction' must lie in (0, 1], not {spec.crop_fraction!r}")
+        raise SpecError(f"'crop_fraction' must be above 0 and at most 1, not {spec.crop_fraction!r}")
     _check_labels(spec)
     if len(spec.thresholds) != len(spec.labels):
         raise SpecError(f"'thresholds' has {len(spec.thresholds)} values for {len(spec.labels)} labels")
     for threshold in spec.thresholds:
         if not _is_number(threshold) or not 0 <= threshold <= 1:
-            raise SpecError(f"'thresholds' must lie in 0..1, not {threshold!r}")
+            raise SpecError(f"'thresholds' must be in 0..1, not {threshold!r}")
 
 
 def _check_labels(spec: ModelSpec) -> None:
@@ -114,9 +116,9 @@ def _check_labels(spec: ModelSpec) -> None:
             raise SpecError(f"'labels' must be printable text, not {label!r}")
     if len(set(spec.labels)) != len(spec.labels):
         twice = sorted({label for label in spec.labels if spec.labels.count(label) > 1})
-        raise SpecError(f"'labels' names {twice[0]!r} twice")
+        raise SpecError(f"'labels' contains {twice[0]!r} twice")
     if spec.output == "sigmoid" and len(spec.labels) != minimum:
-        raise SpecError(f"'output' sigmoid means two labels, not {len(spec.labels)}")
+        raise SpecError(f"'output' sigmoid requires two labels, not {len(spec.labels)}")
 
 
 def _is_number(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""Golden vectors: encoded images with what the export made of them, to be replayed wherever the bundle lands."""
+"""Golden images: encoded images with the export's results for them, which any device can compute again."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 GOLDEN_INDEX = "golden/golden.json"
 GRID = 8
-# What another machine's or another runtime's kernels may change. float32 sums in another order; a quantized
-# output moves by a few of its 256 steps.
+# How much the kernels of another machine or another runtime may change. float32 adds in another order; a quantized
+# output changes by a few of its 256 steps.
 FLOAT_DRIFT, QUANTIZED_DRIFT = 1e-4, 8 / 256
 
 
 @dataclass(frozen=True)
 class GoldenImage:
-    """One encoded image and what it must become, stage by stage.
+    """One encoded image and its expected results, stage by stage.
 
     Attributes:
         path: relative to the bundle.
@@ -37,9 +37,9 @@ class GoldenImage:
         input_sha256: digest of the preprocessed uint8 tensor.
         input_grid: its means, as above.
         reference: the trained model's probabilities, (classes,).
-        tensors: for each artifact, the digest of the tensor that enters the graph.
-        outputs: each artifact's probabilities, (classes,), as the export's runtime gave them.
-        decisions: each artifact's label.
+        tensors: for each artifact, the digest of the graph's input tensor.
+        outputs: for each artifact, its probabilities, (classes,), in the export's runtime.
+        decisions: for each artifact, the decided label.
 
     """
 
@@ -54,29 +54,29 @@ class GoldenImage:
     decisions: Mapping[str, str]
 
     def to_json(self) -> dict[str, Any]:
-        """Give the JSON object that `read_golden` reads."""
+        """Return the JSON object that `read_golden` reads."""
         return asdict(self)
 
 
 def input_digest(pixels: Pixels) -> str:
-    """Give the SHA-256 of pixels, row by row, R G B, as lower-case hexadecimal."""
+    """Return the SHA-256 of pixels, row by row, R G B, as lower-case hexadecimal."""
     return sha256_of_bytes(np.ascontiguousarray(pixels).tobytes())
 
 
 def grid_means(pixels: Pixels) -> tuple[float, ...]:
-    """Give the mean of each part of an image cut into GRID x GRID, to a hundredth, so that differences have a size."""
+    """Return the mean of each part of an image that is divided into GRID x GRID parts, rounded to a hundredth."""
     rows = np.array_split(pixels.astype(np.float64), min(GRID, len(pixels)))
     parts = [part for row in rows for part in np.array_split(row, min(GRID, row.shape[1]), axis=1)]
     return tuple(float(value) for part in parts for value in part.mean(axis=(0, 1)).round(2))
 
 
 def allowed_drift(precision: str) -> float:
-    """Give the largest difference of a probability that other kernels may make."""
+    """Return the largest difference of a probability that other kernels may cause."""
     return FLOAT_DRIFT if precision == "float32" else QUANTIZED_DRIFT
 
 
 def read_golden(bundle: Bundle) -> tuple[GoldenImage, ...]:
-    """Read a bundle's golden images. Raises BundleError."""
+    """Read a bundle's golden images. Raise BundleError."""
     data, where = _index(bundle)
     if not isinstance(data["images"], list) or not data["images"]:
         raise BundleError(f"{where}: 'images' must list at least one image")
@@ -84,20 +84,20 @@ def read_golden(bundle: Bundle) -> tuple[GoldenImage, ...]:
 
 
 def read_mistakes(bundle: Bundle) -> dict[str, NDArray[np.float64]]:
-    """Read what the trained model makes of the golden images under each classic preprocessing mistake.
+    """Read the trained model's outputs for the golden images with each common preprocessing mistake.
 
     Returns:
         Probabilities (n_images, n_classes) by the mistake's name.
 
     Raises:
-        BundleError: the golden vectors are missing or damaged.
+        BundleError: the golden images are missing or damaged.
 
     """
     data, where = _index(bundle)
     mistakes = {name: np.asarray(rows, np.float64) for name, rows in data["mistakes"].items()}
     wanted = (len(data["images"]), len(bundle.spec.labels))
     if any(rows.shape != wanted for rows in mistakes.values()):
-        raise BundleError(f"{where}: 'mistakes' must hold {wanted[0]} rows of {wanted[1]} numbers each")
+        raise BundleError(f"{where}: 'mistakes' must contain {wanted[0]} rows of {wanted[1]} numbers each")
     return mistakes
 
 
@@ -118,5 +118,5 @@ def _golden_image(data: object, bundle: Bundle, where: str) -> GoldenImage:
         raise BundleError(f"{where}: {data['path']!r} is not among the manifest's files")
     classes = len(bundle.spec.labels)
     if any(len(row) != classes for row in (data["reference"], *data["outputs"].values())):
-        raise BundleError(f"{where}: {data['path']}: probabilities are not {classes} numbers, one a label")
+        raise BundleError(f"{where}: {data['path']}: probabilities are not {classes} numbers, one for each label")
     return GoldenImage(**{**data, "outputs": {name: tuple(row) for name, row in data["outputs"].items()}})

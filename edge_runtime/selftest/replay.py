@@ -29,18 +29,19 @@ if TYPE_CHECKING:
     from edge_runtime.selftest.golden import GoldenImage
 
 Stage = Literal["files", "decode", "colour", "resize", "quantize", "infer", "decide"]
-# A mistake explains outputs that lie this many times closer to its signature than to the right outputs.
+# A mistake explains outputs that are closer to its outputs than to the expected ones by this factor.
 CLOSER = 2.0
 
 
 @dataclass(frozen=True)
 class Difference:
-    """The first thing that is not as at export.
+    """The first result that differs from the export's.
 
     Attributes:
-        stage: where it arose.
-        image: the golden image, or the file, that shows it first.
-        amount: its size: levels of 0..255 before the graph, probability after it; None where it has none.
+        stage: the stage that differs.
+        image: the first golden image, or the file, that differs.
+        amount: the size of the difference: levels of 0..255 before the graph, probability after it; None if it has
+            none.
         message: one line for a person.
 
     """
@@ -53,14 +54,14 @@ class Difference:
 
 @dataclass(frozen=True)
 class Selftest:
-    """What a replay showed.
+    """The result of a self-test.
 
     Attributes:
         artifact: the artifact that ran.
-        backend: what ran it; None when its file was not fit to be opened.
-        images: how many golden images were replayed.
+        backend: the backend that ran it; None if its file is damaged.
+        images: number of replayed golden images.
         difference: the first difference, or None.
-        explanation: which classic mistake the outputs match; None when not asked for or nothing differs.
+        explanation: the common mistake that the outputs match; None if not requested or nothing differs.
 
     """
 
@@ -71,13 +72,13 @@ class Selftest:
     explanation: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """Give a JSON object."""
+        """Return a JSON object."""
         return {"passed": self.difference is None, **asdict(self)}
 
 
 @dataclass(frozen=True)
 class _Replayed:
-    """One golden image as this machine sees it."""
+    """The results for one golden image on this machine."""
 
     golden: GoldenImage
     decoded: Pixels
@@ -93,12 +94,12 @@ def selftest(
 
     Args:
         folder: the bundle.
-        artifact: its name; None takes what `Classifier.open` would.
-        backend: the runtime; None likewise.
-        explain: also match the outputs with those of classic mistakes.
+        artifact: its name; None selects it as `Classifier.open` does.
+        backend: the runtime; None selects it likewise.
+        explain: also compare the outputs with those of common mistakes.
 
     Raises:
-        BundleError, SpecError: the manifest or the golden vectors cannot be read.
+        BundleError, SpecError: the manifest or the golden images cannot be read.
         BackendUnavailable: no runtime for the artifact is installed.
 
     """
@@ -123,14 +124,14 @@ def _replay(bundle: Bundle, backend: Backend, golden: GoldenImage) -> _Replayed:
 
 
 def _differences(bundle: Bundle, artifact: Artifact, one: _Replayed) -> Iterator[Difference]:
-    """Give an image's differences in the order of the stages; a later one may only follow from an earlier one."""
+    """Yield an image's differences in the order of the stages; a later one may be caused by an earlier one."""
     golden, name = one.golden, artifact.name
     if input_digest(one.decoded) != golden.decoded_sha256:
         yield _decoded_otherwise(one)
     if input_digest(one.pixels) != golden.input_sha256:
         yield _by_pixels("resize", "resized to", golden.path, one.pixels, golden.input_grid)
     if one.tensor != golden.tensors[name]:
-        why = "another tensor enters the graph than at export: its scale or zero point is not the export's"
+        why = "the graph's input tensor differs from the export's: the scale or zero point is different"
         yield Difference("quantize", golden.path, None, f"quantize: {golden.path}: {why}")
     expected = np.asarray(golden.outputs[name])
     drift, allowed = float(np.abs(one.probabilities - expected).max()), allowed_drift(artifact.precision)
@@ -139,8 +140,8 @@ def _differences(bundle: Bundle, artifact: Artifact, one: _Replayed) -> Iterator
         yield Difference("infer", golden.path, drift, message)
     label = decide(one.probabilities, bundle.spec).label
     if label != golden.decisions[name] and not _is_close_call(expected, allowed):
-        message = f"decide: {golden.path}: decided as {label}, at export as {golden.decisions[name]}"
-        yield Difference("decide", golden.path, None, message + "; are the labels in their order?")
+        message = f"decide: {golden.path}: decided as {label}, but as {golden.decisions[name]} at the export"
+        yield Difference("decide", golden.path, None, message + "; check the order of the labels")
 
 
 def _is_close_call(probabilities: NDArray[np.float64], allowed: float) -> bool:
@@ -159,7 +160,7 @@ def _decoded_otherwise(one: _Replayed) -> Difference:
 def _by_pixels(stage: Stage, what: str, path: str, pixels: Pixels, grid: Sequence[float]) -> Difference:
     amount = _amount(pixels, grid)
     size = "another size" if amount is None else f"parts of it by up to {amount:.2f} of 255 levels"
-    return Difference(stage, path, amount, f"{stage}: {path}: {what} other pixels than at export, {size}")
+    return Difference(stage, path, amount, f"{stage}: {path}: {what} other pixels than at the export, {size}")
 
 
 def _amount(pixels: Pixels, grid: Sequence[float]) -> float | None:
@@ -168,16 +169,16 @@ def _amount(pixels: Pixels, grid: Sequence[float]) -> float | None:
 
 
 def _explain(bundle: Bundle, replayed: Sequence[_Replayed]) -> str:
-    """Say which classic mistake's outputs these are closest to, if clearly closer than to the right ones."""
+    """Return the common mistake with the closest outputs, if they are clearly closer than the expected ones."""
     outputs = np.array([one.probabilities for one in replayed])
     right = float(np.abs(outputs - np.array([one.golden.reference for one in replayed])).mean())
     distances = {name: float(np.abs(outputs - rows).mean()) for name, rows in read_mistakes(bundle).items()}
     if not distances:
-        return "the bundle holds no signatures of mistakes to compare with"
+        return "the bundle contains no outputs of mistakes to compare with"
     best = min(distances, key=lambda name: distances[name])
     if distances[best] * CLOSER > right:
-        return f"your outputs match no classic mistake; they differ from the trained model's by {right:.3g} on average"
+        return f"your outputs match no common mistake; they differ from the trained model's by {right:.3g} on average"
     return (
         f"your outputs match this mistake: {best} (they differ from its outputs by {distances[best]:.3g} on average,"
-        f" from the right ones by {right:.3g})"
+        f" from the expected ones by {right:.3g})"
     )

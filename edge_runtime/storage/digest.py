@@ -1,4 +1,4 @@
-"""SHA-256 of files and arrays, without OpenSSL where that is not worth loading."""
+"""SHA-256 of files and arrays, without loading OpenSSL for small ones."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
-# `hashlib` loads OpenSSL, 3.5 MB in 6 ms on an x86-64 workstation, and then hashes five times as fast as the lean
-# module, from which the standard library's `random` takes its digest too. Below this the memory is worth more than the
-# time.
+# `hashlib` loads OpenSSL, 3.5 MB in 6 ms on an x86-64 workstation, and then hashes five times as fast as the small
+# module that the standard library's `random` uses, too. Below this size the memory is worth more than the time.
 LARGE = 1 << 22  # bytes
 LEAN = "_sha2" if sys.version_info >= (3, 12) else "_sha256"
 BLOCK = 1 << 20
 
 
 def sha256_of(path: Path) -> str:
-    """Give a file's SHA-256 as lower-case hexadecimal."""
+    """Return a file's SHA-256 as lower-case hexadecimal."""
     digest = _sha256(path.stat().st_size)
     with path.open("rb") as stream:
         while block := stream.read(BLOCK):
@@ -28,16 +27,16 @@ def sha256_of(path: Path) -> str:
 
 
 def sha256_of_bytes(content: bytes) -> str:
-    """Give SHA-256 as lower-case hexadecimal."""
+    """Return the SHA-256 as lower-case hexadecimal."""
     digest = _sha256(len(content))
     digest.update(content)
     return str(digest.hexdigest())
 
 
 def _sha256(size_bytes: int) -> Any:  # noqa: ANN401 - no public type has both kinds
-    """Give a new hash object for so much."""
+    """Return a new hash object for data of the given size."""
     if size_bytes < LARGE:
-        with suppress(ImportError):  # a build of Python may leave it out
+        with suppress(ImportError):  # a build of Python may lack it
             return import_module(LEAN).sha256()
     import hashlib
 

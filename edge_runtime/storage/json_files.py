@@ -1,4 +1,4 @@
-"""JSON at the border: read strictly, write whole or not at all."""
+"""JSON files: read them strictly, write them completely or not at all."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def read_json(path: Path, error: type[EdgeError]) -> dict[str, Any]:
 
     Args:
         path: the file.
-        error: the EdgeError type to raise when the file is no readable JSON object.
+        error: the EdgeError type to raise if the file is not a readable JSON object.
 
     Returns:
         The object, with string keys.
@@ -30,7 +30,7 @@ def read_json(path: Path, error: type[EdgeError]) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as problem:
         raise error(f"{path}: not readable as JSON: {problem}") from None
     if not isinstance(data, dict):
-        raise error(f"{path}: holds {type(data).__name__}, not a JSON object")
+        raise error(f"{path}: contains {type(data).__name__}, not a JSON object")
     return data
 
 
@@ -41,10 +41,10 @@ def expect_keys(
     error: type[EdgeError],
     optional: Collection[str] = (),
 ) -> None:
-    """Raise `error`, naming the key, unless `data` has exactly the expected keys (and any of the optional)."""
+    """Raise `error`, naming the key, unless `data` has exactly the expected keys (and any optional ones)."""
     for key in expected:
         if key not in data:
-            raise error(f"{where}: key {key!r} is missing; write the file anew with this version of edgewise")
+            raise error(f"{where}: key {key!r} is missing; write the file again with this version of edgewise")
     for key in data:
         if key not in expected and key not in optional:
             known = ", ".join(sorted({*expected, *optional}))
@@ -52,12 +52,12 @@ def expect_keys(
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 file beside its place and rename it there, so that no reader sees half of it."""
+    """Write a UTF-8 file under a temporary name and rename it, so that no reader sees half of it."""
     beside = path.with_name(f".{path.name}.partial")
     beside.write_text(text, encoding="utf-8")
     beside.replace(path)
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:
-    """Write a JSON object whole; equal data gives equal bytes. NaN and infinity are a ValueError."""
+    """Write a JSON object completely; equal data gives equal bytes. NaN and infinity raise ValueError."""
     write_text(path, json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

@@ -1,4 +1,4 @@
-"""Folders that appear whole or not at all."""
+"""Folders that appear complete or not at all."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ AT_FDCWD, RENAME_EXCHANGE = -100, 2
 
 
 def refuse_existing(path: Path, *, overwrite: bool, error: type[EdgeError]) -> None:
-    """Raise `error` when `path` exists and may not be replaced."""
+    """Raise `error` if `path` exists and may not be replaced."""
     if path.exists() and not overwrite:
         raise error(f"{path}: exists already; choose another place or pass --overwrite")
 
 
 @contextmanager
 def published_folder(path: Path, *, overwrite: bool, error: type[EdgeError]) -> Iterator[Path]:
-    """Yield an empty folder beside `path` that takes its place when the block ends well, and vanishes when not.
+    """Yield an empty folder next to `path`, which replaces `path` when the block ends, and is removed if it fails.
 
-    An older folder stays whole until the new one is complete, and gives way in one step. What a killed process left
-    beside `path` is removed. Raises `error` where `path` exists and may not be replaced, or its parent cannot be
-    written.
+    An older folder stays complete until the new one is complete, and is replaced in one step. Folders that a killed
+    process left next to `path` are removed. Raise `error` if `path` exists and may not be replaced, or its parent
+    cannot be written.
     """
-    import fcntl  # these would cost every start of edge-run 10 ms
+    import fcntl  # these imports would cost every start of edge-run 10 ms
     import shutil
     import tempfile
 
@@ -45,8 +45,8 @@ def published_folder(path: Path, *, overwrite: bool, error: type[EdgeError]) -> 
         raise error(f"{path}: cannot be written: {problem.strerror}") from None
     claim = os.open(staging, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(claim, fcntl.LOCK_EX)  # the kernel lets go when the process ends, however it ends
-        staging.chmod(0o755)  # mkdtemp's 0700 is for secrets
+        fcntl.flock(claim, fcntl.LOCK_EX)  # the kernel releases it when the process ends, however it ends
+        staging.chmod(0o755)  # mkdtemp uses 0700, which is for secrets
         yield staging
         _replace(staging, path)
     finally:
@@ -55,7 +55,7 @@ def published_folder(path: Path, *, overwrite: bool, error: type[EdgeError]) -> 
 
 
 def _remove_leftovers(path: Path) -> None:
-    """Remove the unfinished folders of processes that are gone."""
+    """Remove the unfinished folders of processes that have ended."""
     import fcntl
     import shutil
 
@@ -64,19 +64,19 @@ def _remove_leftovers(path: Path) -> None:
             continue
         try:
             claim = os.open(leftover, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        except OSError:  # no folder, or another process has just finished with it
+        except OSError:  # not a folder, or another process has just finished with it
             continue
         try:
             fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(leftover, ignore_errors=True)
-        except BlockingIOError:  # somebody is at work on it
+        except BlockingIOError:  # another process is working on it
             continue
         finally:
             os.close(claim)
 
 
 def _replace(staging: Path, path: Path) -> None:
-    """Put `staging` in the place of `path`; an older folder ends where `staging` was, or is gone."""
+    """Replace `path` by `staging`; an older folder is then at the place of `staging`, or removed."""
     import shutil
 
     if not path.exists():
@@ -95,7 +95,7 @@ def _replace(staging: Path, path: Path) -> None:
 
 
 def exchange(one: Path, other: Path) -> bool:
-    """Swap two paths in one step; False where the C library, the kernel or the file system cannot."""
+    """Exchange two paths in one step; return False if the C library, the kernel or the file system cannot."""
     import ctypes
 
     renameat2 = getattr(ctypes.CDLL(None), "renameat2", None)

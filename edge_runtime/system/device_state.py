@@ -1,4 +1,4 @@
-"""What the device itself feels: temperature, throttling, what sets its pace; None where it cannot be told.
+"""The state of the device: temperature, throttling, frequency governor. None means unknown.
 
 Standard library only.
 """
@@ -21,21 +21,21 @@ PAST_SHIFT = 16  # the same four, since the last boot
 
 
 class Throttling(NamedTuple):
-    """What holds the processor back now, and what did since the device started; empty when nothing."""
+    """What slows the processor down now, and what did since the device started; empty if nothing."""
 
     now: tuple[str, ...]
     since_boot: tuple[str, ...]
 
 
 def temperature_c(folder: Path = THERMAL) -> float | None:
-    """Give the hottest thermal zone in degrees Celsius."""
+    """Return the temperature of the hottest thermal zone in degrees Celsius."""
     readings = [_millidegrees(path) for path in folder.glob("thermal_zone*/temp")]
     known = [reading / 1000 for reading in readings if reading is not None]
     return max(known, default=None)
 
 
 def governor(path: Path = GOVERNOR) -> str | None:
-    """Name what sets the processor's frequency; None where the system does not tell, as in a virtual machine."""
+    """Return the name of the frequency governor; None if the system has none, as in a virtual machine."""
     try:
         return path.read_text(encoding="ascii").strip()
     except OSError:
@@ -43,7 +43,7 @@ def governor(path: Path = GOVERNOR) -> str | None:
 
 
 def processor() -> str:
-    """Name this device's processor and how many of its cores may be used."""
+    """Return this device's processor and how many of its cores may be used."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -54,7 +54,7 @@ def processor() -> str:
 
 
 def throttling() -> Throttling | None:
-    """Ask the Raspberry Pi's firmware; None on other devices."""
+    """Ask the Raspberry Pi's firmware; return None on other devices."""
     program = shutil.which("vcgencmd")
     if program is None:
         return None
@@ -68,7 +68,7 @@ def throttling() -> Throttling | None:
 
 
 def parse_throttled(answer: str) -> Throttling | None:
-    """Parse what `vcgencmd get_throttled` says, such as `throttled=0x50005`."""
+    """Parse the output of `vcgencmd get_throttled`, such as `throttled=0x50005`."""
     found = re.fullmatch(r"throttled=0x([0-9a-fA-F]+)", answer.strip())
     if found is None:
         return None

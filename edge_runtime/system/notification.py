@@ -1,4 +1,4 @@
-"""Tell systemd how the service is: ready, alive. Standard library only; without systemd every call does nothing.
+"""Notify systemd that the service is ready and alive. Standard library only; without systemd nothing happens.
 
 https://www.freedesktop.org/software/systemd/man/latest/sd_notify.html
 """
@@ -13,34 +13,39 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-BEATS = 4  # told in the time after which systemd would restart the service
+BEATS = 4  # notifications in the time after which systemd would restart the service
 
 
 def notify(state: str) -> bool:
-    """Send one datagram, such as "READY=1"; False where nobody listens. A supervisor that is gone is no error."""
+    """Send one datagram, such as "READY=1"; return False if there is no supervisor.
+
+    A supervisor that has ended is no error.
+    """
     address = os.environ.get("NOTIFY_SOCKET", "")
     if not address.startswith(("/", "@")):
         return False
-    import socket  # here, so that commands without systemd do not pay for it
+    import socket  # imported here, so that commands without systemd do not pay for it
 
     if address.startswith("@"):
         address = "\0" + address[1:]  # Linux's abstract namespace
     with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-        sender.setblocking(False)  # a supervisor that does not read must not hold up the camera
+        sender.setblocking(False)  # a supervisor that does not read must not delay the camera
         sender.sendto(state.encode(), address)
         return True
     return False
 
 
 def ready() -> None:
-    """Say that the service has started."""
+    """Notify systemd that the service has started."""
     notify("READY=1")
 
 
 def heartbeat(clock: Callable[[], float] = time.monotonic) -> Callable[[], None]:
-    """Give what the live loop calls after each fresh decision: it feeds the watchdog, some times in its period.
+    """Return a function that the live loop calls after each fresh decision.
 
-    When the loop stands still nothing is fed, and systemd restarts the service.
+    It notifies the watchdog several times per period.
+
+    If the loop stalls, the notifications stop, and systemd restarts the service.
     """
     every_s = _watchdog_s() / BEATS
     if not every_s:
@@ -58,6 +63,6 @@ def heartbeat(clock: Callable[[], float] = time.monotonic) -> Callable[[], None]
 
 
 def _watchdog_s() -> float:
-    """Give the watchdog's period in seconds, 0 where none watches this process."""
+    """Return the watchdog's period in seconds, 0 if no watchdog watches this process."""
     period, pid = os.environ.get("WATCHDOG_USEC", ""), os.environ.get("WATCHDOG_PID", str(os.getpid()))
     return int(period) / 1e6 if period.isdecimal() and pid == str(os.getpid()) else 0.0

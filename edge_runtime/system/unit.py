@@ -29,7 +29,7 @@ StartLimitIntervalSec=0
 Type=notify
 NotifyAccess=main
 ExecStart={command}
-# The watchdog is fed only while fresh frames are decided.
+# The watchdog is notified only while fresh frames are classified.
 WatchdogSec={watchdog_s}
 TimeoutStartSec=120
 Restart=always
@@ -70,7 +70,7 @@ SystemCallFilter=@system-service
 SystemCallErrorNumber=EPERM
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
 
-# Cameras, the Raspberry Pi's camera pipeline and its firmware's thermometer; no other device.
+# Cameras, the Raspberry Pi's camera pipeline and its firmware's temperature sensor; no other device.
 DevicePolicy=closed
 DeviceAllow=char-video4linux rw
 DeviceAllow=char-media rw
@@ -94,7 +94,10 @@ def unit(
     cpu_percent: int = CPU_PERCENT,
     watchdog_s: int = WATCHDOG_S,
 ) -> str:
-    """Give the unit's text; see the command's options. A root user gets an identity that exists only while it runs."""
+    """Return the unit's text; see the command's options.
+
+    For root, systemd creates a user that exists only at run time.
+    """
     source = source if "://" in source or not Path(source).exists() else str(Path(source).resolve())
     argv = [sys.executable, "-m", "edge_runtime.cli", subcommand, str(bundle), "--source", source, *options]
     paths = [path for path in _written_folders(options) if path != STATE_FOLDER]
@@ -112,14 +115,14 @@ def unit(
 
 
 def _written_folders(options: Sequence[str]) -> list[str]:
-    """Give the folders of the files that options name for writing; a relative one lies in the state folder."""
+    """Return the folders of the files that options name for writing; a relative path is in the state folder."""
     files = [value for name, value in pairwise(options) if name in FILE_OPTIONS]
     files += [text.partition("=")[2] for text in options if text.startswith(tuple(f"{name}=" for name in FILE_OPTIONS))]
     return [str(Path(STATE_FOLDER, file).parent) for file in files]
 
 
 def _quoted(word: str) -> str:
-    """Quote one word for systemd, which knows neither $ nor % as plain characters."""
+    """Quote one word for systemd, in which $ and % have a meaning."""
     escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$").replace("\n", "\\n")
     escaped = _literal(escaped)
     return f'"{escaped}"' if not word or set(word) & set(" \t\"'\\;#\n") else escaped

@@ -26,7 +26,7 @@ FOLDER_FPS = 10.0  # of a folder of frames, if the user gives no --fps
 
 
 def read_labels(path: Path, labels: Sequence[str]) -> list[Interval]:
-    """Read the labelled events, in the order of their beginnings. Raises SpecError, naming file and line."""
+    """Read the labelled events, sorted by their start. Raise SpecError, which names file and line."""
     found = []
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
@@ -37,15 +37,15 @@ def read_labels(path: Path, labels: Sequence[str]) -> list[Interval]:
             for row in rows:
                 where = f"{path}: line {rows.line_num}"
                 if row["label"] not in labels:
-                    raise SpecError(f"{where}: {row['label']!r} is none of the labels {', '.join(labels)}")
+                    raise SpecError(f"{where}: {row['label']!r} is not one of the labels {', '.join(labels)}")
                 start_s, end_s = _seconds(row["start_s"], where), _seconds(row["end_s"], where)
                 if end_s <= start_s:
-                    raise SpecError(f"{where}: ends at {end_s:g} s, before it began")
+                    raise SpecError(f"{where}: ends at {end_s:g} s, before its start")
                 found.append(Interval(labels.index(row["label"]), start_s, end_s))
     except (OSError, ValueError) as problem:
         raise SpecError(f"{path}: cannot be read: {getattr(problem, 'strerror', None) or problem}") from None
     if not found:
-        raise SpecError(f"{path}: holds no event; without one there is nothing to tune by")
+        raise SpecError(f"{path}: contains no event; at least one is needed to choose the rules")
     return sorted(found, key=lambda interval: interval.start_s)
 
 
@@ -55,14 +55,14 @@ def _seconds(text: str | None, where: str) -> float:
     except ValueError:
         value = math.nan
     if not 0 <= value < math.inf:
-        raise SpecError(f"{where}: {text!r} is no time in seconds")
+        raise SpecError(f"{where}: {text!r} is not a time in seconds")
     return value
 
 
 def read_scores(
     source: Source, classifier: Classifier, fps: float | None
 ) -> tuple[list[float], list[NDArray[np.float32]]]:
-    """Run the model on every frame; a folder's frames follow one another at `fps`, or ten a second."""
+    """Run the model on every frame; the frames of a folder are `fps` per second, or ten."""
     times: list[float] = []
     probabilities: list[NDArray[np.float32]] = []
     first = None
@@ -73,5 +73,5 @@ def read_scores(
             times.append(frame.number / (fps or FOLDER_FPS) if still else frame.captured_at - first)
             probabilities.append(classifier.backend.run(preprocess(frame.image, classifier.spec)[None])[0])
     if not times:
-        raise SpecError(f"{source.name}: holds no frame")
+        raise SpecError(f"{source.name}: contains no frame")
     return times, probabilities

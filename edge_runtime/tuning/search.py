@@ -1,4 +1,4 @@
-"""Choose the rules over frames by how well their events match a labelled video's. All pure."""
+"""Choose the rules over frames by how well their events match those of a labelled video. Pure functions."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 ALPHAS = (1.0, 0.6, 0.4, 0.25)
 WINDOWS = (1, 3, 5, 9, 15)
 THRESHOLDS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
-TOLERANCE_S = 0.5  # a person's label begins no more exactly than this
+TOLERANCE_S = 0.5  # a person cannot label the start of an event more exactly
 
 
 class Interval(NamedTuple):
-    """A class, by its index, from a moment to another, in seconds of the video."""
+    """An interval of a class, given by its index, in seconds of the video."""
 
     label: int
     start_s: float
@@ -32,10 +32,10 @@ class Match:
     """How predicted intervals match labelled ones.
 
     Attributes:
-        right: predicted intervals that match one.
-        predicted: how many there are.
-        labelled: how many there should be.
-        delay_s: mean time from a labelled beginning to its prediction, over the right ones; 0 without any.
+        right: number of predicted intervals that match a labelled one.
+        predicted: number of predicted intervals.
+        labelled: number of labelled intervals.
+        delay_s: mean time from a labelled start to its prediction, over the matches; 0 without any.
 
     """
 
@@ -46,22 +46,22 @@ class Match:
 
     @property
     def precision(self) -> float:
-        """Give the right part of the predicted; 0 where nothing was predicted."""
+        """Return the fraction of predicted intervals that match; 0 if nothing was predicted."""
         return self.right / self.predicted if self.predicted else 0.0
 
     @property
     def recall(self) -> float:
-        """Give the right part of the labelled; 0 where nothing was labelled."""
+        """Return the fraction of labelled intervals that were found; 0 if nothing was labelled."""
         return self.right / self.labelled if self.labelled else 0.0
 
     @property
     def f1(self) -> float:
-        """Give the harmonic mean of precision and recall; 0 where nothing was right."""
+        """Return the harmonic mean of precision and recall; 0 without any match."""
         return 2 * self.right / (self.predicted + self.labelled) if self.right else 0.0
 
 
 class Tuned(NamedTuple):
-    """Rules and how they do."""
+    """Rules and their result."""
 
     rules: Rules
     match: Match
@@ -70,16 +70,16 @@ class Tuned(NamedTuple):
 def tune(
     times: Sequence[float], probabilities: Sequence[NDArray[np.float32]], labelled: Sequence[Interval]
 ) -> list[Tuned]:
-    """Try a grid of rules, then a threshold for each class apart.
+    """Search a grid of rules, then a threshold for each class separately.
 
     Args:
         times: of each frame, in seconds of the video.
         probabilities: of each frame, of shape (classes,).
-        labelled: what should be found; at least one.
+        labelled: the labelled intervals; at least one.
 
     Returns:
         The best rules for each smoothing and window, the best of all first: by F1 of the events, then by delay, then
-        by how few frames they remember.
+        by the number of frames that they use.
 
     """
     classes = len(probabilities[0])
@@ -105,7 +105,7 @@ def smooth_all(probabilities: Sequence[NDArray[np.float32]], alpha: float) -> li
 
 
 def intervals(times: Sequence[float], smoothed: Sequence[NDArray[np.float32]], rules: Rules) -> list[Interval]:
-    """Give when which class was there, by the live loop's own rules; the last ends with the video."""
+    """Return the intervals of each class, by the live loop's own rules; the last one ends with the video."""
     found: list[Interval] = []
     votes: tuple[int, ...] = ()
     stable, since_s = -1, 0.0
@@ -122,7 +122,7 @@ def intervals(times: Sequence[float], smoothed: Sequence[NDArray[np.float32]], r
 
 
 def match(predicted: Sequence[Interval], labelled: Sequence[Interval]) -> Match:
-    """Match each labelled interval with the first free prediction of its class that begins within it."""
+    """Match each labelled interval with the first unmatched prediction of its class that starts within it."""
     free, delays = list(predicted), []
     for wanted in labelled:
         for candidate in free:
@@ -144,7 +144,7 @@ def _grid(alpha: float, classes: int) -> Iterator[Rules]:
 def _per_class(
     times: Sequence[float], smoothed: Sequence[NDArray[np.float32]], labelled: Sequence[Interval], best: Tuned
 ) -> Tuned:
-    """Change one class's threshold at a time, and keep what is better."""
+    """Change one class's threshold at a time, and keep an improvement."""
     for label in range(len(best.rules.thresholds)):
         for threshold in THRESHOLDS:
             thresholds = list(best.rules.thresholds)
@@ -156,5 +156,5 @@ def _per_class(
 
 
 def _rank(tuned: Tuned) -> tuple[float, float, int]:
-    """Give what sorts the better first; delays that no eye tells apart count as equal."""
+    """Return a sort key, larger for better rules; delays that a person cannot distinguish count as equal."""
     return -round(tuned.match.f1, 6), round(tuned.match.delay_s, 2), tuned.rules.n

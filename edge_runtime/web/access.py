@@ -1,4 +1,4 @@
-"""Who may use the server: on loopback everyone there, elsewhere whoever knows the token."""
+"""Who may use the server: on loopback every local user, elsewhere everyone who has the token."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class AccessError(EdgeError):
-    """A server that would be open to whoever reaches it."""
+    """The server would be open to everyone who can reach it."""
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether only this device can reach an address to bind to."""
+    """Return whether an address to bind to can be reached only from this device."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -42,17 +42,17 @@ def check_token(host: str, token: str | None) -> None:
 
 
 def cookie_of(token: str) -> str:
-    """Give the cookie that stands for the token; the token cannot be told from it."""
+    """Return the cookie that represents the token; the token cannot be computed from it."""
     return hashlib.sha256(b"edgewise cookie\0" + token.encode()).hexdigest()
 
 
 def same(given: str, wanted: str) -> bool:
-    """Compare in constant time, whatever characters came."""
+    """Compare in constant time, with any characters."""
     return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), wanted.encode())
 
 
 def is_allowed(request: HTTPConnection, token: str | None) -> bool:
-    """Tell whether a request carries the token, as a bearer token or as its cookie; without a token all do."""
+    """Return whether a request has the token, as a bearer token or as its cookie; without a token all requests do."""
     if token is None:
         return True
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
@@ -66,9 +66,9 @@ def is_allowed(request: HTTPConnection, token: str | None) -> bool:
 
 
 def is_foreign(request: HTTPConnection, *, loopback: bool) -> bool:
-    """Tell a request that another web site made the browser send.
+    """Return whether a request was sent by the browser for another web site.
 
-    A loopback server has no token, so its protection from a name that a site points at 127.0.0.1 is the Host header.
+    A loopback server has no token. Its protection from a host name that a site points at 127.0.0.1 is the Host header.
     """
     host = request.headers.get("host", "")
     if loopback and _hostname(f"//{host}") not in LOCAL_NAMES:

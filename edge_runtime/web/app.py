@@ -43,7 +43,7 @@ STATIC = {
     "icon.svg": "image/svg+xml",
 }
 STATE_EVERY_S = 0.25
-RETRY_MS = 1000  # after which a browser that lost the stream asks again
+RETRY_MS = 1000  # after which a browser that lost the stream reconnects
 DEVICE_EVERY_S = 5.0
 MOST_VIEWERS = 16
 MOST_UPLOADS = 4  # one is classified, the others wait
@@ -52,15 +52,15 @@ STALE_S = 10.0
 
 @dataclass
 class Site:
-    """What the handlers share.
+    """The objects that the handlers share.
 
     Attributes:
         hub: the live loop's results.
         classifier: for uploads; used by one thread at a time.
-        token: demanded of everyone, or None.
-        title: shown above the page, such as the bundle's name.
+        token: required from everyone, or None.
+        title: title of the page, such as the bundle's name.
         outboxes: of the sinks, for the metrics.
-        stopping: tells endless answers that the server wants to end.
+        stopping: set when the server ends, to end the endless responses.
         stale_s: seconds without a decision after which the health is bad.
 
     """
@@ -81,7 +81,7 @@ class Site:
 
 
 def build_app(site: Site, *, loopback: bool = True) -> Starlette:
-    """Build the application; `loopback` says that it serves this device alone."""
+    """Build the application; `loopback` says whether it serves only this device."""
     static = {name: files("edge_runtime.web").joinpath("static", name).read_bytes() for name in STATIC}
 
     def of(handler: Callable[[Site, Request], Any]) -> Callable[[Request], Any]:
@@ -141,12 +141,12 @@ async def _state(site: Site, _request: Request) -> Response:
 
 async def _events(site: Site, _request: Request) -> Response:
     if site.viewers >= MOST_VIEWERS:
-        return JSONResponse({"error": f"{MOST_VIEWERS} look already"}, 503, {"Retry-After": "10"})
+        return JSONResponse({"error": f"{MOST_VIEWERS} viewers are connected already"}, 503, {"Retry-After": "10"})
     return StreamingResponse(_live(site), media_type="text/event-stream")
 
 
 async def _live(site: Site) -> AsyncIterator[str]:
-    """Tell how things stand a few times a second, and every event; a slow reader gets fewer states, no older ones."""
+    """Send the state a few times per second, and every event; a slow reader gets fewer states, but no old ones."""
     site.viewers += 1
     try:
         labels = list(site.classifier.spec.labels)

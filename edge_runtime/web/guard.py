@@ -1,4 +1,4 @@
-"""What stands before every request: who may ask, and what the browser may do with the answer."""
+"""Check every request before the application sees it: who may ask, and what the browser may do with the response."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from edge_runtime.web.access import is_allowed, is_foreign
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# A page from here may use what is from here, and nothing else at all.
+# A page of this server may use resources of this server and nothing else.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -27,12 +27,12 @@ HEADERS = {
     "Cache-Control": "no-store",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
-# Without these nobody could log in, nor a supervisor see whether it lives. They tell nothing about the picture.
+# Without these, nobody could log in, and no supervisor could check the health. They reveal nothing about the picture.
 OPEN_TO_ALL = frozenset({"/login", "/static/style.css", "/static/icon.svg", "/healthz"})
 
 
 class Guard:
-    """ASGI middleware that turns away who may not ask, and puts the security headers on every answer."""
+    """ASGI middleware that refuses requests without permission, and adds the security headers to every response."""
 
     def __init__(self, app: ASGIApp, *, token: str | None, loopback: bool) -> None:
         self._app = app
@@ -40,7 +40,7 @@ class Guard:
         self._loopback = loopback
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer in the application's place, or let it answer."""
+        """Respond with an error, or pass the request to the application."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -57,11 +57,11 @@ class Guard:
 
     def _refusal(self, request: HTTPConnection) -> ASGIApp | None:
         if is_foreign(request, loopback=self._loopback):
-            return JSONResponse({"error": "asked in the name of another host or site"}, 403)
+            return JSONResponse({"error": "this host name or web site may not use the server"}, 403)
         path = request.scope["path"]
         if path in OPEN_TO_ALL or is_allowed(request, self._token):
             return None
-        if path == "/":  # where a person arrives, perhaps with ?token=
+        if path == "/":  # the page that a person opens, perhaps with ?token=
             query = request.scope["query_string"].decode("latin-1")
             return RedirectResponse(f"/login?{query}" if query else "/login", 303)
-        return JSONResponse({"error": "a token is needed"}, 401, {"WWW-Authenticate": "Bearer"})
+        return JSONResponse({"error": "a token is required"}, 401, {"WWW-Authenticate": "Bearer"})

@@ -1,4 +1,4 @@
-"""Where the live loop leaves its newest results and the web server finds them."""
+"""Keep the live loop's newest results for the web server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from edge_runtime.live.records import Event, Frame, FramePrediction
 
 KEPT_EVENTS = 100
-WINDOW = 240  # predictions over which rates and latencies are reckoned
+WINDOW = 240  # predictions from which rates and latencies are computed
 WINDOW_S = 10.0
 STAGES = ("decode", "preprocess", "inference", "age")
 PERCENTILES = (50, 90, 99)
@@ -25,7 +25,7 @@ PICTURE_QUALITY = 80
 
 
 class Numbered(NamedTuple):
-    """An event with its place in the hub's count, from 1."""
+    """An event with its number, counted from 1."""
 
     number: int
     event: Event
@@ -34,8 +34,8 @@ class Numbered(NamedTuple):
 class Hub:
     """The newest frame, prediction and events, for readers in other threads; it is itself a sink.
 
-    The loop never waits for a reader: it swaps references under a lock, and a picture is encoded only when someone
-    looks, in the reader's thread.
+    The loop never waits for a reader: it exchanges references under a lock, and a picture is encoded only if a viewer
+    requests it, in the viewer's thread.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -52,12 +52,12 @@ class Hub:
         self._encoded: tuple[Frame, bytes] | None = None
 
     def frame(self, frame: Frame) -> None:
-        """Take the frame of which the next prediction tells; its pixels must not change afterwards."""
+        """Receive the frame of the next prediction; its pixels must not change afterwards."""
         with self._lock:
             self._frame = frame
 
     def prediction(self, prediction: FramePrediction) -> None:
-        """Take a prediction."""
+        """Receive a prediction."""
         now_s = self._clock()
         with self._lock:
             self._prediction, self._predicted_s = prediction, now_s
@@ -66,7 +66,7 @@ class Hub:
             self._totals["dropped"] += prediction.dropped
 
     def event(self, event: Event) -> None:
-        """Take an event."""
+        """Receive an event."""
         with self._lock:
             self._event_count += 1
             self._events.append(Numbered(self._event_count, event))
@@ -76,38 +76,38 @@ class Hub:
         """Do nothing: there is nothing to deliver."""
 
     def jpeg(self) -> tuple[int, bytes] | None:
-        """Give the newest frame's number and a JPEG of at most PICTURE_SIDE pixels a side, or None before the first."""
+        """Return the newest frame's number and a JPEG, sides up to PICTURE_SIDE pixels, or None before the first."""
         with self._lock:
             frame = self._frame
         if frame is None:
             return None
-        with self._encoding:  # many viewers cost one encoding
+        with self._encoding:  # many viewers need only one encoding
             if self._encoded is None or self._encoded[0] is not frame:
                 self._encoded = (frame, _encode(frame))
             return self._encoded[0].number, self._encoded[1]
 
     def events_after(self, number: int) -> list[Numbered]:
-        """Give the kept events that came after the one of that number, oldest first."""
+        """Return the kept events after the one with that number, oldest first."""
         with self._lock:
             return [item for item in self._events if item.number > number]
 
     def thumbnail(self, number: int) -> bytes | None:
-        """Give the JPEG of an event's best frame, if the event is kept and has one."""
+        """Return the JPEG of an event's best frame, if the event is kept and has one."""
         with self._lock:
             return next((item.event.thumbnail for item in self._events if item.number == number), None)
 
     def fresh_s(self) -> float:
-        """Give the seconds since the newest prediction was made from a fresh frame; infinite before the first."""
+        """Return the seconds since the newest prediction on a fresh frame; infinite before the first."""
         with self._lock:
             return self._clock() - self._predicted_s
 
     def totals(self) -> Mapping[str, int]:
-        """Give the counts since the start: "frames", "dropped", "event entered" and so on."""
+        """Return the counts since the start: "frames", "dropped", "event entered" and so on."""
         with self._lock:
             return dict(self._totals)
 
     def state(self) -> dict[str, Any]:
-        """Give what the page shows, as a JSON object; `prediction` is None before the first."""
+        """Return the state for the page, as a JSON object; `prediction` is None before the first."""
         with self._lock:
             prediction, since_s = self._prediction, self._clock() - self._predicted_s
             recent = [(at_s, item) for at_s, item in self._recent if self._clock() - at_s <= WINDOW_S]
@@ -124,14 +124,14 @@ class Hub:
 
 
 def _rate(times_s: list[float]) -> float | None:
-    """Give events a second over the times' span; None for fewer than two."""
+    """Return events per second over the span of the times; None for fewer than two."""
     if len(times_s) < 2 or times_s[-1] <= times_s[0]:
         return None
     return round((len(times_s) - 1) / (times_s[-1] - times_s[0]), 2)
 
 
 def _percentiles(values: Iterable[float]) -> dict[str, float] | None:
-    """Give the nearest-rank percentiles; None of no values."""
+    """Return the nearest-rank percentiles; None without values."""
     ordered = sorted(values)
     if not ordered:
         return None
@@ -148,7 +148,7 @@ def _encode(frame: Frame) -> bytes:
 
 
 def _opened(frame: Frame) -> Image.Image:
-    """Give a picture of our own: a JPEG decoded at a scale that is near what is shown."""
+    """Return our own copy of a picture: a JPEG decoded at a scale near the displayed size."""
     import numpy as np
     from PIL import Image, ImageOps
 

@@ -1,4 +1,4 @@
-"""What the server measures, in Prometheus's text format."""
+"""The server's metrics in Prometheus's text format."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Metric(NamedTuple):
-    """One family: its name without the prefix, type, help, and its values by label texts such as `kind="left"`."""
+    """One metric family.
+
+    Its name without the prefix, type, help, and its values by label texts such as `kind="left"`.
+    """
 
     name: str
     kind: str
@@ -31,12 +34,12 @@ class Metric(NamedTuple):
 
 
 def metrics(hub: Hub, outboxes: Sequence[Outbox[Event]], uploads: Mapping[str, int]) -> str:
-    """Give all metrics as text.
+    """Return all metrics as text.
 
     Args:
         hub: the live loop's results.
-        outboxes: of the sinks, for what they delivered and dropped.
-        uploads: number of answers to POST /classify by HTTP status.
+        outboxes: of the sinks, for their counts of delivered and dropped items.
+        uploads: number of responses to POST /classify by HTTP status.
 
     """
     families = [*_live(hub), *_deliveries(outboxes), *_process(uploads)]
@@ -46,19 +49,17 @@ def metrics(hub: Hub, outboxes: Sequence[Outbox[Event]], uploads: Mapping[str, i
 def _live(hub: Hub) -> Iterable[Metric]:
     state, totals = hub.state(), hub.totals()
     yield Metric("frames_total", "counter", "Frames decided.", {"": totals.get("frames", 0)})
-    yield Metric(
-        "frames_dropped_total", "counter", "Frames passed over for newer ones.", {"": totals.get("dropped", 0)}
-    )
+    yield Metric("frames_dropped_total", "counter", "Frames skipped for newer ones.", {"": totals.get("dropped", 0)})
     events = {f'kind="{key[6:]}"': value for key, value in totals.items() if key.startswith("event ")}
     yield Metric("events_total", "counter", "Events by kind.", events)
-    yield Metric("frames_per_second", "gauge", "Frames decided a second, of late.", {"": state["fps"]})
+    yield Metric("frames_per_second", "gauge", "Frames classified per second, recently.", {"": state["fps"]})
     yield Metric("freshness_seconds", "gauge", "Time since the newest decision.", {"": hub.fresh_s()})
     latency = {
         f'stage="{stage}",quantile="{percent / 100:g}"': values and values[f"p{percent}"] / 1e3
         for stage, values in state["latency_ms"].items()
         for percent in PERCENTILES
     }
-    yield Metric("latency_seconds", "gauge", "Of late, by stage; age is from capture to decision.", latency)
+    yield Metric("latency_seconds", "gauge", "Recent latency by stage; age is from capture to decision.", latency)
 
 
 def _deliveries(outboxes: Sequence[Outbox[Event]]) -> Iterable[Metric]:
@@ -67,7 +68,7 @@ def _deliveries(outboxes: Sequence[Outbox[Event]]) -> Iterable[Metric]:
         [
             ("sink_delivered_total", "counter", "Events delivered."),
             ("sink_dropped_total", "counter", "Events dropped."),
-            ("sink_waiting", "gauge", "Events that wait."),
+            ("sink_waiting", "gauge", "Events waiting for delivery."),
         ]
     ):
         yield Metric(name, kind, text, {label: count[index] for label, count in counts.items()})
@@ -75,10 +76,10 @@ def _deliveries(outboxes: Sequence[Outbox[Event]]) -> Iterable[Metric]:
 
 def _process(uploads: Mapping[str, int]) -> Iterable[Metric]:
     answers = {f'status="{status}"': count for status, count in uploads.items()}
-    yield Metric("uploads_total", "counter", "Answers to POST /classify.", answers)
+    yield Metric("uploads_total", "counter", "Responses to POST /classify.", answers)
     yield Metric("device_temperature_celsius", "gauge", "Hottest thermal zone.", {"": temperature_c()})
-    yield Metric("resident_memory_bytes", "gauge", "Of this process.", {"": _resident_bytes()})
-    yield Metric("processor_seconds_total", "counter", "Spent by this process.", {"": time.process_time()})
+    yield Metric("resident_memory_bytes", "gauge", "Resident memory of this process.", {"": _resident_bytes()})
+    yield Metric("processor_seconds_total", "counter", "Processor time of this process.", {"": time.process_time()})
 
 
 def _resident_bytes() -> int:
@@ -87,7 +88,7 @@ def _resident_bytes() -> int:
 
 
 def _lines(metric: Metric) -> str:
-    """Give one family's lines; what is not known is left out, and so is a family of which nothing is known."""
+    """Return one family's lines; unknown values are left out, and so is a family without known values."""
     name = f"edgewise_{metric.name}"
     known = {label: value for label, value in metric.values.items() if value is not None}
     if not known:

@@ -1,4 +1,4 @@
-"""The interface for programs, described in OpenAPI."""
+"""The OpenAPI description of the HTTP interface."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PREDICTION = {
     "required": ["label", "score", "top", "decode_ms", "preprocess_ms", "inference_ms"],
 }
 REFUSALS = {
-    "408": "the body came too slowly",
+    "408": "the body was received too slowly",
     "413": "too many bytes or pixels",
     "415": "no image",
     "422": "a damaged image",
@@ -33,7 +33,7 @@ REFUSALS = {
 
 
 def openapi(version: str, *, token: bool) -> dict[str, Any]:
-    """Give the OpenAPI document; `token` says whether one is demanded."""
+    """Return the OpenAPI document; `token` says whether a token is required."""
     document: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {"title": "Edgewise", "version": version, "description": "A classifier behind a camera."},
@@ -44,7 +44,7 @@ def openapi(version: str, *, token: bool) -> dict[str, Any]:
                 "get": _get("Server-sent: `hello`, `state` a few times a second, `event`.", "text/event-stream")
             },
             "/picture.jpg": {"get": _get("The newest frame.", "image/jpeg")},
-            "/healthz": {"get": _get("200 while fresh frames are decided, else 503.", "application/json")},
+            "/healthz": {"get": _get("200 while fresh frames are classified, else 503.", "application/json")},
             "/metrics": {"get": _get("Prometheus's text format.", "text/plain")},
         },
         "components": {"schemas": {"Prediction": PREDICTION, "Scored": SCORED, "Error": ERROR}},
@@ -64,7 +64,7 @@ def _classify() -> dict[str, Any]:
         for status, why in REFUSALS.items()
     }
     return {
-        "summary": f"Classify one image: the encoded bytes are the body, {MOST_BYTES // 1_000_000} MB at most.",
+        "summary": f"Classify one image: the body is the encoded image, at most {MOST_BYTES // 1_000_000} MB.",
         "requestBody": {"required": True, "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}},
         "responses": {
             "200": {

@@ -42,19 +42,19 @@ def run_server(
     stop: threading.Event | None = None,
     on_ready: Callable[[str], None] = lambda _url: None,
 ) -> None:
-    """Serve until `stop` is set, or, in the main thread, until SIGINT or SIGTERM; then set it for the others.
+    """Serve until `stop` is set, or, in the main thread, until SIGINT or SIGTERM, which then set it.
 
     Args:
         hub: the live loop's results.
-        classifier: for uploads, of the server alone: it must not be the loop's.
-        host: address to bind to; other than loopback it needs a token.
+        classifier: for uploads; it must not be the loop's.
+        host: address to bind to; any other than loopback needs a token.
         port: 0 takes a free one.
-        token: demanded of everyone.
-        title: shown above the page.
+        token: required from everyone.
+        title: title of the page.
         outboxes: of the sinks, for the metrics.
-        stale_s: seconds without a decision after which /healthz says so.
+        stale_s: seconds without a decision after which /healthz reports it.
         stop: ends the server.
-        on_ready: told the address once it answers.
+        on_ready: called with the address once the server responds.
 
     Raises:
         AccessError: it would be open to everyone, or the address cannot be bound.
@@ -69,7 +69,7 @@ def run_server(
         ws="none",
         lifespan="off",
         log_level="error",
-        access_log=False,  # an address may hold the token
+        access_log=False,  # an address may contain the token
         server_header=False,
         proxy_headers=False,
         h11_max_incomplete_event_size=HEADER_BYTES,
@@ -89,7 +89,7 @@ def run_server(
 
 @contextmanager
 def _stopped_by_signals(stop: threading.Event) -> Iterator[None]:
-    """Let SIGINT and SIGTERM set `stop`: uvicorn raises them once more at its end, and that would end the process."""
+    """Set `stop` on SIGINT and SIGTERM: uvicorn raises them again at its end, and that would end the process."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

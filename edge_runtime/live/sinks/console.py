@@ -129,7 +129,7 @@ class Json:
 
 
 class Csv:
-    """CSV: a row of column names, then a row for each frame, with the kind `frame`, and for each event, with its own."""
+    """CSV: the column names, then a row for each frame, with the kind `frame`, and for each event, with its own."""
 
     def __init__(self) -> None:
         self._rows = csv.DictWriter(_Echo(), CSV_COLUMNS, restval="", extrasaction="ignore", lineterminator="\n")

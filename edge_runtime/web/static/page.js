@@ -2,7 +2,7 @@
 // Everything that comes from outside is set as text, never as markup.
 
 const at = (id) => document.getElementById(id);
-const STALE_MS = 3000; // without a decision, or without a word from the server
+const STALE_MS = 3000; // without a decision, or without a message from the server
 const RETRY_MS = 3000;
 const MOST_EVENTS = 100;
 const STAGES = { decode: "Decode", preprocess: "Resize", inference: "Inference", age: "Capture to decision" };
@@ -32,7 +32,7 @@ function setValue(id, value, unit) {
   at(id).replaceChildren(value, ...(unit ? [" ", element("small", "", unit)] : []));
 }
 
-// Rows are kept and changed in place, so that their bars glide and a reader's focus stays.
+// Rows are changed in place, so that their bars move smoothly and a reader's focus stays.
 function drawBars(list, top) {
   while (list.children.length > top.length) list.lastChild.remove();
   top.forEach((item, index) => {
@@ -90,7 +90,7 @@ function showState(state) {
   const stale = state.since_ms > STALE_MS;
   setStatus(stale ? "stale" : "live", stale ? `No fresh frame for ${duration(state.since_ms).join(" ")}` : "Live");
   at("label").textContent = prediction.stable;
-  // The label is decided over frames; a frame that says otherwise has no score of it to show.
+  // The label is decided over frames; a frame with another label has no score for it.
   at("score").textContent = prediction.label === prediction.stable ? percent(prediction.score) : "";
   drawBars(at("bars"), prediction.top);
   setValue("fps", state.fps === null || stale ? "–" : state.fps.toFixed(1));
@@ -138,7 +138,7 @@ function hello(server) {
   at("title").textContent = server.title;
   document.title = `${server.title} · Edgewise`;
   at("model").textContent = `${server.artifact} on ${server.backend}`;
-  at("events").replaceChildren(); // the server tells all that it kept
+  at("events").replaceChildren(); // the server sends all events that it has kept
   at("no-events").hidden = false;
 }
 

@@ -31,14 +31,14 @@ def test_it_checks_this_device_and_every_trouble_has_its_mend(edge_run):
     findings = [json.loads(line) for line in out]
     assert err == []
     assert {finding["check"] for finding in findings} >= CHECKS
-    assert all(bool(finding["mend"]) != (finding["state"] == "ok") for finding in findings)
+    assert all(bool(finding["fix"]) != (finding["state"] == "ok") for finding in findings)
     assert code == any(finding["state"] == "broken" for finding in findings)
 
 
 def test_its_text_has_one_line_a_finding_and_one_a_mend(edge_run, monkeypatch):
     monkeypatch.setattr(libraries, "import_problem", lambda _: None)  # the test before has imported them all
     _, out, _ = edge_run("doctor")
-    assert all(line.startswith(("ok ", "note ", "warning ", "BROKEN ", "         mend: ")) for line in out)
+    assert all(line.startswith(("ok ", "note ", "warning ", "BROKEN ", "         fix: ")) for line in out)
 
 
 def test_it_works_with_the_standard_library_alone_and_says_what_is_missing():
@@ -53,13 +53,13 @@ sys.exit(code)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     findings = {finding["check"]: finding for finding in map(json.loads, done.stdout.splitlines())}
     assert (done.returncode, done.stderr) == (1, "")
-    assert findings["numpy"]["mend"] == "pip install numpy"
-    assert findings["runtimes"]["mend"] == "pip install 'edgewise[pi]'"
+    assert findings["numpy"]["fix"] == "pip install numpy"
+    assert findings["runtimes"]["fix"] == "pip install 'edgewise[pi]'"
 
 
 def test_tflite_runtime_beside_numpy_2_is_broken():
     finding = libraries.runtime("tflite-runtime", "2.1.0", lambda _: None)
-    assert (finding.state, finding.mend) == ("broken", "pip install 'numpy<2'")
+    assert (finding.state, finding.fix) == ("broken", "pip install 'numpy<2'")
     assert libraries.runtime("tflite-runtime", "1.26.4", lambda _: None).state == "ok"
     assert libraries.runtime("litert", "2.1.0", lambda _: None).state == "ok"
 
@@ -97,7 +97,7 @@ def test_a_library_that_crashes_is_told_and_takes_nothing_with_it(monkeypatch, t
 )
 def test_each_fact_is_judged(finding, state):
     assert finding.state == state
-    assert bool(finding.mend) != (state == "ok")
+    assert bool(finding.fix) != (state == "ok")
 
 
 def test_the_firmwares_word_on_throttling_is_read():
@@ -138,7 +138,7 @@ def test_a_camera_that_may_not_be_opened_names_the_group_to_join(tmp_path, monke
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "video0")
     locked, other = cameras.video_devices(tmp_path, names)
     assert locked.state == "broken"
-    assert "sudo usermod -aG" in locked.mend or "log out" in locked.mend
+    assert "sudo usermod -aG" in locked.fix or "log out" in locked.fix
     assert other.says.startswith(f"{tmp_path}/video10")
 
 
@@ -146,6 +146,6 @@ def test_a_raspberry_pi_is_told_how_to_get_its_camera(tmp_path):
     (tmp_path / "model").write_bytes(b"Raspberry Pi 4 Model B Rev 1.4\0")
     assert cameras.is_raspberry_pi(tmp_path / "model")
     assert not cameras.is_raspberry_pi(tmp_path / "none")
-    assert "python3-picamera2" in cameras.pi_camera(installed=False).mend
+    assert "python3-picamera2" in cameras.pi_camera(installed=False).fix
     assert cameras.pi_camera(installed=True).state == "ok"
     assert next(cameras.video_devices(tmp_path, tmp_path)).state == "note"
