@@ -38,7 +38,7 @@ COLOURS = [
     "#24292f",
 ]
 WAYS = (
-    ("article", "the article's way", COLOURS[1]),
+    ("article", "ImageDataGenerator", COLOURS[1]),
     ("ours", "edge-train", COLOURS[0]),
     ("floor", "no feeding at all", QUIET),
 )
@@ -185,7 +185,7 @@ def _starts(rows: list[tuple[str, float, float]]) -> Figure | None:
 
 
 def training(results: Results) -> Figure | None:
-    """Draw the seconds of an epoch, the article's way and ours."""
+    """Draw the seconds of an epoch, ImageDataGenerator and edge-train."""
     seconds = ((results.get("training") or {}).get("epoch") or {}).get("median_s")
     if not seconds:
         return None
@@ -193,7 +193,7 @@ def training(results: Results) -> Figure | None:
     figure, axes = plt.subplots(figsize=(8, 1.0 + 0.42 * len(ways)), layout="constrained")
     names, values, colours = (list(column) for column in zip(*ways, strict=True))
     _bars(axes, names, values, colours, "{:.1f} s")
-    axes.set(title="One epoch of the article's network", xlabel="s")
+    axes.set(title="One epoch of the baseline CNN", xlabel="s")
     axes.invert_yaxis()
     return figure
 

@@ -2,8 +2,8 @@
 
     python benchmarks/training.py DATA --weights FILE [--part epoch mobilenet restart] [--rounds 3]
 
-epoch: one epoch of the article's network on all of DATA at 224x224, the ways in turns, each in its own process: the
-article's own feeding (ImageDataGenerator, TensorFlow as it comes), the trainer's, and the floor, which is fed one
+epoch: one epoch of the baseline CNN on all of DATA at 224x224, the ways in turns, each in its own process: the
+usual pipeline (ImageDataGenerator, TensorFlow with default settings), the trainer, and the floor, which is fed one
 batch from memory over and over; the floor once more with TensorFlow as it comes tells what its settings are worth.
 mobilenet: from command to RUN with a cold cache and with a warm one. restart: from TensorFlow's import to the first
 step of a second run. Writes results/training.json, where the parts that are not asked for stay.
@@ -64,7 +64,7 @@ def judged(rows: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
         "median_s": {name: median(row["seconds"] for row in own) for name, own in rows.items()},
         "ours_over_floor": over_floor,
         "article_over_ours": speed_up,
-        "wanted": f"<= {MOST_OVER_FLOOR} of the floor, {LEAST_SPEED_UP:g} times the article's speed",
+        "wanted": f"<= {MOST_OVER_FLOOR} of the floor, {LEAST_SPEED_UP:g} times the speed of ImageDataGenerator",
         "met": over_floor <= MOST_OVER_FLOOR and speed_up >= LEAST_SPEED_UP,
     }
 
@@ -160,7 +160,7 @@ def prepare(name: str, data: Path, cache: Path) -> Callable[[int | None], int]:
 
 
 def article(data: Path, dataset: Dataset) -> Callable[[], Any]:
-    """Feed as the article does: decode, transform by SciPy and scale, again in every epoch."""
+    """Feed with ImageDataGenerator: decode, transform by SciPy and scale, again in every epoch."""
     import tensorflow as tf
 
     generator = tf.keras.preprocessing.image.ImageDataGenerator(
@@ -182,11 +182,11 @@ def ours(_: Path, dataset: Dataset) -> Callable[[], Any]:
     """Feed as the trainer does: from its cache, the same transforms by OpenCV, an epoch later at each call."""
     from itertools import count
 
-    from trainer.data.augment import ARTICLE
+    from trainer.data.augment import STANDARD
     from trainer.data.batches import training_batches
 
     epochs = count()
-    options: dict[str, Any] = {"batch_size": BATCH, "seed": 0, "augmented": ARTICLE}
+    options: dict[str, Any] = {"batch_size": BATCH, "seed": 0, "augmented": STANDARD}
     return lambda: training_batches(*rows(dataset), **options, first_epoch=next(epochs))
 
 
@@ -235,7 +235,7 @@ def mobilenet(data: Path, weights: Path, scratch: Path) -> dict[str, Any]:
 
 
 def restart(data: Path, scratch: Path) -> dict[str, Any]:
-    """Time a second run of the article's network from the end of TensorFlow's import to the end of its first step."""
+    """Time a second run of the baseline CNN from the end of TensorFlow's import to the end of its first step."""
     arguments = ["--model", "cnn", "--image-size", SIDE, "--batch-size", BATCH, "--epochs", 1]
     found = {}
     for which in ("first", "second"):

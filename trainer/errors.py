@@ -1,4 +1,4 @@
-"""The trainer's errors that a user can mend; `edge-train` shows each in one line."""
+"""The trainer's errors that a user can fix; `edge-train` shows each in one line."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from edge_runtime.errors import EdgeError
 
 
 class DataError(EdgeError):
-    """A data folder that cannot be trained on: the message names the folder, what is wrong and the mend."""
+    """The data folder cannot be used for training; the message names the folder, what is wrong and how to fix it."""
 
 
 class TrainingError(EdgeError):
-    """Training or evaluation that cannot go on: missing weights, a diverged loss, an unreadable RUN."""
+    """Training or evaluation cannot continue: missing weights, a diverged loss, an unreadable RUN."""
 
 
 class InterruptedEarlyError(TrainingError):
-    """The user stopped training before there was anything to keep."""
+    """The user stopped training before the first epoch was completed."""

@@ -1,4 +1,4 @@
-"""What a training run was asked for, with the defaults of each model."""
+"""The settings of a training run, with the defaults of each model."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ from trainer.errors import TrainingError
 
 ModelName = Literal["cnn", "cnn_bn", "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large"]
 ClassWeights = Literal["auto", "on", "off"]
-Augmentation = Literal["article", "photo", "gentle", "none"]
+Augmentation = Literal["standard", "photo", "gentle", "none"]
+OLD_AUGMENTATIONS = {"article": "standard"}  # older names, on the command line and in older runs
 Pooling = Literal["max", "none"]
 Strategy = Literal["auto", "mirrored", "multiworker"]
 
 
 class Recipe(NamedTuple):
-    """A model's defaults.
+    """The defaults of a model.
 
     Attributes:
-        image_size: sides of the square input in pixels.
-        epochs: at most so many (of the head, for a model with a backbone).
+        image_size: width and height of the square input in pixels.
+        epochs: the maximum (of the head, for a model with a backbone).
         patience: epochs without a lower validation loss before a phase stops.
-        learning_rate: of RMSprop for cnn, of AdamW for the others; the highest of its schedule.
-        weight_decay: share of each weight, times the learning rate, that every step takes off.
-        label_smoothing: share of each target that goes to all classes alike.
-        fine_tune_layers: how many of a backbone's last layers learn in the second phase; None as in Options.
+        learning_rate: of RMSprop for cnn, of AdamW for the others; the maximum of its schedule.
+        weight_decay: fraction of each weight, times the learning rate, that every step subtracts.
+        label_smoothing: fraction of each target that is spread over all classes.
+        fine_tune_layers: how many of a backbone's last layers are trained in the second phase; None as in Options.
 
     """
 
@@ -50,7 +51,7 @@ RECIPES: dict[ModelName, Recipe] = {
 
 
 def recipe_of(model: ModelName, weights: str) -> Recipe:
-    """Give a model's defaults; a backbone without weights learns from scratch, like cnn_bn."""
+    """Return a model's defaults; a backbone without weights is trained from scratch, like cnn_bn."""
     own = RECIPES[model]
     if own is not TRANSFER_RECIPE or weights != "none":
         return own
@@ -58,7 +59,7 @@ def recipe_of(model: ModelName, weights: str) -> Recipe:
 
 
 def require_weights(weights: str) -> None:
-    """Raise TrainingError where a backbone's weights are a file that is not there."""
+    """Raise TrainingError if a backbone's weights are a file that does not exist."""
     if weights not in {"imagenet", "none"} and not Path(weights).is_file():
         raise TrainingError(f"{weights}: no such file; pass --weights FILE, imagenet or none")
 
@@ -81,7 +82,7 @@ class DataOptions:
     image_size: int
     resize: ResizeMode = "stretch"
     background: str = ""
-    augment: Augmentation = "article"
+    augment: Augmentation = "standard"
     validation_fraction: float = 0.1
     test_fraction: float = 0.2
     seed: int = 0

@@ -21,7 +21,7 @@ from trainer.errors import DataError, TrainingError
 from trainer.fitting.cluster import read_cluster
 from trainer.fitting.stopping import stop_on_sigterm
 from trainer.options import require_weights
-from trainer.progress import say
+from trainer.progress import log
 from trainer.runs.journal import FOLDER, Journal, begin, changed_versions, discard_if_empty, read_journal, spent_s
 from trainer.runs.output import check_output
 from trainer.runs.versions import versions
@@ -123,7 +123,7 @@ def resume(out: Path, cache: Path | None = None) -> Evaluation | None:
         )
     changed = changed_versions(journal)
     if changed:
-        say(f"versions have changed since the run began, so the result may differ slightly: {changed}")
+        log(f"versions have changed since the run began, so the result may differ slightly: {changed}")
     return _complete(PreparedRun(out, journal, dataset, read_cluster(journal.options.strategy), started, resumed=True))
 
 
@@ -143,7 +143,7 @@ def _complete(run: PreparedRun) -> Evaluation | None:
                 evaluation = _finish(staging, run, learned, earlier_s)
                 if any(phase.interrupted for phase in learned.phases):
                     shutil.copytree(run.out / FOLDER, staging / FOLDER)
-                    say(f"to continue training: edge-train train --resume {run.out}")
+                    log(f"to continue training: edge-train train --resume {run.out}")
             except OSError as problem:
                 raise TrainingError(
                     f"{run.out}: cannot be written: {problem.strerror or problem}; make room, then "
@@ -161,7 +161,7 @@ def _assist(run: PreparedRun) -> None:
         if run.resumed:
             shutil.copytree(run.out / FOLDER, folder, dirs_exist_ok=True)
         learn(run.dataset, run.journal.options, Path(folder), run.cluster)
-    say(f"{run.cluster.name}: done; the chief writes {run.out}")
+    log(f"{run.cluster.name}: done; the chief writes {run.out}")
 
 
 @contextmanager
@@ -227,4 +227,4 @@ def _logits(model: Model, dataset: Dataset, split: Split) -> tuple[Floats, NDArr
 def _report_unreachable(dataset: Dataset, thresholds: tuple[float, ...], precision: float) -> None:
     for label, threshold in zip(dataset.spec.labels, thresholds, strict=True):
         if threshold == 1:
-            say(f"no score of {label!r} reaches a precision of {precision:g} on the validation photographs")
+            log(f"no score of {label!r} reaches a precision of {precision:g} on the validation photographs")

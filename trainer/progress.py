@@ -14,19 +14,19 @@ Item = TypeVar("Item")
 
 
 def on_terminal() -> bool:
-    """Tell whether stderr is a terminal, so that a bar may be redrawn."""
+    """Return whether stderr is a terminal, on which a bar may be redrawn."""
     return sys.stderr.isatty()
 
 
-def say(message: str) -> None:
+def log(message: str) -> None:
     """Print a line to stderr."""
     print(message, file=sys.stderr, flush=True)
 
 
 def tracked(items: Iterable[Item], total: int, what: str) -> Iterator[Item]:
-    """Pass items through, showing how many of `total` have come; one line in all where stderr is no terminal."""
+    """Yield the items, with a progress bar of `total`; without a terminal, print only one line."""
     if not on_terminal():
-        say(what)
+        log(what)
         yield from items
         return
     yield from tqdm(items, total=total, desc=what, file=sys.stderr, leave=False)

@@ -1,4 +1,4 @@
-"""TensorFlow is asked for once, after the user's input has been checked, and kept from chattering on stderr."""
+"""Import TensorFlow once, after the user's input has been checked, and suppress its log messages on stderr."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ NEEDED = ("tensorflow", "keras", "sklearn", "scipy", "cv2", "matplotlib")
 
 
 def require_modules(*modules: str) -> None:
-    """Raise TrainingError, with the install line, unless all of these are installed."""
+    """Raise TrainingError, with the command that installs them, unless all of these modules are installed."""
     for module in modules:
         if find_spec(module) is None:
             raise TrainingError(f"{module} is not installed; pip install 'edgewise[train]'")
 
 
 def require_tensorflow() -> None:
-    """Import TensorFlow quietly. Raises TrainingError, with the install line, where the trainer's extra is missing."""
+    """Import TensorFlow without its log messages. Raise TrainingError if the extra `train` is not installed."""
     require_modules(*NEEDED)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    # TensorFlow takes oneDNN's kernels by itself on some processors alone; on others too an epoch takes a third less.
-    # Among several machines the sum of the gradients stood still with them on two cores.
+    # TensorFlow enables oneDNN's kernels only on some processors; on others, too, an epoch takes a third less time with
+    # them. Among several machines, the sum of the gradients blocked with them on two cores.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0" if "TF_CONFIG" in os.environ else "1")
     if "tensorflow" not in sys.modules:
         with _native_stderr_held_back():
             import_module("tensorflow")
-        logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its hints on retracing are for its programmers
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)  # its hints about retracing are for its developers
 
 
 @contextmanager
 def _native_stderr_held_back() -> Iterator[None]:
-    """Drop what is written to file descriptor 2, unless the block fails: then it may say why.
+    """Discard what is written to file descriptor 2, unless the block fails: then it may contain the reason.
 
-    Before its log is set up, TensorFlow prints notes on processors and missing GPUs whatever its log level.
+    Before its logging is set up, TensorFlow prints notes about processors and missing GPUs at any log level.
     """
     sys.stderr.flush()
     kept = os.dup(2)

@@ -118,7 +118,7 @@ def test_defaults_are_the_models_own():
     cnn = options_of(parse(["train", "d", "--out", "r", "--model", "cnn"]))
     transfer = options_of(parse(["train", "d", "--out", "r"]))
     chosen = options_of(parse(["train", "d", "--out", "r", "--epochs", "3", "--image-size", "100", "--no-augment"]))
-    assert (cnn.model, cnn.image_size, cnn.augment) == ("cnn", 96, "article")
+    assert (cnn.model, cnn.image_size, cnn.augment) == ("cnn", 96, "standard")
     assert (transfer.model, transfer.image_size, transfer.weights) == ("mobilenet_v2", 160, "imagenet")
     assert (chosen.epochs, chosen.image_size, chosen.augment) == (3, 100, "none")
     small = options_of(parse(["train", "d", "--out", "r", "--model", "cnn_bn"]))

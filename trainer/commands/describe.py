@@ -13,7 +13,7 @@ from edge_runtime.model.spec import ModelSpec
 from edge_runtime.storage.publish import published_folder
 from trainer.errors import TrainingError
 from trainer.networks.keras_file import load_keras
-from trainer.progress import say
+from trainer.progress import log
 from trainer.tensorflow_setup import require_tensorflow
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Opened(NamedTuple):
-    """A model, where it came from, and its contract; None where no spec.json lies beside it."""
+    """A model, its file or folder, and its spec; None if there is no spec.json next to it."""
 
     model: Model
     path: Path
@@ -85,7 +85,7 @@ def open_described(path: Path) -> Opened:
     if not path.exists():
         raise TrainingError(f"{path}: no such RUN or model")
     if (path / "saved_model.pb").is_file():
-        raise TrainingError(f"{path}: a SavedModel holds operations, no layers; describe the .keras or .h5 file")
+        raise TrainingError(f"{path}: a SavedModel contains operations, not layers; describe the .keras or .h5 file")
     require_tensorflow()
     if path.is_dir():
         from trainer.runs.run_folder import read_spec
@@ -94,7 +94,7 @@ def open_described(path: Path) -> Opened:
         return Opened(load_keras(path / "model.keras", "train again"), path, spec)
     beside = path.parent / "spec.json"
     lone = ModelSpec.read(beside) if beside.is_file() else None
-    return Opened(load_keras(path, "a .keras or .h5 file of a whole model is wanted"), path, lone)
+    return Opened(load_keras(path, "use a .keras or .h5 file of a complete model"), path, lone)
 
 
 def _draw(opened: Opened, out: Path, options: DescribeOptions) -> None:
@@ -107,24 +107,28 @@ def _draw(opened: Opened, out: Path, options: DescribeOptions) -> None:
         if options.filters:
             (staging / "filters").mkdir()
             count = write_filters(staging / "filters", opened.model)
-            say(f"{out / 'filters'}: the filters of {count} layers")
+            log(f"{out / 'filters'}: the filters of {count} layers")
         if pixels is not None:
             (staging / "features").mkdir()
             count = write_features(staging / "features", opened.model, pixels)
-            say(f"{out / 'features'}: the feature maps of {count} layers for {options.features}")
+            log(f"{out / 'features'}: the feature maps of {count} layers for {options.features}")
 
 
 def is_pictures(folder: Path) -> bool:
-    """Tell whether a folder holds nothing but what this command writes."""
+    """Return whether a folder contains only what this command writes."""
     return folder.is_dir() and {entry.name for entry in folder.iterdir()} <= {"filters", "features"}
 
 
 def _pixels(image: Path, opened: Opened) -> Pixels:
     shape = opened.model.inputs[0].shape
     if len(opened.model.inputs) != 1 or len(shape) != 4 or shape[-1] != 3 or None in shape[1:3]:
-        raise TrainingError(f"{opened.path}: takes {tuple(shape)}, not one RGB image, (N, height, width, 3)")
+        raise TrainingError(
+            f"{opened.path}: its input has shape {tuple(shape)}; it must be one RGB image, (N, height, width, 3)"
+        )
     spec = opened.spec
     if spec is None or (spec.height, spec.width) != tuple(shape[1:3]):
         spec = ModelSpec(height=shape[1], width=shape[2], labels=("a", "b"), output="softmax")
-        say(f"no spec.json beside it: {image} is stretched to {shape[2]}x{shape[1]} and given as pixels 0..255")
+        log(
+            f"there is no spec.json next to it: {image} is stretched to {shape[2]}x{shape[1]} and used as pixels 0..255"
+        )
     return preprocess(image, spec)

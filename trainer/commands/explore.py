@@ -58,10 +58,11 @@ def _complete(args: argparse.Namespace) -> None:
 def explore(options: ExploreOptions) -> int:
     """Read the data folder, print a summary, and write the CSV and the page if asked to."""
     require_modules("imagehash", "cv2", "matplotlib")
-    from trainer.data.explore import look, write_table, write_whole
+    from trainer.data.explore import explore as explore_dataset
+    from trainer.data.explore import write_table, write_whole
     from trainer.data.read_data import read_data
 
-    found = look(read_data(options.data, options.reading, cache_folder(options.cache)))
+    found = explore_dataset(read_data(options.data, options.reading, cache_folder(options.cache)))
     if options.csv:
         write_table(options.csv, found)
     if options.html:
@@ -86,6 +87,6 @@ def _print(found: Exploration) -> None:
     across = f"{len(leaks)} across splits" if leaks else "none across splits"
     print(f"{pairs} pair{'s'[: pairs != 1]} of near-duplicates ({across})")
     for pair in leaks[:LEAKS_SHOWN]:
-        print(f"  {found.told(pair)}")
+        print(f"  {found.describe_pair(pair)}")
     for text in warnings(found):
         print(f"warning: {text}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, get_args
 
 from edge_runtime.command_line.numbers import non_negative_int, open_fraction, positive_int
 from edge_runtime.model.spec import ResizeMode
-from trainer.options import Augmentation
+from trainer.options import OLD_AUGMENTATIONS, Augmentation
 
 if TYPE_CHECKING:
     import argparse
@@ -52,9 +52,10 @@ def add_data_options(group: argparse._ActionsContainer, *, image_size_help: str)
     group.add_argument("--test-fraction", type=open_fraction, default=0.2, metavar="F", help="default: %(default)s")
     group.add_argument(
         "--augment",
+        type=lambda name: OLD_AUGMENTATIONS.get(name, name),
         choices=get_args(Augmentation),
-        default="article",
-        help="article: rotate, shift, shear, zoom and flip; photo: zoom more, rotate less, and change brightness and "
+        default="standard",
+        help="standard: rotate, shift, shear, zoom and flip; photo: zoom more, rotate less, and change brightness and "
         "colour; gentle: small changes, for subjects that are upright and centred, such as signs; none",
     )
     group.add_argument(

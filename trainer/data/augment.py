@@ -1,8 +1,8 @@
-"""Augmentation, the article's or another: one affine transform an image in space, and one in colour, on bytes.
+"""Augmentation: one affine transform per image, and one change of brightness and colour, on uint8 pixels.
 
-It belongs to training alone and is never part of a model's graph. Everything random follows from the seeds that are
-passed, so two runs are equal and a later one may start at any epoch. OpenCV lets go of the GIL; TensorFlow's own
-projective transform works on float32 pixels and took five times as long.
+It is used only in training and is never part of a model's graph. All random numbers follow from the seeds that are
+passed, so that two runs are equal and a resumed run may start at any epoch. OpenCV releases the GIL; TensorFlow's own
+projective transform needs float32 pixels and took five times as long.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 
 
 class Limits(NamedTuple):
-    """How far images are transformed at random, both ways.
+    """The largest random transforms, in both directions.
 
     Attributes:
         rotation: radians.
-        shift: share of the width and of the height.
+        shift: fraction of the width and of the height.
         shear: radians.
-        zoom: share of the size, each axis by itself.
-        flip: whether every other image is mirrored left to right.
-        light: share of brightness, contrast and saturation; of each colour channel by itself, half of it.
+        zoom: fraction of the size, independently for each axis.
+        flip: whether half of the images are mirrored horizontally.
+        light: fraction of brightness, contrast and saturation; half of it for each colour channel.
 
     """
 
@@ -44,27 +44,27 @@ class Limits(NamedTuple):
     light: float = 0.0
 
 
-ARTICLE = Limits(rotation=math.radians(40), shift=0.2, shear=0.2, zoom=0.2, flip=True)
-# For what comes upright and centred, such as signs and digits: turned far or mirrored, they are others.
+STANDARD = Limits(rotation=math.radians(40), shift=0.2, shear=0.2, zoom=0.2, flip=True)
+# For subjects that are upright and centred, such as signs and digits: rotated far or mirrored, their meaning changes.
 GENTLE = Limits(rotation=math.radians(10), shift=0.1, shear=0.1, zoom=0.1, flip=False)
-# For things that stand upright, at any distance and in any light.
+# For upright objects at any distance and in any light.
 PHOTO = Limits(rotation=math.radians(20), shift=0.15, shear=0.1, zoom=0.35, flip=True, light=0.3)
-LIMITS = {"article": ARTICLE, "photo": PHOTO, "gentle": GENTLE, "none": None}
-LIGHT = 1  # sets the seed of the light apart from that of the transforms
+LIMITS = {"standard": STANDARD, "photo": PHOTO, "gentle": GENTLE, "none": None}
+LIGHT = 1  # makes the seed of the light different from that of the transforms
 
-cv2.setNumThreads(1)  # batches are transformed in parallel already
+cv2.setNumThreads(1)  # batches are already transformed in parallel
 
 
-def augment(images: Pixels, seed: Sequence[int], limits: Limits = ARTICLE) -> Pixels:
-    """Rotate, shift, shear, zoom, flip and light each image of a batch in its own random way.
+def augment(images: Pixels, seed: Sequence[int], limits: Limits = STANDARD) -> Pixels:
+    """Rotate, shift, shear, zoom, flip and relight each image of a batch with its own random values.
 
     Args:
         images: uint8 of shape (N, H, W, 3).
         seed: whole numbers of at least 0; equal seeds give equal transforms.
-        limits: how far.
+        limits: the largest transforms.
 
     Returns:
-        uint8 of the same shape; what comes from outside an image repeats its nearest edge.
+        uint8 of the same shape; pixels from outside of an image repeat its nearest edge.
 
     """
     count, height, width = images.shape[:3]
@@ -81,7 +81,7 @@ def augment(images: Pixels, seed: Sequence[int], limits: Limits = ARTICLE) -> Pi
 
 
 def transform(image: Pixels, matrix: Floats, result: Pixels) -> None:
-    """Fill `result` by an image's transform, both uint8 of shape (H, W, 3); `matrix` maps output to input pixels."""
+    """Write an image's transform to `result`, both uint8 of shape (H, W, 3); `matrix` maps output to input pixels."""
     cv2.warpAffine(
         image,
         matrix,
@@ -96,7 +96,7 @@ def relight(image: Pixels, light: Floats) -> None:
     """Change an image's colours in place.
 
     Args:
-        image: uint8 of shape (H, W, 3), RGB; what leaves 0..255 is clipped.
+        image: uint8 of shape (H, W, 3), RGB; values are clipped to 0..255.
         light: float64 of shape (6,): factors of the mean (brightness), of the distance from the mean (contrast), of
             the distance from grey (saturation), and of red, green and blue.
 
@@ -109,28 +109,30 @@ def relight(image: Pixels, light: Floats) -> None:
 
 
 def random_light(count: int, random: np.random.Generator, most: float) -> Floats:
-    """Draw `relight`'s factors for N images, within 1 ± `most`, of the channels half that: float64 of shape (N, 6)."""
+    """Draw `relight`'s factors for N images, within 1 ± `most`, half that for the channels: float64 of shape (N, 6)."""
     light: Floats = 1 + most * random.uniform(-1, 1, (count, 6)) * [1, 1, 1, 0.5, 0.5, 0.5]
     return light
 
 
 def random_transforms(
-    count: int, height: int, width: int, random: np.random.Generator, limits: Limits = ARTICLE
+    count: int, height: int, width: int, random: np.random.Generator, limits: Limits = STANDARD
 ) -> Floats:
-    """Draw transforms.
+    """Draw affine transforms.
 
     Args:
-        count: N, how many.
-        height: of the images.
-        width: of the images.
-        random: decides them.
-        limits: how far they go.
+        count: N, the number of images.
+        height: of the images in pixels.
+        width: of the images in pixels.
+        random: the generator.
+        limits: the largest transforms.
 
     Returns:
         float64 of shape (N, 2, 3): for each image the matrix from output to input pixels.
 
     """
-    unit = random.uniform(-1, 1, (count, 7)).T  # (7, N); drawn image by image, so a longer batch begins alike
+    unit = random.uniform(
+        -1, 1, (count, 7)
+    ).T  # (7, N); drawn image by image, so that a longer batch begins with the same values
     matrices = compose(
         angle=unit[0] * limits.rotation,
         shear=unit[1] * limits.shear,
@@ -151,7 +153,7 @@ def compose(*, angle: Floats, shear: Floats, zoom_x: Floats, zoom_y: Floats) -> 
 
 
 def about_centre(matrices: Floats, shifts: Floats, height: int, width: int) -> Floats:
-    """Turn matrices about the image's centre into affine ones.
+    """Turn matrices about the image's centre into affine transforms.
 
     Args:
         matrices: float64 of shape (N, 2, 2), acting on (x, y).

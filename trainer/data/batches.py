@@ -20,12 +20,12 @@ Tensor = Any
 Batches = Any
 
 ENDLESS = 1 << 30
-BATCHES_AN_EPOCH = 1 << 32  # room for the batch's number beside the epoch in one int64
-MIXING = LIGHT + 1  # sets the seed of mixup apart from those of the transforms and of the light
+BATCHES_AN_EPOCH = 1 << 32  # room for the batch's number next to the epoch in one int64
+MIXING = LIGHT + 1  # makes the seed of mixup different from those of the transforms and of the light
 
 
 def steps(count: int, batch_size: int) -> int:
-    """Give how many batches an epoch of `count` rows has; the last may be smaller."""
+    """Return the number of batches per epoch of `count` rows; the last may be smaller."""
     return math.ceil(count / batch_size)
 
 
@@ -40,18 +40,18 @@ def training_batches(
     mixup: float = 0.0,
     first_epoch: int = 0,
 ) -> Batches:
-    """Give shuffled batches without end, `steps` of them an epoch; their order follows from seed and epoch alone.
+    """Return shuffled batches without end, `steps` per epoch; their order depends only on seed and epoch.
 
     Args:
         array: uint8 pixels of shape (photos, H, W, 3), or floating features of shape (photos, ...).
         rows: the array's rows to train on, shape (N,).
-        targets: class indices of these rows, shape (N,), or wanted probabilities, float32 of shape (N, D).
-        batch_size: rows a batch.
+        targets: class indices of these rows, shape (N,), or target probabilities, float32 of shape (N, D).
+        batch_size: rows per batch.
         seed: of the order and of the augmentation.
-        augmented: how far each batch of pixels is transformed at random; None leaves it as it is.
-        mixup: alpha of the beta distribution that two photographs are mixed by; 0 mixes none, and mixing needs
+        augmented: the limits of the random transforms of each batch of pixels; None transforms nothing.
+        mixup: alpha of the beta distribution with which pairs of photographs are mixed; 0 mixes none. Mixing needs
             probabilities as targets.
-        first_epoch: where to start.
+        first_epoch: the epoch to start with.
 
     Returns:
         A tf.data.Dataset of (float32 inputs of shape (n, ...), targets of shape (n, ...)).
@@ -73,7 +73,7 @@ def training_batches(
 
 
 def plain_batches(array: NDArray[Any], rows: NDArray[np.int64], targets: NDArray[Any], *, batch_size: int) -> Batches:
-    """Give each row once, in order; arguments and result as for `training_batches`."""
+    """Return each row once, in order; arguments and result as for `training_batches`."""
 
     def read(positions: NDArray[np.int64]) -> NDArray[Any]:
         return take(array, rows[positions])
@@ -87,10 +87,10 @@ def plain_batches(array: NDArray[Any], rows: NDArray[np.int64], targets: NDArray
 
 
 def _apart(batches: Batches) -> Batches:
-    """Give the input threads of its own, so that it takes none from the network's kernels.
+    """Give the input pipeline its own threads, so that it takes none from the network's kernels.
 
-    Autotuning is off: everything has its number, and its thread sleeps up to a minute (TensorFlow 2.21), for which the
-    end of a fit or of an evaluation would wait.
+    Autotuning is off: all parameters are set, and its thread sleeps for up to a minute (TensorFlow 2.21), for which the
+    end of a fit or of an evaluation would have to wait.
     """
     options = tf.data.Options()
     options.threading.private_threadpool_size = 2
@@ -99,21 +99,24 @@ def _apart(batches: Batches) -> Batches:
 
 
 def _epoch_order(epoch: Tensor, *, count: int, batch_size: int, seed: int) -> Batches:
-    """Give an epoch's batches as (stamp that no other batch has, positions int64 of shape (n,))."""
+    """Return an epoch's batches as (a stamp that is unique to the batch, positions int64 of shape (n,))."""
     positions = tf.random.experimental.stateless_shuffle(tf.range(count, dtype=tf.int64), seed=tf.stack([seed, epoch]))
     batches = tf.data.Dataset.from_tensor_slices(positions).batch(batch_size).enumerate()
     return batches.map(lambda number, chosen: (epoch * BATCHES_AN_EPOCH + number, chosen))
 
 
 def _read_in_python(read: Any, arguments: tuple[Tensor, ...], array: NDArray[Any]) -> Tensor:  # noqa: ANN401 - as tf.numpy_function takes it
-    # stateless, so that determinism does not cost its parallelism: the array never changes
+    # stateless, so that it may run in parallel although it is deterministic: the array never changes
     fetched = tf.numpy_function(read, arguments, tf.as_dtype(array.dtype), stateful=False)
     fetched.set_shape((None, *array.shape[1:]))
     return tf.cast(fetched, tf.float32)
 
 
 def _mixed(inputs: Tensor, targets: Tensor, stamp: Tensor, *, seed: int, alpha: float) -> tuple[Tensor, Tensor]:
-    """Blend each row with its mirror in the batch: mixup (Zhang et al. 2018, arXiv:1710.09412), one share a batch."""
+    """Mix each row with its mirror in the batch: mixup (Zhang et al.
+
+    2018, arXiv:1710.09412), one fraction per batch.
+    """
 
     def draw(number: NDArray[np.int64]) -> np.float32:
         return np.float32(np.random.default_rng((seed, int(number), MIXING)).beta(alpha, alpha))

@@ -1,9 +1,9 @@
-"""Preprocessed pixels on disk, so that a second run decodes nothing: a row a file, bound to the SHA-256 of its bytes.
+"""A cache of preprocessed pixels on disk, so that a second run decodes nothing.
 
-CACHE/<key of spec>/<key of folder>/ holds pixels-*.npy, uint8 of shape (files, height, width, 3), read by memory map,
-and index.json, which says of each row its file's name, size, time of change, digest and, where it is unusable, why. The
-index is written last and at once: what it names is complete. A folder that was moved or copied is known by its files'
-bytes.
+CACHE/<key of spec>/<key of folder>/ contains pixels-*.npy, uint8 of shape (files, height, width, 3), read by memory
+map, and index.json, with each row's file name, size, modification time, SHA-256, and the reason if it is unusable. The
+index is written last and in one step, so everything that it lists is complete. A folder that was moved or copied is
+found again by its files' digests.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 
 Stamp = tuple[str, int, int]  # a row's name, size and changed_ns
 
-CACHE_VERSION = 1  # goes up when preprocessing gives other pixels
+CACHE_VERSION = 1  # increase when preprocessing gives other pixels
 SPARE_BYTES = 64 * 2**20  # left free on the disk
-UNUSED_S = 60 * 24 * 3600  # entries that no run has asked for in so long are removed
+UNUSED_S = 60 * 24 * 3600  # entries that were not used for this time are removed
 
 
 class Row(NamedTuple):
@@ -46,10 +46,10 @@ class Row(NamedTuple):
 
     Attributes:
         name: its path relative to the data folder.
-        size: of the file in bytes; -1 where it could not be asked for.
-        changed_ns: its time of change in nanoseconds.
-        digest: SHA-256 of its bytes; empty where it could not be read.
-        reason: why it is unusable; empty where it is good.
+        size: of the file in bytes; -1 if it could not be read.
+        changed_ns: its modification time in nanoseconds.
+        digest: SHA-256 of its bytes; empty if it could not be read.
+        reason: why it is unusable; empty if it is usable.
 
     """
 
@@ -61,28 +61,28 @@ class Row(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """What the cache holds of one data folder: its rows, and pixels, uint8 of shape (rows, height, width, 3)."""
+    """The cached rows of one data folder, and pixels, uint8 of shape (rows, height, width, 3)."""
 
     rows: list[Row]
     pixels: Pixels
 
 
 def default_cache() -> Path:
-    """Give where caches belong, by the XDG base directory specification."""
+    """Return the default folder of caches, by the XDG base directory specification."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edgewise"
 
 
 def cached_decode(folder: Path, files: Sequence[Found], spec: ModelSpec, cache: Path) -> Decoded:
-    """Read, check and preprocess files, as `decode` does, but only those that changed since the last time.
+    """Read, check and preprocess files, as `decode` does, but only those that changed since the last run.
 
     Args:
         folder: the data folder.
-        files: what was found in it.
+        files: the files found in it.
         spec: the input size and resize mode.
-        cache: where caches lie.
+        cache: the folder of caches.
 
     Raises:
-        DataError: the cache cannot be written, or its disk has no room.
+        DataError: the cache cannot be written, or its disk is full.
 
     """
     place = cache / _key(spec) / _digest(str(folder.resolve()))
@@ -95,15 +95,15 @@ def cached_decode(folder: Path, files: Sequence[Found], spec: ModelSpec, cache: 
         except OSError as problem:
             raise DataError(
                 f"{cache}: the cache cannot be written: {problem.strerror or problem}; "
-                "pass --cache DIR for another place, or --no-cache"
+                "pass --cache DIR for another folder, or --no-cache"
             ) from None
-    with suppress(OSError):  # another's cache may be read
+    with suppress(OSError):  # another user's cache may be read
         os.utime(place / "index.json")
     return Decoded(entry.pixels, [row.digest for row in entry.rows], [row.reason for row in entry.rows])
 
 
 def _filled(place: Path, files: Sequence[Found], stamps: list[Stamp], spec: ModelSpec) -> Entry:
-    """Fill an entry, one process at a time: another that wants the same waits, and then finds it filled."""
+    """Fill an entry in one process at a time: another process that needs it waits, and then finds it filled."""
     place.mkdir(parents=True, exist_ok=True)
     with (place / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -136,7 +136,10 @@ def _stamp(file: Found) -> Stamp:
 
 
 def _read(place: Path, spec: ModelSpec, stamps: list[Stamp] | None = None) -> Entry | None:
-    """Read an entry; None where there is none, it is damaged, or it is of other files than those with `stamps`."""
+    """Read an entry.
+
+    Return None if there is none, it is damaged, or it belongs to other files than those with `stamps`.
+    """
     try:
         index = json.loads((place / "index.json").read_text(encoding="utf-8"))
         rows = [Row(*row) for row in index["rows"]]
@@ -149,9 +152,9 @@ def _read(place: Path, spec: ModelSpec, stamps: list[Stamp] | None = None) -> En
 
 
 def _alike(parent: Path, stamps: list[Stamp], spec: ModelSpec) -> Entry | None:
-    """Give another folder's entry with the most files of equal name and size, its times of change voided.
+    """Return another folder's entry with the most files of equal name and size, with invalid modification times.
 
-    So the bytes of each file are read and compared, but not decoded again.
+    Therefore the bytes of each file are read and compared, but not decoded again.
     """
     wanted = {stamp[:2] for stamp in stamps}
     entries = [entry for place in parent.glob("*") if (entry := _read(place, spec)) is not None]
@@ -178,7 +181,10 @@ def _write(place: Path, old: Entry | None, files: Sequence[Found], stamps: list[
 
 
 def _room(path: Path, shape: tuple[int, ...]) -> np.memmap[tuple[int, ...], np.dtype[np.uint8]]:
-    """Open a file of pixels that already has its place on the disk: a memory map that finds none would be killed."""
+    """Open a file of pixels whose disk space is reserved.
+
+    Writing to a memory map on a full disk would kill the process.
+    """
     needed = int(np.prod(shape, dtype=np.int64))
     free = shutil.disk_usage(path.parent).free
     if free < needed + SPARE_BYTES:
@@ -196,7 +202,7 @@ def _fill(
     stamps: list[Stamp],
     spec: ModelSpec,
 ) -> list[tuple[str, str]]:
-    """Fill every row, from the older entry where its file, or its bytes, are the same; give digests and reasons."""
+    """Fill every row, from the older entry if its file, or its bytes, are the same; return digests and reasons."""
     by_stamp = {row[:3]: at for at, row in enumerate(old.rows)} if old else {}
     by_digest = {row.digest: at for at, row in enumerate(old.rows) if not row.reason} if old else {}
 

@@ -1,4 +1,4 @@
-"""The photographs that are trained on: checked, free of duplicates, divided, as arrays."""
+"""The photographs for training: checked, without duplicates, split, as arrays."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class Photo:
     """A usable photograph.
 
     Attributes:
-        file: where it was found and of which class.
+        file: the file and its class.
         sha256: digest of the file's bytes.
         row: its row in the dataset's pixels.
-        split: what it is used for.
+        split: the split that uses it.
 
     """
 
@@ -51,9 +51,9 @@ class Dataset:
 
     Attributes:
         folder: the data folder.
-        spec: what the pixels were made for, labels included.
-        photos: the usable photographs, in the order of their names.
-        problems: the files left out.
+        spec: the spec of the pixels, with the labels.
+        photos: the usable photographs, sorted by name.
+        problems: the files that are left out.
         pixels: uint8 of shape (files, height, width, 3), 0..255; only the photos' rows are meaningful.
 
     """
@@ -65,29 +65,29 @@ class Dataset:
     pixels: Pixels
 
     def of(self, split: Split) -> list[Photo]:
-        """Give one split's photographs, in the order of their names."""
+        """Return the photographs of one split, sorted by name."""
         return [photo for photo in self.photos if photo.split == split]
 
     def targets(self, photos: Iterable[Photo]) -> NDArray[np.int64]:
-        """Give class indices, int64 of shape (photos,)."""
+        """Return class indices, int64 of shape (photos,)."""
         numbers = {label: number for number, label in enumerate(self.spec.labels)}
         return np.array([numbers[photo.file.label] for photo in photos], np.int64)
 
     def fingerprint(self) -> str:
-        """Give a SHA-256 that is equal for equal photographs, classes and splits, whatever their file names."""
+        """Return a SHA-256 that is equal for equal photographs, classes and splits, whatever their file names."""
         lines = sorted(f"{photo.sha256} {photo.split} {photo.file.label}" for photo in self.photos)
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def load(layout: Layout, spec: ModelSpec, fractions: Fractions, seed: int, cache: Path | None = None) -> Dataset:
-    """Read, check and divide the photographs of a data folder.
+    """Read, check and split the photographs of a data folder.
 
     Args:
         layout: what `scan` found.
         spec: input size, resize mode, and the layout's labels.
-        fractions: the shares held out.
+        fractions: the fractions of validation and test photographs.
         seed: of the split.
-        cache: a folder where preprocessed pixels are kept for the next time; None keeps none.
+        cache: the folder of caches; None for no cache.
 
     Raises:
         DataError: the cache cannot be written, or a class has too few usable photographs.
@@ -107,9 +107,10 @@ def load(layout: Layout, spec: ModelSpec, fractions: Fractions, seed: int, cache
 
 
 def repetitions(files: Iterable[Found], digests: dict[str, str]) -> list[Problem]:
-    """Name the files to leave out because the same bytes stand elsewhere.
+    """Return the files to leave out because other files have the same bytes.
 
-    Bytes in two classes contradict each other: none is kept. Bytes in train and test leak: the test's are kept.
+    Equal bytes in two classes contradict each other: none is kept. In train and test they are a leak: the test's are
+        kept.
     Otherwise the first by name is kept.
 
     Args:
@@ -126,7 +127,7 @@ def repetitions(files: Iterable[Found], digests: dict[str, str]) -> list[Problem
 def _repeated(group: list[Found]) -> list[Problem]:
     labels = sorted({file.label for file in group})
     if len(labels) > 1:
-        reason = f"contradictory: the same photograph stands in the classes {', '.join(labels)}; remove the wrong one"
+        reason = f"contradictory: the same photograph is in the classes {', '.join(labels)}; remove the wrong one"
         return [Problem(file.name, reason) for file in group]
     kept, *others = group
     return [
@@ -161,5 +162,5 @@ def _check_enough(files: list[Found], layout: Layout, label: str, *, divided: bo
     if not enough:
         raise DataError(
             f"{layout.folder}: class {label!r} has {len(files)} usable photographs; training, validation and test "
-            f"need one each, {MIN_PER_CLASS} in all: add some"
+            f"need one each, {MIN_PER_CLASS} in total: add some"
         )

@@ -1,4 +1,4 @@
-"""What a data folder is like, before anything is trained on it."""
+"""Describe a data folder before training on it."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
     from trainer.data.dataset import Dataset, Photo
 
-FEW = 50  # of a class; fewer leave about ten to test on, whose accuracy says little
+FEW = 50  # of a class; with fewer, about ten remain for the test, too few to measure an accuracy
 IMBALANCE = 1.5
 SMALL_SHARE = 0.1
 
 
 class Size(NamedTuple):
-    """A photograph as its file says: width and height in pixels, and Pillow's colour mode."""
+    """A photograph's width and height in pixels, and Pillow's colour mode, from its file."""
 
     width: int
     height: int
@@ -39,12 +39,12 @@ class Size(NamedTuple):
 
 @dataclass(frozen=True)
 class Exploration:
-    """A data folder, looked at.
+    """A description of a data folder.
 
     Attributes:
-        dataset: its photographs, divided as training would.
+        dataset: its photographs, split as for training.
         sizes: of each photograph, in the dataset's order.
-        pairs: photographs that look alike; positions in the dataset's photographs.
+        pairs: near-duplicates; positions in the dataset's photographs.
 
     """
 
@@ -53,22 +53,22 @@ class Exploration:
     pairs: tuple[Pair, ...]
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """Give how many photographs of each class go to each split."""
+        """Return the number of photographs of each class in each split."""
         kept = Counter((photo.file.label, photo.split) for photo in self.dataset.photos)
         return {label: {split: kept[label, split] for split in SPLITS} for label in self.dataset.spec.labels}
 
     def leaks(self) -> list[Pair]:
-        """Give the pairs of which one is trained on and the other measures."""
+        """Return the pairs of which one is used for training and the other for validation or test."""
         return [pair for pair in self.pairs if self._photo(pair.first).split != self._photo(pair.second).split]
 
     def contradictions(self) -> list[Pair]:
-        """Give the pairs whose classes differ."""
+        """Return the pairs whose classes differ."""
         return [
             pair for pair in self.pairs if self._photo(pair.first).file.label != self._photo(pair.second).file.label
         ]
 
-    def told(self, pair: Pair) -> str:
-        """Name a pair in one line."""
+    def describe_pair(self, pair: Pair) -> str:
+        """Describe a pair in one line."""
         first, second = self._photo(pair.first), self._photo(pair.second)
         return f"{first.file.name} ({first.split}) and {second.file.name} ({second.split}), {pair.distance} bits apart"
 
@@ -76,7 +76,7 @@ class Exploration:
         return self.dataset.photos[at]
 
     def to_json(self) -> dict[str, Any]:
-        """Give a JSON object."""
+        """Return a JSON object."""
         return {
             "images": len(self.dataset.photos),
             "classes": self.counts(),
@@ -87,44 +87,44 @@ class Exploration:
             "height": spread([size.height for size in self.sizes]),
             "aspect_ratio": spread([size.width / size.height for size in self.sizes]),
             "modes": dict(Counter(size.mode for size in self.sizes)),
-            "near_duplicates": [self.told(pair) for pair in self.pairs],
-            "leaks": [self.told(pair) for pair in self.leaks()],
+            "near_duplicates": [self.describe_pair(pair) for pair in self.pairs],
+            "leaks": [self.describe_pair(pair) for pair in self.leaks()],
             "warnings": warnings(self),
         }
 
 
-def look(dataset: Dataset) -> Exploration:
-    """Look at a dataset's photographs: sizes from their files, likeness from their pixels."""
+def explore(dataset: Dataset) -> Exploration:
+    """Explore a dataset's photographs: sizes from their files, near-duplicates from their pixels."""
     hashes = [perceptual_hash(take(dataset.pixels, np.array([photo.row]))[0]) for photo in dataset.photos]
     return Exploration(dataset, tuple(_size(photo) for photo in dataset.photos), tuple(near_pairs(hashes)))
 
 
 def warnings(seen: Exploration) -> list[str]:
-    """Say what is doubtful about the data, and what to do."""
+    """Return the possible problems of the data, and what to do about each."""
     totals = {label: sum(splits.values()) for label, splits in seen.counts().items()}
     rarest, commonest = min(totals, key=lambda label: totals[label]), max(totals, key=lambda label: totals[label])
     found = [
-        f"class {label!r} has only {count} photographs; add some: about {FEW} are the least to learn and measure from"
+        f"class {label!r} has only {count} photographs; add some: at least {FEW} are needed to train and to measure"
         for label, count in totals.items()
         if count < FEW
     ]
     if totals[commonest] > IMBALANCE * totals[rarest]:
         ratio = totals[commonest] / totals[rarest]
         found.append(
-            f"{commonest!r} has {ratio:.1f} times the photographs of {rarest!r}; training weights the classes "
-            f"(--class-weights off leaves that out); more photographs of {rarest!r} are better"
+            f"{commonest!r} has {ratio:.1f} times as many photographs as {rarest!r}; training gives rare classes a "
+            f"larger weight (--class-weights off disables it); more photographs of {rarest!r} are better"
         )
     if seen.dataset.problems:
-        found.append(
-            f"{len(seen.dataset.problems)} files are left out, for the reasons given below; mend or remove them"
-        )
+        found.append(f"{len(seen.dataset.problems)} files are left out, for the reasons given; fix or remove them")
     if seen.leaks():
         found.append(
-            f"{len(seen.leaks())} pairs that look alike stand in different splits, so the test flatters the model; "
+            f"{len(seen.leaks())} pairs of near-duplicates are in different splits, so the test accuracy is too high; "
             "remove one of each pair"
         )
     if seen.contradictions():
-        found.append(f"{len(seen.contradictions())} pairs that look alike have different classes; look at their labels")
+        found.append(
+            f"{len(seen.contradictions())} pairs of near-duplicates have different classes; check their labels"
+        )
     side = min(seen.dataset.spec.height, seen.dataset.spec.width)
     small = sum(min(size.width, size.height) < side for size in seen.sizes)
     if small > SMALL_SHARE * len(seen.sizes):
@@ -133,12 +133,12 @@ def warnings(seen: Exploration) -> list[str]:
 
 
 def spread(values: list[float] | list[int]) -> dict[str, float]:
-    """Give the least, the middle and the greatest of values, at least one."""
+    """Return the minimum, the median and the maximum of values, at least one."""
     return {"min": round(min(values), 3), "median": round(median(values), 3), "max": round(max(values), 3)}
 
 
 def write_table(path: Path, seen: Exploration) -> None:
-    """Write a CSV row for every file. Raises DataError where it cannot be written."""
+    """Write one CSV row for every file. Raise DataError if it cannot be written."""
     alike: dict[int, str] = {}
     for pair in seen.pairs:
         alike.setdefault(pair.second, seen.dataset.photos[pair.first].file.name)
@@ -153,7 +153,7 @@ def write_table(path: Path, seen: Exploration) -> None:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a text file whole or not at all. Raises DataError where it cannot be written."""
+    """Write a text file completely or not at all. Raise DataError if it cannot be written."""
     try:
         write_text(path, text)
     except OSError as problem:

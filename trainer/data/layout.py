@@ -1,4 +1,4 @@
-"""Which files of a data folder are meant to be photographs of which class; nothing is opened here."""
+"""Find the classes and files of a data folder; no file is opened."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from trainer.errors import DataError
 
 Part = Literal["all", "train", "test"]
 
-# The names under which a set comes already divided; the second is Kaggle's.
+# The folder names of a set that is already divided; the second pair is Kaggle's.
 DIVIDED = (("train", "test"), ("training_set", "test_set"))
 BACKGROUND = "background"
-EXPECTED = "expected a folder per class, or train/ and test/ with a folder per class"
+EXPECTED = "expected one folder per class, or train/ and test/ with one folder per class"
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,10 @@ class Found:
     """A file in a class folder, not yet opened.
 
     Attributes:
-        path: where it lies.
+        path: its path.
         name: its path relative to the data folder, with forward slashes.
         label: its class.
-        part: "all" in an undivided set, else the part that it came in.
+        part: "all" in a set that is not divided, else its part.
 
     """
 
@@ -52,7 +52,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Layout:
-    """A data folder's classes and files.
+    """The classes and files of a data folder.
 
     Attributes:
         folder: the data folder.
@@ -72,12 +72,12 @@ def scan(folder: Path) -> Layout:
     """List the classes and files of a data folder.
 
     Args:
-        folder: holds a folder per class; or train/ and test/ (or Kaggle's training_set/ and test_set/, also nested
-            in themselves) with a folder per class. Hidden files and folders are ignored.
+        folder: contains one folder per class; or train/ and test/ (or Kaggle's training_set/ and test_set/, also nested
+            in themselves) with one folder per class. Hidden files and folders are ignored.
 
     Raises:
-        DataError: there is no such folder, it cannot be read, it has fewer than two classes, two that differ by case
-            alone, or one without any file.
+        DataError: there is no such folder, it cannot be read, it has fewer than two classes, two that differ only by
+            case, or one without any file.
 
     """
     try:
@@ -98,25 +98,27 @@ def _scan(folder: Path) -> Layout:
             if entry.is_dir():
                 found += _class_files(folder, entry, part, problems)
             else:
-                problems.append(Problem(_name(folder, entry), "lies beside the class folders, in none of them"))
+                problems.append(Problem(_name(folder, entry), "is next to the class folders, not in one of them"))
     kept = _told_by_name(found, problems)
     return Layout(folder, tuple(sorted({file.label for file in found})), tuple(kept), tuple(problems))
 
 
 def with_background(layout: Layout, folder: Path) -> Layout:
-    """Add the class BACKGROUND: the files of a folder and of those within it, images of none of the classes.
+    """Add the class BACKGROUND: the files of a folder and its subfolders, images that show none of the classes.
 
     Raises:
         DataError: the folder is missing or empty, or the data has a class of that name already.
 
     """
     if BACKGROUND in layout.labels:
-        raise DataError(f"{layout.folder}: has a class {BACKGROUND!r} already; leave --background out or rename it")
+        raise DataError(
+            f"{layout.folder}: already has a class {BACKGROUND!r}; leave --background out or rename the class"
+        )
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; --background takes a folder of images of none of the classes")
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
     if not paths:
-        raise DataError(f"{folder}: holds no files; --background takes a folder of images of none of the classes")
+        raise DataError(f"{folder}: contains no files; --background takes a folder of images of none of the classes")
     part: Part = "all" if all(file.part == "all" for file in layout.files) else "train"
     problems = list(layout.problems)
     found = [Found(path, f"{BACKGROUND}/{path.relative_to(folder).as_posix()}", BACKGROUND, part) for path in paths]
@@ -125,10 +127,10 @@ def with_background(layout: Layout, folder: Path) -> Layout:
 
 
 def _told_by_name(found: list[Found], problems: list[Problem]) -> list[Found]:
-    """Give the files whose names are text, and put the others among the problems, written so that all can show them."""
+    """Return the files whose names are valid text, and add the others to the problems, with printable names."""
     kept = [file for file in found if _shown(file.name) == file.name]
     problems += [
-        Problem(file.name, "its name is no UTF-8; rename it") for file in found if _shown(file.name) != file.name
+        Problem(file.name, "its name is not valid UTF-8; rename it") for file in found if _shown(file.name) != file.name
     ]
     problems[:] = [replace(problem, path=_shown(problem.path)) for problem in problems]
     return kept
@@ -146,13 +148,13 @@ def _check_folder(folder: Path) -> None:
 
 
 def _divided(folder: Path) -> dict[Part, Path] | None:
-    """Give the train and test folders of a set that comes divided; None for a folder per class."""
+    """Return the train and test folders of a divided set; None for one folder per class."""
     for train, test in DIVIDED:
         roots = [folder / name / name if (folder / name / name).is_dir() else folder / name for name in (train, test)]
         if all(root.is_dir() and _folders(root) for root in roots):
             strangers = [entry.name for entry in _folders(folder) if entry.name not in {train, test}]
             if strangers:
-                raise DataError(f"{folder / strangers[0]}: a folder beside {train}/ and {test}/; move it elsewhere")
+                raise DataError(f"{folder / strangers[0]}: a folder next to {train}/ and {test}/; move it elsewhere")
             return {"train": roots[0], "test": roots[1]}
     return None
 
@@ -163,26 +165,26 @@ def _check_same_classes(parts: dict[Part, Path]) -> None:
         _check_twins(root, sorted(classes[part]))
         if len(classes[part]) < 2:
             names = ", ".join(classes[part]) or "no class folder"
-            raise DataError(f"{root}: holds {names}; a classifier needs two classes or more, a folder each")
+            raise DataError(f"{root}: contains {names}; a classifier needs at least two classes, one folder each")
         missing = set().union(*classes.values()) - classes[part]
         if missing:
             raise DataError(f"{root}: has no folder for class {min(missing)!r}, which the other part has; add it")
 
 
 def _check_twins(root: Path, names: list[str]) -> None:
-    """Raise DataError where two classes differ by case alone: many a disk cannot keep both, many a reader no more."""
+    """Raise DataError if two classes differ only by case, because many file systems cannot keep both."""
     seen: dict[str, str] = {}
     for name in names:
         twin = seen.setdefault(unicodedata.normalize("NFC", name).casefold(), name)
         if twin != name:
-            raise DataError(f"{root}: the classes {twin!r} and {name!r} differ by case alone; merge or rename one")
+            raise DataError(f"{root}: the classes {twin!r} and {name!r} differ only by case; merge them or rename one")
 
 
 def _class_files(folder: Path, class_folder: Path, part: Part, problems: list[Problem]) -> list[Found]:
     entries = _listed(class_folder)
     folders = {entry.name for entry in entries if _is_folder(entry)}
     if entries and len(folders) == len(entries):
-        raise DataError(f"{class_folder}: holds folders alone; move their photographs up, or remove it")
+        raise DataError(f"{class_folder}: contains only folders; move their photographs up, or remove it")
     if not entries:
         raise DataError(f"{class_folder}: an empty class folder; add photographs or remove it")
     label, within = class_folder.name, _name(folder, class_folder)
@@ -197,7 +199,7 @@ def _class_files(folder: Path, class_folder: Path, part: Part, problems: list[Pr
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
-    """Tell as Path.is_dir does, but where no link is to be followed without asking the disk."""
+    """Return the same as Path.is_dir, but ask the file system only for links."""
     return Path(entry.path).is_dir() if entry.is_symlink() else entry.is_dir()
 
 

@@ -1,4 +1,4 @@
-"""Photographs that look alike, by a perceptual hash."""
+"""Find near-duplicate photographs with a perceptual hash."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 BITS = 64
 NEAR = 4  # bits that may differ: the same picture resized or compressed again; other pictures differ in about 32
-BANDS = NEAR + 1  # hashes that differ in at most NEAR bits agree in one of so many parts
+BANDS = NEAR + 1  # two hashes that differ in at most NEAR bits are equal in at least one of this number of parts
 
 
 class Pair(NamedTuple):
-    """Two photographs that look alike: their positions, and how many of the hash's 64 bits differ."""
+    """Two near-duplicates: their positions, and the number of the hash's 64 bits that differ."""
 
     first: int
     second: int
@@ -28,12 +28,12 @@ class Pair(NamedTuple):
 
 
 def perceptual_hash(pixels: Pixels) -> int:
-    """Give the 64-bit hash of a picture's coarse frequencies (imagehash's pHash) of uint8 pixels (H, W, 3)."""
+    """Return the 64-bit hash of a picture's low frequencies (imagehash's pHash) of uint8 pixels (H, W, 3)."""
     return int(str(imagehash.phash(Image.fromarray(pixels))), 16)
 
 
 def near_pairs(hashes: Sequence[int]) -> list[Pair]:
-    """Give all pairs of hashes that differ in at most NEAR bits, in order."""
+    """Return all pairs of hashes that differ in at most NEAR bits, in order."""
     width = -(-BITS // BANDS)
     found: set[Pair] = set()
     for band in range(BANDS):

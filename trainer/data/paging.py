@@ -1,4 +1,4 @@
-"""Rows of an array that may be larger than memory: a memory map's pages do not pile up in the process."""
+"""Read rows of an array that may be larger than memory, without keeping a memory map's pages in the process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-ROWS_HELD = 64  # about so many rows' pages stay on this process's account
+ROWS_HELD = 64  # the process keeps the pages of about this number of rows
 
 
 def take(array: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[Any]:
@@ -24,10 +24,10 @@ def take(array: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[Any]:
 
 
 def let_go(array: NDArray[Any]) -> None:
-    """Take a memory map's pages off this process's account; nothing is done to another array.
+    """Release a memory map's pages from this process; other arrays are not affected.
 
-    Nothing is lost: the pages belong to a file, and the system keeps them while it has room. Do it often: a row that
-    is touched may bring in pages of a hundred times its size.
+    Nothing is lost: the pages belong to a file, and the system caches them as long as it has memory. Call it often: a
+    row that is read may load pages of a hundred times its size.
     """
     if isinstance(array, np.memmap):
         array._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined] # noqa: SLF001 - numpy gives no other way

@@ -1,4 +1,4 @@
-"""Every photograph is read, checked, digested and preprocessed in one pass, by threads: Pillow releases the GIL."""
+"""Read, check, hash and preprocess every photograph in one pass, in threads, because Pillow releases the GIL."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from edge_runtime.model.spec import ModelSpec
     from trainer.data.layout import Found
 
-# What may stand in a file of that name. An MPO is a JPEG with further JPEGs behind it.
+# The formats that a file with this extension may have. An MPO is a JPEG that is followed by further JPEGs.
 CONTENT_OF = {
     ".jpg": ("JPEG", "MPO"),
     ".jpeg": ("JPEG", "MPO"),
@@ -38,12 +38,12 @@ CONTENT_OF = {
 
 
 class Decoded(NamedTuple):
-    """Photographs as arrays, row by row as they were given.
+    """Photographs as arrays, one row for each file, in the given order.
 
     Attributes:
-        pixels: uint8 of shape (files, height, width, 3), 0..255; a row with a reason holds nothing meaningful.
-        digests: SHA-256 of each file's bytes; empty where it could not be read.
-        reasons: why a file is unusable; empty where it is good.
+        pixels: uint8 of shape (files, height, width, 3), 0..255; a row with a reason is not meaningful.
+        digests: SHA-256 of each file's bytes; empty if it could not be read.
+        reasons: why a file is unusable; empty if it is usable.
 
     """
 
@@ -56,7 +56,7 @@ def decode(files: Sequence[Found], spec: ModelSpec) -> Decoded:
     """Read, check and preprocess files, each once.
 
     Args:
-        files: what was found; progress is told on stderr.
+        files: the files; progress is reported on stderr.
         spec: the input size and resize mode.
 
     """
@@ -70,14 +70,16 @@ def decode(files: Sequence[Found], spec: ModelSpec) -> Decoded:
 
 
 def run_rows(work: Callable[[int], tuple[str, str]], count: int, what: str) -> list[tuple[str, str]]:
-    """Call `work` for each row, on all cores, telling of `what` on stderr; give its results in order."""
+    """Call `work` for each row, on all cores, with progress on stderr; return its results in order."""
     with warnings.catch_warnings(), ThreadPoolExecutor(os.cpu_count()) as pool:
-        warnings.filterwarnings("ignore", module="PIL")  # a damaged EXIF block or an odd palette harms no pixel
+        warnings.filterwarnings(
+            "ignore", module="PIL"
+        )  # a damaged EXIF block or an unusual palette does not change the pixels
         return list(tracked(pool.map(work, range(count)), count, what))
 
 
 def row_reader(file: Found) -> bytes | OSError | None:
-    """Read a file's bytes; None where its name is no photograph's, the error where it cannot be read."""
+    """Read a file's bytes; return None if its name is not that of a photograph, the error if it cannot be read."""
     if file.path.suffix.lower() not in CONTENT_OF:
         return None
     try:
@@ -87,10 +89,13 @@ def row_reader(file: Found) -> bytes | OSError | None:
 
 
 def decode_into(row: Pixels, content: bytes | OSError | None, file: Found, spec: ModelSpec) -> tuple[str, str]:
-    """Fill one row of shape (height, width, 3) from what `row_reader` gave; give its digest and reason, or ""."""
+    """Fill one row of shape (height, width, 3) from the result of `row_reader`; return its digest and reason, or ""."""
     extension = file.path.suffix.lower()
     if content is None:
-        return "", f"no photograph by its name ({extension or 'no extension'}); JPEG, PNG, BMP, GIF and WebP are read"
+        return (
+            "",
+            f"not a photograph by its name ({extension or 'no extension'}); JPEG, PNG, BMP, GIF and WebP are supported",
+        )
     if isinstance(content, OSError):
         return "", f"cannot be read: {content.strerror}"
     try:
@@ -104,4 +109,4 @@ def _misnamed(content: bytes, extension: str) -> str:
     with Image.open(io.BytesIO(content), formats=FORMATS) as image:
         if image.format in CONTENT_OF[extension]:
             return ""
-        return f"wrongly named: {image.format} data in a {extension} file; rename it"
+        return f"wrong extension: {image.format} data in a {extension} file; rename it"

@@ -1,4 +1,4 @@
-"""A data folder, read, checked and divided as a run's options say."""
+"""Read, check and split a data folder as the options say."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from trainer.data.dataset import Dataset, load
 from trainer.data.layout import scan, with_background
 from trainer.data.split import SPLITS, Fractions
 from trainer.errors import DataError
-from trainer.progress import say
+from trainer.progress import log
 
 if TYPE_CHECKING:
     from trainer.data.layout import Layout
@@ -20,17 +20,17 @@ PROBLEMS_TOLD = 10
 
 
 def read_data(data: Path, options: DataOptions, cache: Path | None = None) -> Dataset:
-    """Read, check and divide the photographs, and tell of them on stderr. Raises DataError.
+    """Read, check and split the photographs, and report the counts on stderr. Raise DataError.
 
     Args:
         data: the data folder.
-        options: how it is divided and preprocessed.
-        cache: where preprocessed pixels are kept for the next time; None keeps none.
+        options: how it is split and preprocessed.
+        cache: the folder of caches; None for no cache.
 
     """
     if options.validation_fraction + options.test_fraction >= 1:
         raise DataError(
-            "--validation-fraction and --test-fraction leave nothing to train on; their sum must be below 1"
+            "--validation-fraction and --test-fraction leave nothing for training; their sum must be below 1"
         )
     layout = scan(data)
     if options.background:
@@ -42,7 +42,7 @@ def read_data(data: Path, options: DataOptions, cache: Path | None = None) -> Da
 
 
 def spec_for(layout: Layout, options: DataOptions) -> ModelSpec:
-    """Give the contract of a model for a data folder's classes. Raises SpecError."""
+    """Return the spec of a model for a data folder's classes. Raise SpecError."""
     return ModelSpec(
         height=options.image_size,
         width=options.image_size,
@@ -54,10 +54,10 @@ def spec_for(layout: Layout, options: DataOptions) -> ModelSpec:
 
 def _tell(dataset: Dataset) -> None:
     counts = ", ".join(f"{len(dataset.of(split))} {split}" for split in SPLITS)
-    say(f"{len(dataset.photos)} photographs of {len(dataset.spec.labels)} classes: {counts}")
+    log(f"{len(dataset.photos)} photographs of {len(dataset.spec.labels)} classes: {counts}")
     if dataset.problems:
-        say(f"{len(dataset.problems)} files left out:")
+        log(f"{len(dataset.problems)} files left out:")
     for problem in dataset.problems[:PROBLEMS_TOLD]:
-        say(f"  {problem.path}: {problem.reason}")
+        log(f"  {problem.path}: {problem.reason}")
     if len(dataset.problems) > PROBLEMS_TOLD:
-        say(f"  and {len(dataset.problems) - PROBLEMS_TOLD} more; the RUN's split.csv lists all")
+        log(f"  and {len(dataset.problems) - PROBLEMS_TOLD} more; the RUN's split.csv lists all")

@@ -1,4 +1,4 @@
-"""Which photographs travel with a RUN: a few encoded ones as samples, some preprocessed ones as arrays."""
+"""Choose the photographs that a RUN contains: a few encoded ones as samples, some preprocessed ones as arrays."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LOSSLESS = {".png", ".bmp"}
 
 
 def balanced(photos: Iterable[Photo], count: int) -> list[Photo]:
-    """Choose up to `count` photographs, the classes in turn, within a class by digest: by chance, but repeatably."""
+    """Choose up to `count` photographs, from the classes in turn, within a class in the order of their digests."""
     classes: defaultdict[str, list[Photo]] = defaultdict(list)
     for photo in sorted(photos, key=lambda photo: (photo.file.label, photo.sha256)):
         classes[photo.file.label].append(photo)
@@ -33,13 +33,13 @@ def balanced(photos: Iterable[Photo], count: int) -> list[Photo]:
 def write_samples(folder: Path, photos: Iterable[Photo], spec: ModelSpec) -> None:
     """Copy a few photographs into an existing folder, named like 00-cat.jpg.
 
-    At least one is lossless, so that a device's result can be compared without its JPEG decoder: where none is,
-    the first is written as PNG.
+    At least one is lossless, so that a device's result can be compared without its JPEG decoder: if none is, the first
+    is written as PNG.
 
     Args:
-        folder: where to.
-        photos: to choose from; those whose files have gone since are passed over.
-        spec: how large a decoded photograph must at least be.
+        folder: the destination.
+        photos: to choose from; those whose files no longer exist are skipped.
+        spec: gives the minimum size of a decoded photograph.
 
     """
     chosen = balanced((photo for photo in photos if photo.file.path.is_file()), SAMPLES)
@@ -53,5 +53,5 @@ def write_samples(folder: Path, photos: Iterable[Photo], spec: ModelSpec) -> Non
 
 
 def safe_name(label: str) -> str:
-    """Give a label as ASCII letters, digits and dashes; "class" where nothing is left."""
+    """Return a label as ASCII letters, digits and dashes; "class" if nothing remains."""
     return re.sub(r"[^A-Za-z0-9]+", "-", label).strip("-")[:40] or "class"

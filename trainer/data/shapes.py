@@ -1,4 +1,4 @@
-"""An embedded set that needs no download: shapes drawn with varied colour, size, angle, noise and background."""
+"""A set of images that needs no download: shapes drawn with varied colour, size, angle, noise and background."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
     Points = NDArray[np.float64]
 
-OVERSAMPLING = 4  # edges are drawn this much larger and shrunk, which antialiases them
+OVERSAMPLING = 4  # shapes are drawn larger by this factor and reduced, which antialiases their edges
 JPEG_SHARE = 0.5
 # Light on dark, so that a small network learns outlines from a few hundred images of each shape.
 DARK, LIGHT = (10, 140), (120, 255)
-MIN_CONTRAST = 70.0  # mean distance over the channels, so that a shape is never lost in its background
+MIN_CONTRAST = 70.0  # mean distance over the channels, so that every shape is visible on its background
 MAX_ANGLE = math.radians(30)
 
 
 def _regular(corners: int) -> Points:
-    """Give a regular polygon's corners, float64 of shape (corners, 2), on the unit circle."""
+    """Return a regular polygon's corners, float64 of shape (corners, 2), on the unit circle."""
     turns = 2 * np.pi * np.arange(corners) / corners
     return np.stack([np.sin(turns), -np.cos(turns)], axis=1)
 
@@ -59,8 +59,8 @@ def draw(shape: str, size: int, random: np.random.Generator) -> Image.Image:
 
     Args:
         shape: a key of OUTLINES.
-        size: sides in pixels.
-        random: decides everything else.
+        size: width and height in pixels.
+        random: the generator for everything else.
 
     Returns:
         An RGB image of size x size pixels.
@@ -76,7 +76,7 @@ def draw(shape: str, size: int, random: np.random.Generator) -> Image.Image:
 
 
 def _mask(outline: Points, size: int, random: np.random.Generator) -> NDArray[np.float64]:
-    """Give the shape's coverage of each pixel, float64 of shape (size, size), 0..1."""
+    """Return the shape's coverage of each pixel, float64 of shape (size, size), 0..1."""
     angle, radius = random.uniform(-MAX_ANGLE, MAX_ANGLE), size * random.uniform(0.27, 0.44)
     stretch = random.uniform(0.85, 1.15)
     turn = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
@@ -88,7 +88,7 @@ def _mask(outline: Points, size: int, random: np.random.Generator) -> NDArray[np
 
 
 def _background(size: int, random: np.random.Generator) -> NDArray[np.float64]:
-    """Give a plain, graded, striped or cloudy background, float64 of shape (size, size, 3), 0..255."""
+    """Return a plain, graded, striped or cloudy background, float64 of shape (size, size, 3), 0..255."""
     first = random.uniform(*DARK, 3)
     second = first + random.uniform(-50, 50, 3)
     patterns = (_plain, _gradient, _stripes, _clouds)
@@ -118,7 +118,7 @@ def _clouds(size: int, random: np.random.Generator) -> NDArray[np.float64]:
 
 
 def _ramp(size: int, angle: float) -> NDArray[np.float64]:
-    """Give a slope in the direction of `angle`, float64 of shape (size, size), about -1..1."""
+    """Return a slope in the direction of `angle`, float64 of shape (size, size), about -1..1."""
     y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
     slope: NDArray[np.float64] = (x * math.cos(angle) + y * math.sin(angle)) / math.sqrt(2)
     return slope
@@ -132,26 +132,26 @@ def _contrasting(background: NDArray[np.float64], random: np.random.Generator) -
 
 
 def write_shapes(folder: Path, *, count: int, size: int, seed: int, overwrite: bool = False) -> None:
-    """Write a folder per shape, about half PNG and half JPEG.
+    """Write one folder per shape, about half of the images as PNG and half as JPEG.
 
     Args:
-        folder: appears whole or not at all.
+        folder: appears complete or not at all.
         count: images of each shape.
-        size: their sides in pixels.
+        size: their width and height in pixels.
         seed: equal seeds give equal files.
         overwrite: replace an older set of shapes.
 
     Raises:
-        DataError: the folder exists and may not be replaced, or holds something else than shapes.
+        DataError: the folder exists and may not be replaced, or contains something other than shapes.
 
     """
     if folder.exists() and not (folder.is_dir() and {entry.name for entry in folder.iterdir()} <= set(OUTLINES)):
-        raise DataError(f"{folder}: exists and is no set of shapes; choose another place")
+        raise DataError(f"{folder}: exists and is not a set of shapes; choose another place")
     with published_folder(folder, overwrite=overwrite, error=DataError) as staging:
         for number, shape in enumerate(OUTLINES):
             (staging / shape).mkdir()
             for index in range(count):
-                # Each image has its own generator, so a larger set begins with the smaller one's images.
+                # Each image has its own generator, so that a larger set begins with the images of a smaller one.
                 random = np.random.default_rng((seed, number, index))
                 _save(draw(shape, size, random), staging / shape / f"{shape}-{index:05}", random)
 

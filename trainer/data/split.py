@@ -1,4 +1,4 @@
-"""Which photograph is trained on, which is held out: decided by its content, so new photographs move no old one."""
+"""Assign each photograph to a split by its content, so that new photographs never move old ones."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
 class Fractions(NamedTuple):
-    """The shares of all photographs that are held out; the rest is trained on.
+    """The fractions of all photographs for validation and test; the rest is used for training.
 
     Attributes:
-        validation: in (0, 1): chooses the best epoch.
-        test: in (0, 1): measures the result; ignored where the data comes with its own test part.
+        validation: in (0, 1): the photographs that choose the best epoch.
+        test: in (0, 1): the photographs that measure the result; ignored if the data has its own test part.
 
     """
 
@@ -27,21 +27,21 @@ class Fractions(NamedTuple):
 
 
 def share(seed: int, digest: str) -> float:
-    """Give the photograph's place in [0, 1), from the seed and the SHA-256 of its bytes alone."""
+    """Return the photograph's place in [0, 1), which depends only on the seed and the SHA-256 of its bytes."""
     mixed = hashlib.sha256(f"{seed}:{digest}".encode()).digest()
     return int.from_bytes(mixed[:8], "big") / 2**64
 
 
 def split_class(digests: Sequence[str], fractions: Fractions, seed: int) -> dict[str, Split]:
-    """Divide one class.
+    """Split one class.
 
-    Each photograph's split follows from its own content and the seed. Only where a split would come out empty is
-    it given the photograph nearest to it; such a loan alone may return when photographs are added.
+    Each photograph's split follows from its own content and the seed. Only if a split would be empty, it gets the
+    photograph nearest to its range; only such a photograph may move back when photographs are added.
 
     Args:
         digests: the class's photographs by SHA-256, distinct; at least one for each split.
-        fractions: the shares held out; a share of 0 is no split and stays empty.
-        seed: chooses among the possible divisions.
+        fractions: the fractions of validation and test; a split with a fraction of 0 stays empty.
+        seed: selects one of the possible splits.
 
     """
     ranges = _ranges(fractions)
@@ -69,7 +69,7 @@ def _nearest(
     places: Mapping[str, float],
     ranges: Mapping[Split, tuple[float, float]],
 ) -> str:
-    """Give the photograph nearest to an empty split's range, from a split that can spare one."""
+    """Return the photograph nearest to an empty split's range, from a split that has more than one."""
     low, high = ranges[split]
     counts = Counter(chosen.values())
     spare = [digest for digest in chosen if counts[chosen[digest]] > 1]

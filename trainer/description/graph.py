@@ -1,4 +1,4 @@
-"""A Keras model as a flat list of steps in the order that Keras runs them, models within models opened up."""
+"""Flatten a Keras model into a list of steps in the order in which Keras runs them, including nested models."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Step(NamedTuple):
     """One call of a layer.
 
     Attributes:
-        layer: that is called; a bare operation, as of `x + 1`, is one too.
-        inside: the models around it, outermost first, joined by "/"; empty at the top.
-        inputs: what it takes, by the numbers under which other steps give it.
-        outputs: what it gives, one number each; `shapes` has their shapes.
+        layer: the layer; a bare operation, such as that of `x + 1`, is one, too.
+        inside: the names of the models around it, outermost first, joined by "/"; empty at the top.
+        inputs: its inputs, by the numbers that they have as outputs of other steps.
+        outputs: its outputs, one number each; `shapes` has their shapes.
         taken: shapes of the inputs, without the batch.
         given: shapes of the outputs, without the batch.
         first: whether no earlier step calls the same layer.
@@ -46,11 +46,11 @@ class Step(NamedTuple):
 
 
 class Graph(NamedTuple):
-    """A model's steps.
+    """The steps of a model.
 
     Attributes:
-        steps: in the order that Keras runs them; each model input is a step too, of an InputLayer.
-        results: numbers of the tensors that the model gives.
+        steps: in the order in which Keras runs them; each model input is a step, too, of an InputLayer.
+        results: numbers of the model's output tensors.
 
     """
 
@@ -59,10 +59,10 @@ class Graph(NamedTuple):
 
 
 def flatten(model: Model) -> Graph:
-    """List a model's steps.
+    """Return a model's steps.
 
     Raises:
-        TrainingError: the model is no graph of layers, or has an input without a fixed size.
+        TrainingError: the model is not a graph of layers, or has an input without a fixed size.
 
     """
     numbers = itertools.count()
@@ -77,20 +77,22 @@ def flatten(model: Model) -> Graph:
 
 
 def functional(model: Model) -> Model:
-    """Give the graph that a model is, or that a Sequential holds. Raises TrainingError where there is none."""
-    inner = getattr(model, "_functional", None) or model  # a Sequential keeps its graph there and nowhere else
+    """Return the graph of a model, or the one inside of a Sequential. Raise TrainingError if there is none."""
+    inner = getattr(model, "_functional", None) or model  # a Sequential keeps its graph only there
     if not isinstance(inner, keras.Model) or not hasattr(inner, "operations"):
-        raise TrainingError(f"{model.name}: a {type(model).__name__} of its own code, no graph of layers to describe")
+        raise TrainingError(
+            f"{model.name}: a {type(model).__name__} with its own code has no graph of layers to describe"
+        )
     return inner
 
 
 def size(shape: Shape) -> int:
-    """Give how many values a tensor of this shape holds."""
+    """Return the number of values of a tensor of this shape."""
     return math.prod(shape)
 
 
 def _walk(model: Model, inputs: Sequence[int], inside: str, numbers: Iterator[int], steps: list[Step]) -> list[int]:
-    """Append the steps of a model whose inputs bear these numbers; give the numbers of its outputs."""
+    """Append the steps of a model whose inputs have these numbers; return the numbers of its outputs."""
     inner = functional(model)
     known = {id(tensor): number for tensor, number in zip(inner.inputs, inputs, strict=True)}
     for node in _nodes(inner):
@@ -108,7 +110,7 @@ def _walk(model: Model, inputs: Sequence[int], inside: str, numbers: Iterator[in
 
 
 def _nodes(model: Model) -> Iterator[Any]:
-    """Give a model's calls in the order in which Keras makes them."""
+    """Return a model's calls in the order in which Keras makes them."""
     by_depth = model._nodes_by_depth  # noqa: SLF001 - Keras tells its graph nowhere else
     for depth in sorted(by_depth, reverse=True):
         yield from by_depth[depth]
@@ -118,6 +120,6 @@ def _shapes(tensors: Sequence[Tensor], layer: Layer) -> tuple[Shape, ...]:
     for tensor in tensors:
         if None in tensor.shape[1:]:
             raise TrainingError(
-                f"layer {layer.name!r}: has no fixed size, {tuple(tensor.shape)}; sizes follow from one"
+                f"layer {layer.name!r}: has no fixed size, {tuple(tensor.shape)}, from which sizes could be computed"
             )
     return tuple(tuple(tensor.shape[1:]) for tensor in tensors)

@@ -1,4 +1,4 @@
-"""How much activation memory a model needs at once, by the life of each tensor."""
+"""Compute how much activation memory a model needs at the same time, from the lifetime of each tensor."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from trainer.description.windows import CONVOLUTIONS, POOLING, same_padding, win
 if TYPE_CHECKING:
     from trainer.description.graph import Graph, Step
 
-# An export folds these into the layer in front of them, or they only rename a shape.
+# An export merges these into the layer before them, or they only change a shape.
 IN_PLACE = (
     layers.BatchNormalization,
     layers.ReLU,
@@ -27,11 +27,12 @@ FUSED_ACTIVATIONS = ("linear", "relu", "relu6")
 
 
 class Held(NamedTuple):
-    """What lies in memory while a step runs.
+    """The memory in use while a step runs.
 
     Attributes:
-        values: how many numbers: the model's input, the step's inputs and outputs, and all that a later step reads.
-        buffers: for each of the step's outputs, which buffer holds it; steps that work in place share one.
+        values: number of values: the model's input, the step's inputs and outputs, and everything that a later step
+            reads.
+        buffers: for each of the step's outputs, the buffer that contains it; steps that work in place share one.
 
     """
 
@@ -40,11 +41,11 @@ class Held(NamedTuple):
 
 
 def hold(graph: Graph) -> list[Held]:
-    """Follow the tensors of one image through a model, step by step, as TensorFlow Lite's arena holds them.
+    """Follow the tensors of one image through a model, step by step, as TensorFlow Lite's arena allocates them.
 
-    A tensor is held from the step that gives it until the last that reads it; what the model takes and gives, from
-    beginning to end. A step that `in_place` names needs no room beside its input. Weights, and what a runtime's
-    kernels need for themselves, are not counted.
+    A tensor is kept from the step that computes it until the last that reads it; the model's input and output from
+    beginning to end. A step that `in_place` accepts needs no memory in addition to its input. Weights, and memory that
+    a runtime's kernels need for themselves, are not counted.
 
     Args:
         graph: the model's steps.
@@ -74,7 +75,7 @@ def hold(graph: Graph) -> list[Held]:
 
 
 def in_place(step: Step, graph: Graph) -> bool:
-    """Tell whether an exported model has no tensor of its own for what a step gives."""
+    """Return whether an exported model has no separate tensor for a step's output."""
     if len(step.inputs) != 1:
         return False
     if isinstance(step.layer, layers.Activation):
@@ -85,7 +86,7 @@ def in_place(step: Step, graph: Graph) -> bool:
 
 
 def _padding_folds(step: Step, graph: Graph) -> bool:
-    """Tell whether zeros are put before a window that could have put them itself: an export lets it do so."""
+    """Return whether a zero padding precedes a window that could add the padding itself, as an export does."""
     readers = [other for other in graph.steps if step.outputs[0] in other.inputs]
     if len(readers) != 1 or not isinstance(readers[0].layer, (*CONVOLUTIONS, *POOLING)):
         return False

@@ -1,4 +1,4 @@
-"""What a model's filters look like, and what its layers see in an image, as pictures."""
+"""Draw a model's filters, and the feature maps of its layers for an image."""
 
 from __future__ import annotations
 
@@ -27,11 +27,13 @@ if TYPE_CHECKING:
 
 SHOWN, ACROSS = 64, 8  # tiles of a picture, and of one of its rows
 DOTS_PER_INCH = 120
-BRIGHTEST = 99.5  # percentile of a layer's values that is drawn white, so that one spark does not darken the rest
+BRIGHTEST = (
+    99.5  # percentile of a layer's values that is drawn white, so that a single large value does not darken the rest
+)
 
 
 def write_filters(folder: Path, model: Model) -> int:
-    """Write a picture of each convolution's kernel into an existing folder; give how many."""
+    """Write a picture of each convolution's kernel into an existing folder; return their number."""
     steps = [step for step in flatten(model).steps if isinstance(step.layer, CONVOLUTIONS) and step.first]
     for number, step in enumerate(steps, 1):
         _filters(step).savefig(folder / _file(number, step))
@@ -39,10 +41,10 @@ def write_filters(folder: Path, model: Model) -> int:
 
 
 def write_features(folder: Path, model: Model, pixels: Pixels) -> int:
-    """Write what each layer sees in an image into an existing folder; give how many pictures.
+    """Write each layer's feature maps of an image into an existing folder; return the number of pictures.
 
     Args:
-        folder: where to.
+        folder: the destination.
         model: takes one image, float32 of shape (N, height, width, 3), 0..255.
         pixels: the image, uint8 of shape (height, width, 3), preprocessed.
 
@@ -54,20 +56,20 @@ def write_features(folder: Path, model: Model, pixels: Pixels) -> int:
 
 
 def features_of(model: Model, pixels: Pixels) -> list[tuple[Step, Floats]]:
-    """Give the maps of an image that a model's layers give, float32 of shape (h, w, C), in their order.
+    """Return the feature maps of an image, float32 of shape (h, w, C), in the order of the layers.
 
-    Of layers that an export folds into one, such as a convolution, its batch-norm and its activation, only the last
-    is given; arguments as for `write_features`.
+    Of layers that an export merges into one, such as a convolution, its batch normalisation and its activation, only
+    the last is returned; arguments as for `write_features`.
     """
     graph = flatten(model)
     last = {one.buffers[0]: at for at, one in enumerate(hold(graph))}
     wanted = [at for at in last.values() if len(graph.steps[at].given[0]) == 3]
-    places = itertools.count(1)  # the one input stands before all that is called
+    places = itertools.count(1)  # the only input precedes every call
     seen: dict[int, Floats] = {}
 
     def watched(layer: Any) -> Any:  # noqa: ANN401 - Keras ships no types
         def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the same
-            if isinstance(layer, keras.Model):  # what is called within it is no part of the graph around it
+            if isinstance(layer, keras.Model):  # a nested call is not part of the graph around it
                 return run(layer, args[0])
             given = layer(*args, **kwargs)
             at = next(places)
@@ -94,24 +96,25 @@ def _filters(step: Step) -> Figure:
         return _heat(kernel[0, 0].T, title)
     if count == 1 or "Depthwise" in type(step.layer).__name__ or "Separable" in type(step.layer).__name__:
         tiles = kernel.reshape(height, width, -1).transpose(2, 0, 1)
-        return _heat(_mosaic(tiles), f"{title}{_told(len(tiles))} filters, one a channel, {height}x{width}")
+        return _heat(_mosaic(tiles), f"{title}{_count_shown(len(tiles))} filters, one per channel, {height}x{width}")
     if channels == 3:
         tiles = kernel.transpose(3, 0, 1, 2)
         reach = np.abs(tiles).max(axis=(1, 2, 3), keepdims=True)
         colors = _mosaic(tiles / np.maximum(reach, 1e-12) / 2 + 0.5, empty=1.0)
-        return _picture(colors, f"{title}{_told(count)} filters as colours; grey is 0, each to its own scale")
+        return _picture(colors, f"{title}{_count_shown(count)} filters as colours; grey is 0, each with its own scale")
     heaviest = (kernel**2).sum(axis=(0, 1)).argmax(axis=0)  # (filters,)
     tiles = kernel[:, :, heaviest, np.arange(count)].transpose(2, 0, 1)
     return _heat(
-        _mosaic(tiles), f"{title}{_told(count)} filters, each on the one of {channels} channels it weighs most"
+        _mosaic(tiles),
+        f"{title}{_count_shown(count)} filters, each for the one of {channels} channels with the largest weights",
     )
 
 
 def _features(step: Step, values: Floats) -> Figure:
     height, width, channels = values.shape
-    title = f"{step.layer.name}: {_told(channels)} maps of {height}x{width}"
+    title = f"{step.layer.name}: {_count_shown(channels)} feature maps of {height}x{width}"
     if not step.inputs:
-        return _picture(values.clip(0, 255) / 255, f"{step.layer.name}: what the model is given, {height}x{width}")
+        return _picture(values.clip(0, 255) / 255, f"{step.layer.name}: the input of the model, {height}x{width}")
     tiles = values.transpose(2, 0, 1)
     low, high = float(min(values.min(), 0)), float(np.percentile(values, BRIGHTEST))
     if low < 0:
@@ -119,12 +122,12 @@ def _features(step: Step, values: Floats) -> Figure:
     return _picture(_mosaic(tiles), title, cmap="magma", vmin=0, vmax=max(high, 1e-12))
 
 
-def _told(count: int) -> str:
+def _count_shown(count: int) -> str:
     return str(count) if count <= SHOWN else f"{SHOWN} of {count}"
 
 
 def _mosaic(tiles: Floats, empty: float = np.nan) -> Floats:
-    """Lay the first tiles, (N, h, w) or (N, h, w, 3), side by side with a gap between them."""
+    """Draw the first tiles, (N, h, w) or (N, h, w, 3), in a grid with gaps."""
     tiles = tiles[:SHOWN]
     gap = max(1, tiles.shape[1] // 16)
     rows = -(-len(tiles) // ACROSS)
@@ -138,7 +141,7 @@ def _mosaic(tiles: Floats, empty: float = np.nan) -> Floats:
 
 
 def _heat(values: Floats, title: str) -> Figure:
-    """Draw signed values: red above 0, blue below, to one scale."""
+    """Draw signed values with one scale: red above 0, blue below."""
     reach = max(float(np.nanpercentile(np.abs(values), BRIGHTEST)), 1e-12)
     return _picture(values, title, cmap="RdBu_r", vmin=-reach, vmax=reach)
 

@@ -1,4 +1,4 @@
-"""What a model is made of: each layer's size by the article's formula, its parameters, multiply-adds and memory."""
+"""Describe a model: each layer's size by the convolution formula, its parameters, multiply-adds and memory."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class Row:
     """One layer.
 
     Attributes:
-        name: its own, behind those of the models around it.
+        name: its name, after the names of the models around it.
         kind: its class.
-        windows: down and across, for a layer that has them: their `output` is the article's formula.
-        output: what Keras reports that it gives for one image; the first, where it gives several.
-        parameters: its numbers; 0 where an earlier row has the same layer.
-        trainable: those of them that training changes.
-        multiply_adds: for one image; None where that is not known.
-        held: values in memory while it runs, as `liveness.hold` counts them.
+        windows: vertical and horizontal, for a layer that has them: their `output` is the result of the formula.
+        output: the shape that Keras reports for one image; the first, if it has several outputs.
+        parameters: number of its parameters; 0 if an earlier row has the same layer.
+        trainable: number of those that training changes.
+        multiply_adds: for one image; None if unknown.
+        held: values in memory while it runs, as `memory.hold` counts them.
 
     """
 
@@ -43,11 +43,11 @@ class Row:
 
     @property
     def formula(self) -> Shape | None:
-        """Give (height, width) by the article's formula; None where it does not apply."""
+        """Return (height, width) by the convolution formula; None if it does not apply."""
         return (self.windows[0].output, self.windows[1].output) if self.windows else None
 
     def to_json(self) -> dict[str, Any]:
-        """Give a JSON object."""
+        """Return a JSON object."""
         return {
             "name": self.name,
             "kind": self.kind,
@@ -63,11 +63,11 @@ class Row:
 
 @dataclass(frozen=True)
 class Description:
-    """A model, layer by layer.
+    """The description of a model, layer by layer.
 
     Attributes:
         name: of the model.
-        rows: its layers in the order that Keras runs them, those of a backbone within it included.
+        rows: its layers in the order in which Keras runs them, including those of a backbone.
 
     """
 
@@ -76,7 +76,7 @@ class Description:
 
     @property
     def parameters(self) -> int:
-        """Count all numbers that the model has learned or measured."""
+        """Count all parameters of the model."""
         return sum(row.parameters for row in self.rows)
 
     @property
@@ -86,16 +86,16 @@ class Description:
 
     @property
     def uncounted(self) -> list[str]:
-        """Name the layers whose multiply-adds are not known."""
+        """Return the layers whose multiply-adds are unknown."""
         return [row.name for row in self.rows if row.multiply_adds is None]
 
     @property
     def peak(self) -> Row:
-        """Give the layer that needs the most activation memory, the first of equals."""
+        """Return the layer that needs the most activation memory, the first of equal ones."""
         return max(self.rows, key=lambda row: row.held)
 
     def to_json(self) -> dict[str, Any]:
-        """Give a JSON object."""
+        """Return a JSON object."""
         return {
             "model": self.name,
             "parameters": self.parameters,
@@ -119,7 +119,7 @@ def describe(model: Model) -> Description:
         model: a graph of layers with inputs of fixed sizes.
 
     Raises:
-        TrainingError: it is something else.
+        TrainingError: it is not such a graph.
 
     """
     graph = flatten(model)

@@ -1,4 +1,4 @@
-"""A description as lines of text."""
+"""Format a description as lines of text."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ if TYPE_CHECKING:
     from trainer.description.graph import Shape
     from trainer.description.summary import Description, Row
 
-HEADER = ("layer", "kind", "(n-f+2p)/s+1", "formula", "Keras", "parameters", "multiply-adds", "held as float32")
-LEFT = 5  # so many columns of words stand left, the numbers behind them right
+HEADER = ("layer", "kind", "(n-f+2p)/s+1", "formula", "Keras", "parameters", "multiply-adds", "memory as float32")
+LEFT = 5  # this number of columns with words is aligned left, the numbers after them right
 NOTES = """\
-(n-f+2p)/s+1, rounded down: n rows or columns in, window f, zeros before and behind 2p in all, stride s.
-Multiply-adds of one image, in convolutions and dense layers; batch-norm is folded into them.
-Held: the model's input, a layer's inputs and outputs, and what a later layer still reads; as int8 a quarter. What an
-export folds into the layer before or behind takes no room: batch-norm, ReLU, zeros put around, a change of shape.
-TensorFlow Lite's arena holds exactly this; weights, and what faster kernels take for themselves, come on top."""
+(n-f+2p)/s+1, rounded down: n input rows or columns, window f, 2p zeros of padding in total, stride s.
+Multiply-adds of one image, in convolutions and dense layers; batch normalisation is merged into them.
+Memory: the model's input, a layer's inputs and outputs, and everything that a later layer still reads; a quarter of it
+as int8. Operations that an export merges into another layer need none: batch normalisation, ReLU, padding, a change of
+shape. It equals TensorFlow Lite's arena. Weights, and memory that faster kernels
+need, are not included."""
 
 
 def text_of(described: Description) -> str:
-    """Give a table with a row a layer, the totals, and what they mean."""
+    """Return a table with one row per layer, the totals, and an explanation."""
     table = [HEADER, *(_cells(row) for row in described.rows)]
     widths = [max(len(line[at]) for line in table) for at in range(len(HEADER))]
     lines = ["  ".join(_aligned(line, widths)).rstrip() for line in table]
@@ -53,11 +54,11 @@ def _aligned(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
 def _totals(described: Description) -> list[str]:
     count, peak = described.parameters, described.peak
     trainable = sum(row.trainable for row in described.rows)
-    least = f" at least; not known of {', '.join(described.uncounted)}" if described.uncounted else ""
+    least = f" at least; unknown for {', '.join(described.uncounted)}" if described.uncounted else ""
     return [
         f"{count:,} parameters, {trainable:,} of them trainable: {_sizes(count)}",
         f"{described.multiply_adds:,} multiply-adds{least}",
-        f"activations: at most {_sizes(peak.held)}, held at once while {peak.name} runs",
+        f"activations: at most {_sizes(peak.held)} at the same time, while {peak.name} runs",
     ]
 
 

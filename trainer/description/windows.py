@@ -1,4 +1,4 @@
-"""The article's formula for a layer that slides a window over an image, and what its multiplications cost."""
+"""The output size of a layer that slides a window over an image, and the number of its multiplications."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ if TYPE_CHECKING:
     from trainer.description.graph import Layer, Shape, Step
 
 CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)
-UNCOUNTED = (layers.BatchNormalization, layers.Normalization, layers.PReLU, layers.Dropout)  # a few a value
+UNCOUNTED = (
+    layers.BatchNormalization,
+    layers.Normalization,
+    layers.PReLU,
+    layers.Dropout,
+)  # a few operations per value
 POOLING = (layers.MaxPooling2D, layers.AveragePooling2D)
 
 
@@ -21,9 +26,9 @@ class Window(NamedTuple):
 
     Attributes:
         n: length of the axis.
-        f: length of the window, its holes (dilation) included.
-        before: zeros put before the axis; p of the formula where `after` is equal.
-        after: zeros put behind it.
+        f: length of the window, including its dilation.
+        before: zeros before the axis; p of the formula if `after` is equal.
+        after: zeros after the axis.
         s: stride.
 
     """
@@ -36,16 +41,16 @@ class Window(NamedTuple):
 
     @property
     def output(self) -> int:
-        """Give (n - f + 2p)/s + 1, rounded down; 2p is `before` + `after`, which differ at times."""
+        """Return (n - f + 2p)/s + 1, rounded down; 2p is `before` + `after`, which may differ."""
         return (self.n - self.f + self.before + self.after) // self.s + 1
 
     def __str__(self) -> str:
-        """Give the formula with its numbers."""
+        """Return the formula with its numbers."""
         return f"({self.n}-{self.f}+{self.before + self.after})/{self.s}+1"
 
 
 def windows_of(step: Step) -> tuple[Window, Window] | None:
-    """Give a layer's windows down and across; None for a layer that has none."""
+    """Return a layer's vertical and horizontal window; None for a layer without windows."""
     layer = step.layer
     if isinstance(layer, layers.ZeroPadding2D):
         sides = _sides(layer, step.taken[0])
@@ -59,10 +64,10 @@ def windows_of(step: Step) -> tuple[Window, Window] | None:
 
 
 def multiply_adds(step: Step) -> int | None:
-    """Give how many multiplications with an addition a layer makes for one image; None where that is not known.
+    """Return the number of multiply-adds of a layer for one image; None if unknown.
 
-    Convolutions and dense layers are counted, as in the papers on MobileNet. Batch-norm, bias, activations, pooling
-    and additions are not: they are folded away or are a few for each value.
+    Convolutions and dense layers are counted, as in the MobileNet papers. Batch normalisation, bias, activations,
+    pooling and additions are not: they are merged into other layers or take only a few operations per value.
     """
     layer, taken, given = step.layer, size(step.taken[0]) if step.taken else 0, size(step.given[0])
     kernel = size(tuple(getattr(layer, "kernel_size", ())))
@@ -84,7 +89,9 @@ def multiply_adds(step: Step) -> int | None:
 
 
 def same_padding(n: int, f: int, s: int) -> tuple[int, int]:
-    """Give the zeros that "same" puts before and behind an axis: the output has n/s places, an odd zero goes behind.
+    """Return the zeros that "same" adds before and after an axis.
+
+    The output has n/s places, an odd zero is added after it.
 
     TensorFlow's rule: https://www.tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2.
     """

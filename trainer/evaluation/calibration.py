@@ -1,4 +1,4 @@
-"""Probabilities that mean what they say: a temperature, and the error that it mends."""
+"""Calibrate probabilities with a temperature, and measure the calibration error."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Bin(NamedTuple):
     """Photographs whose top class has about the same probability.
 
     Attributes:
-        images: how many.
+        images: number of photographs.
         confidence: mean probability of the top class, 0..1; 0 in an empty bin.
-        accuracy: share decided rightly, 0..1; 0 in an empty bin.
+        accuracy: fraction of correct decisions, 0..1; 0 in an empty bin.
 
     """
 
@@ -44,12 +44,12 @@ class Bin(NamedTuple):
 
 @dataclass(frozen=True)
 class Calibration:
-    """What a temperature did to the test photographs' probabilities.
+    """The effect of a temperature on the test photographs' probabilities.
 
     Attributes:
-        temperature: what the logits are divided by; above 1 the model was too sure.
-        before: photographs by the probability of their top class, without it.
-        after: the same with it.
+        temperature: the divisor of the logits; above 1 the model was overconfident.
+        before: photographs by the probability of their top class, without the temperature.
+        after: the same with the temperature.
 
     """
 
@@ -58,7 +58,7 @@ class Calibration:
     after: tuple[Bin, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Give a JSON object."""
+        """Return a JSON object."""
         return {
             "temperature": self.temperature,
             "expected_calibration_error_before": calibration_error(self.before),
@@ -68,15 +68,15 @@ class Calibration:
 
 
 def logits_of(model: Model, pixels: Pixels, rows: NDArray[np.int64]) -> Floats:
-    """Give what stands before the softmax or sigmoid, float64 of shape (N, units).
+    """Return the input of the softmax or sigmoid, float64 of shape (N, units).
 
     Args:
         model: a classifier whose last layer is dense.
         pixels: uint8 of shape (photos, H, W, 3).
-        rows: which of them, shape (N,).
+        rows: the photographs to use, shape (N,).
 
     """
-    import keras  # the rest of this module is wanted without TensorFlow too
+    import keras  # the other functions of this module are used without TensorFlow, too
 
     last = model.layers[-1]
     below = keras.Model(model.inputs, last.input)
@@ -89,10 +89,10 @@ def logits_of(model: Model, pixels: Pixels, rows: NDArray[np.int64]) -> Floats:
 
 
 def fit_temperature(logits: Floats, targets: NDArray[np.int64]) -> float:
-    """Find the temperature by which logits are divided so that the probabilities fit the truth best.
+    """Find the temperature for the logits with which the probabilities fit the targets best.
 
-    As in Guo et al. 2017, "On Calibration of Modern Neural Networks" (arXiv:1706.04599), with targets drawn in by
-    1 / (N + 2) as in Platt 1999, so that a few photographs that are all decided rightly give no certainty.
+    As in Guo et al. 2017, "On Calibration of Modern Neural Networks" (arXiv:1706.04599), with targets moved inwards by
+    1 / (N + 2) as in Platt 1999, so that a few photographs that are all classified correctly give no certainty.
 
     Args:
         logits: shape (N, 1) of a sigmoid or (N, classes) of a softmax.
@@ -109,27 +109,27 @@ def fit_temperature(logits: Floats, targets: NDArray[np.int64]) -> float:
 
 
 def divide_logits(model: Model, temperature: float) -> None:
-    """Put a temperature into a model: its last layer is linear before its activation, so no op is added."""
+    """Put a temperature into a model: its last layer is linear before its activation, so no operation is added."""
     last = model.layers[-1]
     last.set_weights([weight / temperature for weight in last.get_weights()])
 
 
 def log_probabilities(logits: Floats) -> Floats:
-    """Give the logarithm of each class's probability, shape (N, classes)."""
+    """Return the logarithm of each class's probability, shape (N, classes)."""
     if logits.shape[1] == 1:
         return np.concatenate([log_expit(-logits), log_expit(logits)], axis=1)
     return np.asarray(log_softmax(logits, axis=1))
 
 
 def probabilities_of(logits: Floats) -> Floats:
-    """Give each class's probability, shape (N, classes)."""
+    """Return each class's probability, shape (N, classes)."""
     if logits.shape[1] == 1:
         return np.concatenate([expit(-logits), expit(logits)], axis=1)
     return np.asarray(softmax(logits, axis=1))
 
 
 def reliability(probabilities: NDArray[np.floating[Any]], targets: NDArray[np.int64]) -> tuple[Bin, ...]:
-    """Sort photographs into BINS equal ranges of the top class's probability.
+    """Group photographs into BINS equal ranges of the top class's probability.
 
     Args:
         probabilities: shape (N, classes).
@@ -147,9 +147,9 @@ def reliability(probabilities: NDArray[np.floating[Any]], targets: NDArray[np.in
 
 
 def calibration_error(bins: Sequence[Bin]) -> float:
-    """Give the expected calibration error, 0..1: the mean gap of confidence and accuracy, weighted by photographs.
+    """Return the expected calibration error, 0..1: the mean gap of confidence and accuracy, weighted by photographs.
 
-    Equation 3 of Guo et al. 2017; 0 for no photographs.
+    Equation 3 of Guo et al. 2017; 0 without photographs.
     """
     images = sum(one.images for one in bins)
     return sum(one.images * abs(one.accuracy - one.confidence) for one in bins) / max(images, 1)
@@ -158,15 +158,15 @@ def calibration_error(bins: Sequence[Bin]) -> float:
 def thresholds_for(
     precision: float, probabilities: NDArray[np.floating[Any]], targets: NDArray[np.int64]
 ) -> tuple[float, ...]:
-    """Give for each class the lowest score from which its decisions reach a precision.
+    """Return for each class the lowest score from which its decisions reach a precision.
 
     Args:
-        precision: wanted share of right decisions, 0..1.
+        precision: required fraction of correct decisions, 0..1.
         probabilities: shape (N, classes).
         targets: class indices, shape (N,).
 
     Returns:
-        A score in 0..1 for each class; 1 where no score reaches it, so that the class is never decided.
+        A score in 0..1 for each class; 1 if no score reaches it, so that the class is never decided.
 
     """
     return tuple(_threshold(precision, probabilities, targets, number) for number in range(probabilities.shape[1]))
@@ -183,7 +183,7 @@ def _threshold(
     if not len(enough):
         return 1.0
     if enough[-1] == len(order) - 1:
-        return 0.0  # every decision for it may stand
+        return 0.0  # every decision for it may be kept
     kept, refused = scores[order[enough[-1]]], scores[order[enough[-1] + 1]]
     return float((kept + refused) / 2)
 

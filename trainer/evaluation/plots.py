@@ -1,4 +1,4 @@
-"""The pictures of a RUN, drawn without pyplot, so that no figure outlives its function."""
+"""Draw the plots of a RUN, without pyplot, so that no figure stays in memory."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def two_class_curves(scores: NDArray[np.float64], targets: NDArray[np.int64], la
 
 
 def class_distribution(counts: dict[str, dict[str, int]]) -> Figure:
-    """Draw how many photographs each class has, divided by split."""
+    """Draw the number of photographs of each class, by split."""
     figure, axes = _figure(6.5, 1.2 + 0.35 * len(counts))
     places, left = np.arange(len(counts)), np.zeros(len(counts))
     for split, color in (("train", TRAINING), ("validation", VALIDATION), ("test", MARK)):
@@ -93,7 +93,7 @@ def reliability_diagram(calibration: Calibration) -> Figure:
             axes.annotate(
                 str(one.images), (one.confidence, one.accuracy), fontsize=7, xytext=(3, -9), textcoords="offset points"
             )
-    axes.set(xlabel="probability of the decided class", ylabel="share decided rightly", ylim=(0, 1.03))
+    axes.set(xlabel="probability of the decided class", ylabel="fraction of correct decisions", ylim=(0, 1.03))
     axes.set_title(f"Reliability on test images, temperature {calibration.temperature:.2f}")
     axes.grid(alpha=0.3)
     axes.legend()
@@ -101,7 +101,7 @@ def reliability_diagram(calibration: Calibration) -> Figure:
 
 
 def short(label: str) -> str:
-    """Give a label that leaves a picture room for its content."""
+    """Shorten a label so that a picture has room for its content."""
     return label if len(label) <= LONGEST_LABEL else label[: LONGEST_LABEL - 1] + "…"
 
 
@@ -112,7 +112,7 @@ def _figure(width: float, height: float) -> tuple[Figure, Axes]:
 
 
 def _curves(phases: Sequence[Phase], what: str) -> Figure:
-    """Draw training and validation values over the epochs, phases side by side."""
+    """Draw training and validation values over the epochs, phases one after the other."""
     figure, axes = _figure(7, 4.2)
     rows = [row for phase in phases for row in phase.epochs]
     epochs = range(1, len(rows) + 1)
@@ -120,7 +120,7 @@ def _curves(phases: Sequence[Phase], what: str) -> Figure:
     axes.plot(epochs, [getattr(row, what) for row in rows], color=TRAINING, label="training", **style)
     axes.plot(epochs, [getattr(row, f"val_{what}") for row in rows], color=VALIDATION, label="validation", **style)
     _mark_phases(axes, phases)
-    axes.set(xlabel="epoch", ylabel=what, title=f"{what.capitalize()} while training")
+    axes.set(xlabel="epoch", ylabel=what, title=f"{what.capitalize()} during training")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     if what == "accuracy":
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
@@ -146,14 +146,14 @@ def _mark_phases(axes: Axes, phases: Sequence[Phase]) -> None:
 
 
 def confusion_matrix(evaluation: Evaluation) -> Figure:
-    """Draw the counts, shaded by the share of the true class."""
+    """Draw the counts, shaded by the fraction of the true class."""
     counts = np.array(evaluation.confusion)
     labels = [short(score.label) for score in evaluation.per_class]
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = min(16.0, 3.2 + 0.55 * len(labels))
     figure, axes = _figure(side + 0.8, side)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    bar = figure.colorbar(image, ax=axes, shrink=0.8, label="share of the true class")
+    bar = figure.colorbar(image, ax=axes, shrink=0.8, label="fraction of the true class")
     bar.ax.yaxis.set_major_formatter(PercentFormatter(1.0))
     for (row, column), count in np.ndenumerate(counts):
         color = "white" if shares[row, column] > 0.5 else "black" if count else "#bbbbbb"
@@ -168,7 +168,7 @@ def confusion_matrix(evaluation: Evaluation) -> Figure:
 
 
 def per_class_bars(evaluation: Evaluation) -> Figure:
-    """Draw precision and recall of each class as bars beside each other."""
+    """Draw precision and recall of each class as bars."""
     scores = evaluation.per_class
     figure, axes = _figure(6.5, 1.6 + 0.5 * len(scores))
     places = np.arange(len(scores))

@@ -1,4 +1,4 @@
-"""How well a model decides on photographs that it never saw."""
+"""Measure how well a model classifies photographs that it was not trained on."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ BATCH_SIZE = 64
 
 
 class ClassScore(NamedTuple):
-    """One class's scores, each 0..1; 0 where nothing was there to divide by.
+    """One class's scores, each 0..1; 0 if the divisor is 0.
 
     Attributes:
         label: the class.
-        precision: share of the photographs decided as this class that are of it.
-        recall: share of this class's photographs that are decided as it.
+        precision: fraction of the photographs decided as this class that belong to it.
+        recall: fraction of this class's photographs that are decided as it.
         f1: harmonic mean of the two.
-        support: how many photographs are of this class.
+        support: number of photographs of this class.
 
     """
 
@@ -44,12 +44,12 @@ class Evaluation:
     """A model's result on labelled photographs.
 
     Attributes:
-        images: how many.
-        accuracy: share decided rightly, 0..1.
+        images: number of photographs.
+        accuracy: fraction of correct decisions, 0..1.
         loss: mean cross-entropy.
-        per_class: in the labels' order.
+        per_class: in the order of the labels.
         confusion: counts; row: true class, column: decided class.
-        interval: where the true accuracy lies with 95% confidence, 0..1.
+        interval: 95% confidence interval of the accuracy, 0..1.
 
     """
 
@@ -61,14 +61,14 @@ class Evaluation:
     interval: tuple[float, float]
 
     def to_json(self) -> dict[str, Any]:
-        """Give a JSON object."""
+        """Return a JSON object."""
         per_class = {
             score.label: {k: v for k, v in score._asdict().items() if k != "label"} for score in self.per_class
         }
         return {**asdict(self), "per_class": per_class}
 
     def to_table(self) -> str:
-        """Give lines of text: a row a class, then the whole."""
+        """Return lines of text: one row per class, then the total."""
         width = max(len("class"), *(len(score.label) for score in self.per_class))
         rows = [f"{'class':{width}}  precision  recall     f1  images"]
         rows += [
@@ -78,7 +78,7 @@ class Evaluation:
         return "\n".join([*rows, self.summary()])
 
     def summary(self) -> str:
-        """Give accuracy, its interval and the loss in one line."""
+        """Return accuracy, its interval and the loss in one line."""
         low, high = self.interval
         return (
             f"accuracy {self.accuracy:.1%} of {self.images} test images "
@@ -87,20 +87,20 @@ class Evaluation:
 
 
 def predict(model: Model, pixels: Pixels) -> NDArray[np.float64]:
-    """Give probabilities, float64 of shape (N, classes), for uint8 pixels of shape (N, H, W, 3)."""
+    """Return probabilities, float64 of shape (N, classes), for uint8 pixels of shape (N, H, W, 3)."""
     starts = range(0, len(pixels), BATCH_SIZE)
     chunks = [model.predict_on_batch(pixels[at : at + BATCH_SIZE].astype(np.float32)) for at in starts]
     return per_class_probabilities(np.concatenate(chunks))
 
 
 def per_class_probabilities(outputs: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Give a sigmoid's outputs, shape (N, 1), the form of a softmax's, shape (N, 2); a softmax's as they are."""
+    """Return a sigmoid's outputs, shape (N, 1), in the form of a softmax's, shape (N, 2); a softmax's unchanged."""
     wide = outputs.astype(np.float64)
     return np.concatenate([1 - wide, wide], axis=1) if wide.shape[1] == 1 else wide
 
 
 def score(probabilities: NDArray[np.floating[Any]], targets: NDArray[np.int64], labels: Sequence[str]) -> Evaluation:
-    """Compare probabilities with the truth.
+    """Compare probabilities with the targets.
 
     Args:
         probabilities: shape (N, classes), N at least 1.
@@ -127,13 +127,13 @@ def score(probabilities: NDArray[np.floating[Any]], targets: NDArray[np.int64], 
 
 
 def wilson(right: int, images: int) -> tuple[float, float]:
-    """Give the 95% confidence interval of a share, 0..1.
+    """Return the 95% confidence interval of a fraction, 0..1.
 
-    Wilson's score interval (Wilson 1927; Brown, Cai and DasGupta 2001 recommend it for small samples), which stays
-    within 0..1 and keeps a width where all were right.
+    Wilson's score interval (Wilson 1927; recommended for small samples by Brown, Cai and DasGupta 2001), which stays
+    within 0..1 and has a width above zero even if all are correct.
 
     Args:
-        right: how many of `images`.
+        right: how many of `images` are correct.
         images: at least 1.
 
     """
@@ -145,7 +145,7 @@ def wilson(right: int, images: int) -> tuple[float, float]:
 
 
 def _normalised(probabilities: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Make rows sum to 1 to the last bit of float64, which log_loss asks for and a float32 softmax misses."""
+    """Make rows sum to 1 in the last bit of float64, which log_loss requires and a float32 softmax does not provide."""
     wide = probabilities.astype(np.float64)
     normalised: NDArray[np.float64] = wide / wide.sum(axis=1, keepdims=True)
     return normalised

@@ -1,4 +1,4 @@
-"""Where a fit stands after its last whole epoch, in one file that is replaced at once, so that a kill loses no more."""
+"""Save the state of a fit after each completed epoch, in one file that is replaced in one step."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ GROUPS = ("variables", "optimizer", "best")
 
 
 class State(NamedTuple):
-    """All that the next epoch depends on, beside the data and the options.
+    """Everything on which the next epoch depends, except the data and the options.
 
     Attributes:
-        rows: the history so far, a JSON object an epoch.
-        variables: the model's, the seeds of its dropout included.
-        optimizer: the optimizer's: its step, which the learning rate follows from, and its moments.
+        rows: the history so far, one JSON object per epoch.
+        variables: the model's variables, including the seeds of its dropout.
+        optimizer: the optimizer's variables: its step, which decides the learning rate, and its moments.
         best: the weights of the best epoch so far.
 
     """
@@ -41,7 +41,7 @@ class State(NamedTuple):
 
 
 def write_state(path: Path, state: State) -> None:
-    """Replace a state file. Raises TrainingError where it cannot be written; the older file then still stands."""
+    """Replace a state file. Raise TrainingError if it cannot be written; the older file is then unchanged."""
     arrays = {f"{group}_{at:04}": values for group in GROUPS for at, values in enumerate(getattr(state, group))}
     history = np.frombuffer(json.dumps(state.rows).encode(), np.uint8)
     beside = path.with_suffix(".partial")
@@ -49,18 +49,18 @@ def write_state(path: Path, state: State) -> None:
         with beside.open("wb") as stream:
             np.savez(stream, allow_pickle=False, history=history, **arrays)
             stream.flush()
-            os.fsync(stream.fileno())  # a power cut may come before the system writes by itself
+            os.fsync(stream.fileno())  # a power failure may occur before the system writes the data to the disk
         beside.replace(path)
     except OSError as problem:
         beside.unlink(missing_ok=True)
         raise TrainingError(
-            f"{path.parent}: the last epoch cannot be kept: {problem.strerror or problem}; make room, "
-            "then go on from the one before: edge-train train --resume RUN"
+            f"{path.parent}: the state of the last epoch cannot be saved: {problem.strerror or problem}; make room, "
+            "then continue from the previous epoch: edge-train train --resume RUN"
         ) from None
 
 
 def read_state(path: Path) -> State | None:
-    """Read a state file; None where there is none. Raises TrainingError where it is damaged."""
+    """Read a state file; return None if there is none. Raise TrainingError if it is damaged."""
     if not path.exists():
         return None
     try:
@@ -72,7 +72,7 @@ def read_state(path: Path) -> State | None:
 
 
 def capture(model: Model, rows: list[dict[str, Any]], best: Arrays) -> State:
-    """Take the state of a compiled model at the end of an epoch."""
+    """Capture the state of a compiled model at the end of an epoch."""
     return State(
         rows,
         [np.asarray(variable) for variable in model.variables],
@@ -82,7 +82,7 @@ def capture(model: Model, rows: list[dict[str, Any]], best: Arrays) -> State:
 
 
 def restore(model: Model, state: State, path: Path) -> None:
-    """Bring a compiled model to a state. Raises TrainingError, naming `path`, where it is another model's."""
+    """Restore a compiled model from a state. Raise TrainingError, naming `path`, if it belongs to another model."""
     model.optimizer.build(model.trainable_variables)
     for variables, values in ((model.variables, state.variables), (model.optimizer.variables, state.optimizer)):
         if [tuple(variable.shape) for variable in variables] != [value.shape for value in values]:

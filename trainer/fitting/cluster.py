@@ -1,4 +1,4 @@
-"""TF_CONFIG: which machines train together, and which of them this process is."""
+"""Read TF_CONFIG: the machines that train together, and which of them this process is."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Cluster(NamedTuple):
     """Machines that train together.
 
     Attributes:
-        workers: how many.
-        name: of this one, as "worker 1".
-        chief: whether this one writes the RUN: the chief, or worker 0 where there is none.
+        workers: number of machines.
+        name: of this machine, such as "worker 1".
+        chief: whether this machine writes the RUN: the chief, or worker 0 if there is no chief.
 
     """
 
@@ -30,10 +30,10 @@ ALONE = Cluster(1, "worker 0", chief=True)
 
 
 def read_cluster(strategy: str) -> Cluster:
-    """Read TF_CONFIG, as far as a strategy asks for it: "auto" and "multiworker" do.
+    """Read TF_CONFIG if the strategy uses it, as "auto" and "multiworker" do.
 
     Raises:
-        TrainingError: it is no TF_CONFIG, or is missing where several workers are wanted.
+        TrainingError: it is invalid, or is missing although several workers are wanted.
 
     """
     text = os.environ.get("TF_CONFIG", "").strip()

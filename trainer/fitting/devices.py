@@ -1,4 +1,4 @@
-"""Which devices train: one, all of this machine, or those of several machines."""
+"""Select the devices that train: one, all of this machine, or those of several machines."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from trainer.errors import TrainingError
-from trainer.progress import say
+from trainer.progress import log
 
 if TYPE_CHECKING:
     from trainer.fitting.cluster import Cluster
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 class Devices(NamedTuple):
-    """What trains.
+    """The devices that train.
 
     Attributes:
         name: "none", "mirrored" or "multiworker".
         strategy: a tf.distribute.Strategy; None for one device.
-        workers: processes, one a machine.
+        workers: number of processes, one on each machine.
 
     """
 
@@ -35,30 +35,30 @@ class Devices(NamedTuple):
 
     @property
     def replicas(self) -> int:
-        """Give how many devices share each batch."""
+        """Return the number of devices that share each batch."""
         return int(self.strategy.num_replicas_in_sync) if self.strategy else 1
 
     def scope(self) -> Any:  # noqa: ANN401 - a context manager
-        """Give the context in which a model that these devices train is built."""
+        """Return the context in which a model for these devices is built."""
         return self.strategy.scope() if self.strategy else contextlib.nullcontext()
 
     def to_json(self) -> dict[str, Any]:
-        """Give a JSON object."""
+        """Return a JSON object."""
         gpus = [tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name) for gpu in visible_gpus()]
         return {"strategy": self.name, "workers": self.workers, "replicas": self.replicas, "gpus": gpus}
 
 
 def open_devices(options: Options, cluster: Cluster) -> Devices:
-    """Open the devices that options ask for; before all else that TensorFlow does.
+    """Open the devices that the options ask for; call it before anything else uses TensorFlow.
 
     Raises:
-        TrainingError: the batch cannot be divided, or mixed precision is wanted without a GPU.
+        TrainingError: the batch cannot be divided, or mixed precision is requested without a GPU.
 
     """
     if options.mixed_precision and not visible_gpus():
         raise TrainingError(
-            "--mixed-precision: TensorFlow sees no GPU, and half precision is slow without one; "
-            "leave it out, or mend the GPU's driver"
+            "--mixed-precision: TensorFlow finds no GPU, and half precision is slow without one; "
+            "leave the option out, or fix the GPU's driver"
         )
     devices = _opened(options.strategy, cluster)
     if options.batch_size % devices.replicas:
@@ -67,7 +67,7 @@ def open_devices(options: Options, cluster: Cluster) -> Devices:
             f"pass a multiple of {devices.replicas}"
         )
     if devices.strategy:
-        say(f"{devices.replicas} devices of {devices.workers} machines share each batch of {options.batch_size}")
+        log(f"{devices.replicas} devices of {devices.workers} machines share each batch of {options.batch_size}")
     return devices
 
 
@@ -79,36 +79,36 @@ def _opened(wanted: str, cluster: Cluster) -> Devices:
     if len(found) > 1:
         return Devices("mirrored", _strategy(tuple(device.name for device in found)))
     if wanted == "mirrored":
-        say("--strategy mirrored: there is one device, which needs none")
+        log("--strategy mirrored: there is only one device, which needs no strategy")
     return Devices()
 
 
-@functools.cache  # a second strategy of a process would number its messages as the first did, and mix them up
+@functools.cache  # a second strategy of a process would number its messages like the first one, and mix them up
 def _strategy(names: tuple[str, ...]) -> Any:  # noqa: ANN401 - a tf.distribute.Strategy, untyped
-    """Give the strategy of these devices of this machine, or of the machines in TF_CONFIG where none is named."""
+    """Return the strategy of these devices of this machine, or, if none are given, of the machines in TF_CONFIG."""
     return tf.distribute.MirroredStrategy(names) if names else tf.distribute.MultiWorkerMirroredStrategy()
 
 
 def visible_gpus() -> list[Any]:
-    """Give the GPUs that TensorFlow sees."""
+    """Return the GPUs that TensorFlow finds."""
     return list(tf.config.list_physical_devices("GPU"))
 
 
 def check_agreement(devices: Devices, decided: str) -> None:
-    """Raise TrainingError unless all workers were given the same, told by a text that all of it decides."""
+    """Raise TrainingError unless all workers have the same data and options, by comparing a text that contains them."""
     if devices.workers == 1:
         return
     mine = int(hashlib.sha256(decided.encode()).hexdigest()[:8], 16)
     per_replica = devices.strategy.run(lambda: tf.constant(mine, tf.int64))
     if int(devices.strategy.reduce("SUM", per_replica, axis=None)) != mine * devices.replicas:
-        raise TrainingError("the workers have different data or options; give all of them the same")
+        raise TrainingError("the workers have different data or options; use the same on all of them")
 
 
 def learner_of(model: Model, devices: Devices, *, mixed_precision: bool) -> Model:
-    """Give a copy of a model that the devices can train, in their scope; the model itself where it can be.
+    """Return a copy of a model that the devices can train, in their scope; the model itself if possible.
 
     Mixed precision computes in float16 and keeps float32 weights (Micikevicius et al. 2018, arXiv:1710.03740); the
-    pixels' normalisation and the last layer stay float32.
+    normalisation of the pixels and the last layer stay float32.
     """
     if not devices.strategy and not mixed_precision:
         return model

@@ -1,4 +1,4 @@
-"""What the frozen part of a backbone sees in each photograph, computed once a view instead of once an epoch."""
+"""Compute the outputs of a backbone's frozen layers once for each view of a photograph, instead of once per epoch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-from trainer.data.augment import ARTICLE, Limits, augment
+from trainer.data.augment import STANDARD, Limits, augment
 from trainer.data.paging import let_go, take
 from trainer.progress import tracked
 
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 
 BATCH_SIZE = 32
 HEAD_SAMPLE, FOLDS = 2000, 3
-HEAD_C = 0.03  # inverse strength of its L2 penalty; between what suited cats and dogs (0.01) and hand signs (0.1)
-IN_MEMORY_BYTES = 256 * 2**20  # more than this goes to a file that the system may page out
+HEAD_C = (
+    0.03  # inverse strength of its L2 penalty; between the best values for cats and dogs (0.01) and hand signs (0.1)
+)
+IN_MEMORY_BYTES = 256 * 2**20  # a larger array is written to a file whose pages the system may release
 
 
 def extract(
@@ -35,7 +37,7 @@ def extract(
     rows: NDArray[np.int64],
     *,
     views: int = 0,
-    limits: Limits = ARTICLE,
+    limits: Limits = STANDARD,
     seed: int = 0,
     what: str,
     file: Path | None = None,
@@ -43,18 +45,18 @@ def extract(
     """Compute the features of photographs, and of transformed views of them.
 
     Args:
-        trunk: gives features, float32 of shape (N, ...), for float32 pixels 0..255.
+        trunk: computes features, float32 of shape (N, ...), from float32 pixels 0..255.
         pixels: uint8 of shape (photos, H, W, 3).
-        rows: which of them, shape (N,).
-        views: how many times each is transformed at random, beside itself.
-        limits: how far.
+        rows: the photographs to use, shape (N,).
+        views: number of random transforms of each photograph, in addition to itself.
+        limits: the largest transforms.
         seed: of the transforms.
-        what: a name for the progress on stderr.
-        file: where more than IN_MEMORY_BYTES of features go.
+        what: the text of the progress on stderr.
+        file: where features of more than IN_MEMORY_BYTES are written.
 
     Returns:
-        float16 of shape ((1 + views) * N, ...): all photographs, then all first views, and so on. Half precision
-        keeps 11 bits of each feature at half the memory.
+        float16 of shape ((1 + views) * N, ...): all photographs, then all first views, and so on. Half precision keeps
+        11 bits of each feature in half of the memory.
 
     """
     shape = ((1 + views) * len(rows), *trunk.output_shape[1:])
@@ -66,23 +68,23 @@ def extract(
             batch = augment(batch, (seed, view, start), limits)
         seen: Any = trunk.predict_on_batch(tf.cast(batch, tf.float32))
         at = view * len(rows) + start
-        results[at : at + len(batch)] = np.clip(seen, -65504, 65504)  # float16's largest
+        results[at : at + len(batch)] = np.clip(seen, -65504, 65504)  # the largest float16
         let_go(results)
     return results
 
 
 def head_misses(features: NDArray[np.floating[Any]], targets: NDArray[np.float32], seed: int) -> float:
-    """Estimate by cross-validation how much a linear head on features misses.
+    """Estimate the error rate of a linear head on features by cross-validation.
 
-    The validation photographs alone are too few to tell: of a hundred, two or six are missed by chance.
+    The validation photographs alone are too few: of a hundred, two or six are misclassified by chance.
 
     Args:
-        features: shape (N, D); about HEAD_SAMPLE of them are looked at.
-        targets: wanted probabilities, shape (N, 1) for two classes, else (N, classes).
-        seed: of the choice and of the folds.
+        features: shape (N, D); about HEAD_SAMPLE of them are used.
+        targets: target probabilities, shape (N, 1) for two classes, else (N, classes).
+        seed: of the selection and of the folds.
 
     Returns:
-        Share of the photographs, each held out once; 0 where a class has too few to hold any out.
+        Fraction of misclassified photographs, each held out once; 0 if a class has too few to hold any out.
 
     """
     labels = targets.argmax(axis=1) if targets.shape[1] > 1 else (targets[:, 0] > 0.5).astype(np.int64)

@@ -1,4 +1,4 @@
-"""Fitting: early stopping on the validation loss, the best weights kept, interruptible at any time."""
+"""Fit a model: stop early by the validation loss, keep the best weights, allow an interruption at any time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from trainer.errors import InterruptedEarlyError, TrainingError
 from trainer.fitting.checkpoint import capture, read_state, restore, write_state
-from trainer.progress import on_terminal, say
+from trainer.progress import log, on_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from trainer.data.batches import Batches
     from trainer.networks.models import Model
 
-PLAIN_LINES = 25  # about so many epochs are told of where stderr is no terminal
+PLAIN_LINES = 25  # about this number of epochs is printed if stderr is not a terminal
 
 
 class Epoch(NamedTuple):
@@ -31,7 +31,7 @@ class Epoch(NamedTuple):
         phase: "all", "head" or "fine-tune".
         epoch: counted from 1 within its phase.
         loss: mean training loss, with augmentation and dropout on.
-        accuracy: training accuracy, measured likewise, 0..1.
+        accuracy: training accuracy, measured in the same way, 0..1.
         val_loss: validation loss.
         val_accuracy: validation accuracy, 0..1.
         seconds: wall time.
@@ -48,13 +48,13 @@ class Epoch(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """How long a fit may last.
+    """The length of a fit.
 
     Attributes:
-        epochs: at most so many.
-        patience: stop when the validation loss has not fallen for so many epochs.
-        images: rows an epoch.
-        batch_size: rows a step.
+        epochs: maximum number of epochs.
+        patience: epochs without a lower validation loss before the fit stops.
+        images: rows per epoch.
+        batch_size: rows per step.
 
     """
 
@@ -65,16 +65,16 @@ class Plan(NamedTuple):
 
     @property
     def steps(self) -> int:
-        """Batches an epoch; the last may be smaller."""
+        """Return the number of batches per epoch; the last may be smaller."""
         return math.ceil(self.images / self.batch_size)
 
 
 class Phase(NamedTuple):
-    """How one fit went.
+    """The result of a fit.
 
     Attributes:
-        epochs: the completed ones.
-        best: position in `epochs` of the one whose weights the model now has.
+        epochs: the completed epochs.
+        best: position in `epochs` of the epoch whose weights the model has.
         interrupted: whether the user stopped it.
 
     """
@@ -85,11 +85,11 @@ class Phase(NamedTuple):
 
 
 class Recorder(keras.callbacks.Callback):  # type: ignore[misc] # Keras ships no types
-    """Keep every epoch's numbers and the best weights, save where the fit stands, and show progress on stderr.
+    """Keep every epoch's metrics and the best weights, save the state of the fit, and show progress on stderr.
 
     Attributes:
         epochs: the completed epochs.
-        best_weights: of the epoch with the lowest validation loss; empty before the first.
+        best_weights: weights of the epoch with the lowest validation loss; empty before the first.
 
     """
 
@@ -127,27 +127,27 @@ class Recorder(keras.callbacks.Callback):  # type: ignore[misc] # Keras ships no
         total = self._plan.epochs
         if on_terminal() or (row.epoch - 1) % math.ceil(total / PLAIN_LINES) == 0 or row.epoch == total:
             left = (total - row.epoch) * row.seconds
-            say(
+            log(
                 f"{row.phase} {row.epoch}/{total}  loss {row.loss:.3f}  accuracy {row.accuracy:.1%}  "
                 f"validation loss {row.val_loss:.3f}  accuracy {row.val_accuracy:.1%}  "
                 f"{self._plan.images / row.seconds:.0f} images/s  {left:.0f} s left at most"
             )
 
     def close(self) -> None:
-        """Take the bar off the terminal."""
+        """Remove the progress bar from the terminal."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None
 
 
 def best_of(epochs: list[Epoch]) -> int:
-    """Give the position of the lowest validation loss, the first of equals; a loss that is no number never wins."""
+    """Return the position of the lowest validation loss, the first of equal ones; a loss of NaN is never chosen."""
     losses = [row.val_loss if math.isfinite(row.val_loss) else math.inf for row in epochs]
     return losses.index(min(losses))
 
 
 def finished(epochs: list[Epoch], plan: Plan) -> bool:
-    """Tell whether all epochs are done, patience is spent, or the loss is no number."""
+    """Return whether all epochs are completed, the patience is exhausted, or the loss is not a number."""
     if not epochs:
         return False
     waited = len(epochs) - 1 - best_of(epochs)
@@ -168,17 +168,17 @@ def fit(
 ) -> Phase:
     """Fit a compiled model, and leave it with the weights of its best epoch.
 
-    Where the state file tells of earlier epochs of this fit, it goes on after them, to the same result.
+    If the state file contains earlier epochs of this fit, the fit continues after them, with the same result.
 
     Args:
         model: compiled with the metric "accuracy".
-        train: gives batches without end, from the epoch that is passed.
+        train: returns batches without end, from the given epoch on.
         validation: batches, each row once.
         phase: its name in the history.
-        plan: how long.
-        state: a file that always holds where the last whole epoch left off.
+        plan: the length of the fit.
+        state: a file that always contains the state after the last completed epoch.
         class_weight: of each class index, in the training loss.
-        callbacks: further ones for Keras.
+        callbacks: additional callbacks for Keras.
         strategy: a tf.distribute.Strategy whose scope is open and in which the model was built; None for one device.
 
     Raises:
@@ -213,8 +213,8 @@ def fit(
                 steps_per_epoch=plan.steps,
                 callbacks=[recorder, *callbacks],
                 class_weight=class_weight,
-                shuffle=False,  # the batches come shuffled
-                verbose=0,  # Keras' own progress goes to stdout
+                shuffle=False,  # the batches are already shuffled
+                verbose=0,  # Keras prints its own progress to stdout
             )
     except KeyboardInterrupt:
         interrupted = True
@@ -228,11 +228,11 @@ def _go_on(model: Model, recorder: Recorder, path: Path) -> None:
         restore(model, earlier, path)
         recorder.epochs = [Epoch(**row) for row in earlier.rows]
         recorder.best_weights = earlier.best
-        say(f"{recorder.epochs[-1].phase}: going on after epoch {len(earlier.rows)}")
+        log(f"{recorder.epochs[-1].phase}: continuing after epoch {len(earlier.rows)}")
 
 
 def _settled(model: Model, recorder: Recorder, phase: str, *, interrupted: bool) -> Phase:
-    """Give the model its best weights."""
+    """Set the model's best weights and return the result."""
     epochs = recorder.epochs
     if not epochs:
         raise InterruptedEarlyError("interrupted before the first epoch ended; nothing was written")
@@ -241,5 +241,5 @@ def _settled(model: Model, recorder: Recorder, phase: str, *, interrupted: bool)
         raise TrainingError(f"the validation loss of {phase} is not a number; lower --learning-rate")
     model.set_weights(recorder.best_weights)
     how = "interrupted: keeping" if interrupted else "kept"
-    say(f"{phase}: {how} epoch {epochs[best].epoch} of {len(epochs)}, validation loss {epochs[best].val_loss:.3f}")
+    log(f"{phase}: {how} epoch {epochs[best].epoch} of {len(epochs)}, validation loss {epochs[best].val_loss:.3f}")
     return Phase(epochs, best, interrupted)

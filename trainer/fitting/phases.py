@@ -1,4 +1,4 @@
-"""From a dataset to a trained model: the phases of each kind of network."""
+"""Train a model on a dataset: the phases of each kind of network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from trainer.data.augment import ARTICLE, LIMITS, Limits
+from trainer.data.augment import LIMITS, STANDARD, Limits
 from trainer.data.batches import plain_batches, training_batches
 from trainer.errors import InterruptedEarlyError
 from trainer.fitting.cluster import ALONE
@@ -21,7 +21,7 @@ from trainer.fitting.optimizers import adam, rmsprop
 from trainer.fitting.replicas import rows_of
 from trainer.networks.backbone import unfreeze_last
 from trainer.networks.models import accuracy, build_cnn, build_cnn_bn, build_transfer, build_untrained, centred, loss_of
-from trainer.progress import say
+from trainer.progress import log
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,14 +36,16 @@ if TYPE_CHECKING:
     from trainer.networks.models import Model, Transfer
     from trainer.options import Options
 
-FINE_TUNED_LAYERS = 60  # of a backbone, unless told: about the last six of MobileNetV2's seventeen blocks
-HEAD_MISSES = 0.04  # share of the training photographs, each held out once; unless told, above it tuning pays
-FEW, VIEWS_OF_FEW = 100, 2  # below so many training photographs, augmented views of each taught a head more
-IMBALANCE = 1.5  # of the largest class to the smallest; above it, classes are weighted unless told otherwise
+FINE_TUNED_LAYERS = 60  # of a backbone, by default: about the last six of MobileNetV2's seventeen blocks
+HEAD_MISSES = (
+    0.04  # fraction of misclassified photographs in cross-validation; above it, fine-tuning improves the result
+)
+FEW, VIEWS_OF_FEW = 100, 2  # with fewer training photographs, augmented views of each improve a head
+IMBALANCE = 1.5  # ratio of the largest class to the smallest; above it, classes are weighted by default
 
 
 class Learned(NamedTuple):
-    """A trained model, from pixels to probabilities, how its phases went, and on which devices."""
+    """A trained model, from pixels to probabilities, the results of its phases, and its devices."""
 
     model: Model
     phases: list[Phase]
@@ -51,7 +53,7 @@ class Learned(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """An array's rows to learn from: their numbers, int64 (N,), and wanted probabilities, float32 (N, outputs)."""
+    """Training rows of an array: their indices, int64 (N,), and target probabilities, float32 (N, outputs)."""
 
     array: NDArray[Any]
     rows: NDArray[np.int64]
@@ -59,14 +61,14 @@ class Rows(NamedTuple):
 
 
 class Job(NamedTuple):
-    """What every phase needs.
+    """The inputs of every phase.
 
     Attributes:
         dataset: photographs with their splits; "train" and "validation" are used.
-        options: everything else that decides the result.
-        work: a folder for what an interrupted run goes on from.
-        devices: that train.
-        callbacks: further ones for Keras.
+        options: the settings.
+        work: a folder for the state from which an interrupted run is resumed.
+        devices: the devices that train.
+        callbacks: additional callbacks for Keras.
 
     """
 
@@ -78,16 +80,16 @@ class Job(NamedTuple):
 
 
 def learn(dataset: Dataset, options: Options, work: Path, cluster: Cluster = ALONE) -> Learned:
-    """Train the wanted network on a dataset, or go on where an earlier call with the same arguments was stopped.
+    """Train the network that the options name, or continue an interrupted call with the same arguments.
 
     Args:
         dataset: photographs with their splits; "train" and "validation" are used.
-        options: everything else that decides the result.
-        work: an existing folder that always holds the last whole epoch of each phase.
+        options: the settings.
+        work: an existing folder that always contains the state after the last completed epoch of each phase.
         cluster: the machines that train together.
 
     Raises:
-        TrainingError: the devices or the weights cannot be had, the loss diverged, or it was interrupted too early.
+        TrainingError: the devices or the weights are not available, the loss diverged, or it was interrupted too early.
 
     """
     devices = open_devices(options, cluster)
@@ -105,17 +107,17 @@ def learn(dataset: Dataset, options: Options, work: Path, cluster: Cluster = ALO
 
 
 def make_repeatable(seed: int) -> None:
-    """Make all that follows in this process depend on the seed alone."""
+    """Make all random numbers in this process depend only on the seed."""
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
 
 
 def class_weights(targets: NDArray[np.int64], wanted: str) -> dict[int, float] | None:
-    """Give each class the weight that makes up for its share; None where none is to be weighted.
+    """Return a weight for each class that compensates for its frequency; None for equal weights.
 
     Args:
         targets: class indices of the training photographs, shape (N,).
-        wanted: "on", "off", or "auto": where the largest class has over IMBALANCE times the smallest's photographs.
+        wanted: "on", "off", or "auto": if the largest class has over IMBALANCE times the smallest's photographs.
 
     """
     counts = Counter(targets.tolist())
@@ -160,10 +162,10 @@ def _learn_transfer(job: Job) -> Learned:
 
 
 def _fit_head(transfer: Transfer, pooled: tuple[Rows, Rows], job: Job) -> Phase:
-    """Fit the head on features whose mean is taken off, then put the mean into its bias.
+    """Fit the head on features after subtracting their mean, then add the mean to its bias.
 
-    Features behind a ReLU are far from zero on average: a bias that has to make up for them, a thousandth a step, never
-    gets there.
+    Features after a ReLU have means far from zero: the bias that would have to compensate for them changes by a
+    thousandth per step and would not converge.
     """
     mean = pooled[0].array.mean(axis=0, dtype=np.float32)
     learner = centred(transfer.head, mean)
@@ -175,13 +177,16 @@ def _fit_head(transfer: Transfer, pooled: tuple[Rows, Rows], job: Job) -> Phase:
 
 
 def _wants_tuning(options: Options, features: Rows, photographs: int) -> bool:
-    """Tell whether the backbone shall learn: as told, else where a head on its frozen layers misses too many."""
+    """Return whether to fine-tune the backbone.
+
+    As the options say, else if a head on frozen layers is not accurate enough.
+    """
     if options.fine_tune_layers is not None:
         return options.fine_tune_layers > 0
     missed = head_misses(features.array[:photographs], features.targets[:photographs], options.seed)
     if missed <= HEAD_MISSES:
         return False
-    say(f"a head alone misses {missed:.1%} of the training photographs held out in turn: the backbone learns too")
+    log(f"a head alone misclassifies {missed:.1%} of the photographs in cross-validation: fine-tuning the backbone")
     return True
 
 
@@ -190,17 +195,19 @@ def _best(phase: Phase) -> Epoch:
 
 
 def _seen(trunk: Model, job: Job) -> tuple[Rows, Rows]:
-    """Compute what the frozen layers see in each training view and each validation photograph."""
+    """Compute the features of each training view and each validation photograph with the frozen layers."""
     dataset, options = job.dataset, job.options
     limits = LIMITS[options.augment]
     train, validation = _rows(dataset, "train"), _rows(dataset, "validation")
     see = partial(extract, trunk, dataset.pixels)
     views = _views(options, len(train.rows)) if limits else 0
-    told = f"features of {len(train.rows)} training photographs" + (f" and {views} views of each" if views else "")
-    seen = see(
-        train.rows, views=views, limits=limits or ARTICLE, seed=options.seed, what=told, file=job.work / "features.npy"
+    told = f"computing features of {len(train.rows)} training photographs" + (
+        f" and {views} views of each" if views else ""
     )
-    held_out = see(validation.rows, what=f"features of {len(validation.rows)} validation photographs")
+    seen = see(
+        train.rows, views=views, limits=limits or STANDARD, seed=options.seed, what=told, file=job.work / "features.npy"
+    )
+    held_out = see(validation.rows, what=f"computing features of {len(validation.rows)} validation photographs")
     return (
         Rows(seen, np.arange(len(seen)), np.tile(train.targets, (1 + views, 1))),
         Rows(held_out, np.arange(len(held_out)), validation.targets),
@@ -214,11 +221,11 @@ def _views(options: Options, photographs: int) -> int:
 
 
 def _pooled(neck: Model, part: Rows) -> Rows:
-    return part._replace(array=extract(neck, part.array, part.rows, what="the same, through the layers that learn"))
+    return part._replace(array=extract(neck, part.array, part.rows, what="computing inputs of the trainable layers"))
 
 
 def _fine_tune(transfer: Transfer, seen: tuple[Rows, Rows], job: Job, layers: int, head_loss: float) -> list[Phase]:
-    """Let the backbone's last layers learn too; the head alone stays where that did not pay."""
+    """Train the backbone's last layers, too; restore the head's model if that did not improve it."""
     options = job.options
     before = transfer.whole.get_weights()
     unfreeze_last(transfer.backbone, layers)
@@ -227,11 +234,11 @@ def _fine_tune(transfer: Transfer, seen: tuple[Rows, Rows], job: Job, layers: in
         tuned = _fit(transfer.tail, seen, job, phase="fine-tune", epochs=options.fine_tune_epochs, optimizer=optimizer)
     except InterruptedEarlyError:
         transfer.whole.set_weights(before)
-        say("fine-tune: interrupted in its first epoch: keeping the head's best model")
+        log("fine-tune: interrupted in its first epoch: keeping the model of the head phase")
         return []
     if _best(tuned).val_loss > head_loss:
         transfer.whole.set_weights(before)
-        say(f"fine-tune: no better than the head's validation loss of {head_loss:.3f}: keeping the head")
+        log(f"fine-tune: not better than the validation loss {head_loss:.3f} of the head phase: keeping its model")
     return [tuned]
 
 
@@ -275,7 +282,7 @@ def _fit(
             callbacks=job.callbacks,
             strategy=job.devices.strategy,
         )
-    if learner is not model:  # the model itself stays on one device and float32, as it is measured and exported
+    if learner is not model:  # the model itself stays on one device and in float32, as it is measured and exported
         model.set_weights(learner.get_weights())
     return fitted
 

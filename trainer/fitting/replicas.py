@@ -1,7 +1,7 @@
-"""The training loop of several devices.
+"""The training loop for several devices.
 
 `Model.fit` of Keras 3 cannot train on several machines (https://github.com/keras-team/keras/issues/20585): it reduces
-each step's scalars along an axis that they do not have. This loop does what it would, with the same callbacks.
+each step's scalars along an axis that they do not have. This loop does the same work, with the same callbacks.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Tensor = Any
 Strategy = Any
 Step = Any
 
-# what collective operations raise when another machine does not answer
+# raised by collective operations when another machine does not respond
 LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError, tf.errors.DeadlineExceededError)
 
 
@@ -43,8 +43,8 @@ def fit_replicas(
 ) -> None:
     """Fit a compiled model, built in the strategy's scope, which must be open.
 
-    Each device takes its share of each batch. Of an epoch's last, smaller batch as many rows are left out as do not
-    divide by the devices: other ones in each epoch. Batch-norm sees its device's share alone.
+    Each device processes its part of each batch. Of an epoch's last, smaller batch, the rows that cannot be divided
+    equally are left out: other rows in each epoch. Batch normalisation uses only its device's part.
 
     Args:
         model: its loss is a keras.Loss.
@@ -52,9 +52,9 @@ def fit_replicas(
         train: batches without end.
         validation: batches, each row once.
         epochs: their numbers, from 0.
-        steps: batches an epoch.
+        steps: batches per epoch.
         class_weight: of each class index, in the training loss.
-        callbacks: for Keras; they are told the loss and the accuracy, equal on every machine.
+        callbacks: for Keras; they receive the loss and the accuracy, which are equal on every machine.
 
     Raises:
         TrainingError: another machine was lost.
@@ -78,14 +78,14 @@ def fit_replicas(
                 break
         told.on_train_end()
     except LOST as problem:
-        if strategy.cluster_resolver is None:  # one machine has no other to lose
+        if strategy.cluster_resolver is None:  # a single machine cannot lose another one
             raise
         reason = str(problem.message).rpartition("aborted by: ")[2].strip().partition("\n")[0]
         raise TrainingError(f"another worker was lost ({reason}); start all of them again with --resume RUN") from None
 
 
 def rows_of(count: int, replicas: int) -> int:
-    """Give how many of an epoch's rows are trained on: as many as divide by the devices."""
+    """Return how many of an epoch's rows are used: as many as can be divided equally among the devices."""
     return count - count % replicas
 
 
@@ -98,7 +98,7 @@ def _divisible(batches: Batches, replicas: int) -> Batches:
 
 
 def _shared(strategy: Strategy, batches: Batches) -> Any:  # noqa: ANN401 - TensorFlow ships no types
-    """Let each worker make every batch, equal everywhere, and take its own rows of it."""
+    """Let each worker compute every batch, equal everywhere, and use its own rows of it."""
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return strategy.experimental_distribute_dataset(batches.with_options(options))
@@ -111,10 +111,10 @@ def _train_step(model: Model, strategy: Strategy, class_weight: dict[int, float]
         with tf.GradientTape() as tape:
             outputs = model(inputs, training=True)
             rows = None if weights is None else tf.gather(weights, _classes(targets))
-            loss = model.loss(targets, outputs, sample_weight=rows)  # this device's share of the batch's mean
+            loss = model.loss(targets, outputs, sample_weight=rows)  # this device's part of the batch's mean
             scaled = model.optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled, model.trainable_variables)
-        model.optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))  # adds the shares up
+        model.optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))  # adds up the parts
         return _sums(loss, targets, outputs, strategy)
 
     return _everywhere(step, strategy)
@@ -137,7 +137,7 @@ def _everywhere(step: Callable[[Tensor, Tensor], Tensor], strategy: Strategy) ->
 
 
 def _sums(loss: Tensor, targets: Tensor, outputs: Tensor, strategy: Strategy) -> Tensor:
-    """Give (loss, right decisions, rows), each summed over this device's rows."""
+    """Return (loss, correct decisions, rows), each summed over this device's rows."""
     rows = tf.cast(tf.shape(targets)[0], tf.float32)
     hits = tf.reduce_sum(tf.cast(right(targets, outputs), tf.float32))
     return tf.stack([tf.cast(loss, tf.float32) * strategy.num_replicas_in_sync * rows, hits, rows])
@@ -146,7 +146,7 @@ def _sums(loss: Tensor, targets: Tensor, outputs: Tensor, strategy: Strategy) ->
 def _mean(
     batches: Iterator[Any], step: Step, steps: int | None, tell: Callable[[int, dict[str, float]], None] | None
 ) -> dict[str, float]:
-    """Run over batches, `steps` of them or all; give the mean loss and the accuracy, telling of them on the way."""
+    """Process `steps` batches or all; return the mean loss and the accuracy, and call the callbacks."""
     sums = np.zeros(3)
     logs: dict[str, float] = {}
     for number, batch in zip(range(steps) if steps else iter(int, 1), batches, strict=False):
@@ -158,7 +158,7 @@ def _mean(
 
 
 def _classes(targets: Tensor) -> Tensor:
-    """Give the class indices, shape (N,), of wanted probabilities, which mixup may have blended."""
+    """Return the class indices, shape (N,), of target probabilities, which mixup may have mixed."""
     if targets.shape[-1] == 1:
         return tf.cast(tf.round(targets[:, 0]), tf.int32)
     return tf.argmax(targets, axis=1)

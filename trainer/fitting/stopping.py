@@ -1,4 +1,4 @@
-"""A request to stop, as a service manager sends it, becomes one clear line."""
+"""Stop training on SIGTERM, as a service manager sends it, with one clear line."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 @contextmanager
 def stop_on_sigterm(how_to_go_on: str) -> Iterator[None]:
-    """Raise TrainingError in the main thread when SIGTERM comes; elsewhere than there, do nothing."""
+    """Raise TrainingError in the main thread on SIGTERM; in other threads, do nothing."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def stop(*_: object) -> None:
-        raise TrainingError(f"stopped by SIGTERM; {how_to_go_on} goes on from the last whole epoch")
+        raise TrainingError(f"stopped by SIGTERM; continue after the last completed epoch with: {how_to_go_on}")
 
     earlier = signal.signal(signal.SIGTERM, stop)
     try:

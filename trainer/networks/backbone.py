@@ -1,4 +1,4 @@
-"""Pretrained backbones: where their weights come from, and where they can be cut in two."""
+"""Pretrained backbones: load their weights, and divide them into frozen and trainable parts."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ BACKBONES = {
 
 
 def load_backbone(name: str, spec: ModelSpec, weights: str | Path, alpha: float) -> Model:
-    """Build a backbone without its top and fill it; arguments and errors as for `build_transfer`."""
+    """Build a backbone without its top and load its weights; arguments and errors as for `build_transfer`."""
     options: dict[str, Any] = {"input_shape": (spec.height, spec.width, 3), "alpha": alpha, "include_top": False}
     if name != "mobilenet_v2":
-        options["include_preprocessing"] = False  # the one normalisation is ours
+        options["include_preprocessing"] = False  # the model contains its own normalisation
     if weights == "imagenet":
         return _downloaded(name, options)
     try:
         backbone = BACKBONES[name](weights=None, **options)
-    except ValueError as problem:  # an input or an alpha that is too small
+    except ValueError as problem:  # the input or alpha is too small
         raise TrainingError(f"{name}: {_first_line(problem)}") from None
     if weights != "none":
         _load_weights(backbone, weights, f"{name} with --alpha {alpha:g}")
@@ -46,12 +46,12 @@ def load_backbone(name: str, spec: ModelSpec, weights: str | Path, alpha: float)
 def _downloaded(name: str, options: dict[str, Any]) -> Model:
     try:
         return BACKBONES[name](weights="imagenet", **options)
-    except ValueError as problem:  # an alpha for which there are none
+    except ValueError as problem:  # there are no weights for this alpha
         raise TrainingError(f"--weights imagenet: {_first_line(problem)}") from None
     except Exception as problem:  # noqa: BLE001 - Keras raises a bare Exception when a download fails
         raise TrainingError(
             f"--weights imagenet: the download failed ({_first_line(problem)}); "
-            "go online, or pass a file of weights: --weights FILE.weights.h5"
+            "connect to the internet, or pass a file of weights: --weights FILE.weights.h5"
         ) from None
 
 
@@ -59,11 +59,11 @@ def _load_weights(backbone: Model, path: str | Path, wanted: str) -> None:
     require_weights(str(path))
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # Keras only warns of layers that the file does not fill
+            warnings.simplefilter("error")  # Keras only warns about layers that the file does not contain
             backbone.load_weights(str(path))
     except (OSError, ValueError, KeyError, UserWarning) as problem:
         raise TrainingError(
-            f"{path}: holds no weights of {wanted} without its top ({_first_line(problem)}); pass its own file"
+            f"{path}: does not contain weights of {wanted} without its top ({_first_line(problem)}); pass another file"
         ) from None
 
 
@@ -72,11 +72,11 @@ def _first_line(problem: Exception) -> str:
 
 
 class Halves(NamedTuple):
-    """A backbone cut in two, which share its layers.
+    """A backbone in two parts, which share its layers.
 
     Attributes:
-        lower: from normalised pixels to the values at the cut; stays frozen.
-        upper: from these to the backbone's output; its layers may learn.
+        lower: from normalised pixels to the values at the cut; it stays frozen.
+        upper: from these values to the backbone's output; its layers may be trained.
 
     """
 
@@ -85,9 +85,9 @@ class Halves(NamedTuple):
 
 
 def cut(backbone: Model, learning: int) -> Halves:
-    """Cut a backbone below its last `learning` layers, or as little further down as its branches ask for.
+    """Cut a backbone below its last `learning` layers, or as little lower as its branches require.
 
-    What lies below the cut is computed once a photograph, and not again in every epoch.
+    Everything below the cut is computed once per photograph, and not again in every epoch.
     """
     stack = backbone.layers
     chosen = stack[max(place for place in _narrow(backbone) if place < max(len(stack) - learning, 2))]
@@ -98,7 +98,7 @@ def cut(backbone: Model, learning: int) -> Halves:
 
 
 def _narrow(backbone: Model) -> list[int]:
-    """Give the places in a backbone's list of layers that all data from below passes through."""
+    """Return the positions in a backbone's list of layers that all data from below passes through."""
     places = {id(layer): place for place, layer in enumerate(backbone.layers)}
     reach = [0] * len(backbone.layers)  # the last layer that uses each one's output
     for place, layer in enumerate(backbone.layers):
@@ -111,7 +111,7 @@ def _narrow(backbone: Model) -> list[int]:
 
 
 def unfreeze_last(backbone: Model, count: int) -> None:
-    """Let the last `count` layers of a backbone learn, its batch-norm layers excepted."""
+    """Make the last `count` layers of a backbone trainable, except its batch normalisation layers."""
     backbone.trainable = True
     for position, layer in enumerate(reversed(backbone.layers)):
         layer.trainable = position < count and not isinstance(layer, layers.BatchNormalization)

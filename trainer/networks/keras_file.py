@@ -1,4 +1,4 @@
-"""Open a Keras model's file."""
+"""Load a Keras model's file."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from trainer.networks.models import Model
 
 
-def load_keras(path: Path, mend: str) -> Model:
-    """Load a .keras or .h5 file, without what only training needs.
+def load_keras(path: Path, hint: str) -> Model:
+    """Load a .keras or .h5 file, without the parts that only training needs.
 
     Args:
         path: the file.
-        mend: what to do where it cannot be read, for the message.
+        hint: how to fix it if it cannot be read, for the message.
 
     Raises:
         TrainingError: it cannot be read.
@@ -29,4 +29,4 @@ def load_keras(path: Path, mend: str) -> Model:
         return keras.models.load_model(path, compile=False)
     except Exception as problem:  # noqa: BLE001 - h5py, zipfile and Keras raise what they like at a file that is not theirs
         reason = str(problem).strip().partition("\n")[0] or type(problem).__name__
-        raise TrainingError(f"{path}: not readable ({reason}); {mend}") from None
+        raise TrainingError(f"{path}: not readable ({reason}); {hint}") from None

@@ -1,6 +1,6 @@
 """The networks, from pixels to probabilities.
 
-Each takes float32 RGB pixels 0..255 of shape (N, H, W, 3), named "image", holds its own normalisation, and gives
+Each takes float32 RGB pixels 0..255 of shape (N, H, W, 3), named "image", contains its own normalisation, and returns
 "probabilities": a sigmoid of shape (N, 1) for two classes, else a softmax of shape (N, classes).
 """
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Model = Any
 Tensor = Any
 
-MOMENTUM = 0.9  # of the moving averages of batch-norms that learn
+MOMENTUM = 0.9  # of the moving averages of trainable batch normalisation
 
 
 class Transfer(NamedTuple):
@@ -37,7 +37,7 @@ class Transfer(NamedTuple):
         trunk: from pixels to features, float32 of shape (N, D).
         head: from features to probabilities.
         backbone: the pretrained network within the trunk.
-        lower: from pixels to the values below the layers that will learn, float32 of shape (N, h, w, C).
+        lower: from pixels to the values below the trainable layers, float32 of shape (N, h, w, C).
         neck: from these values to features.
         tail: from these values to probabilities: neck and head.
 
@@ -53,14 +53,14 @@ class Transfer(NamedTuple):
 
 
 def build_cnn(spec: ModelSpec, *, pooling: str = "max") -> Model:
-    """Build the article's network.
+    """Build the baseline CNN.
 
-    Its seven ReLU layers start from He's weights and pixels centred on zero: from Keras' own start and pixels in
-    0..1 it stood still at chance for a dozen epochs on 1,100 augmented photographs of ten classes.
+    Its seven ReLU layers use He initialisation and pixels centred on zero: with Keras' default initialisation and
+    pixels in 0..1, it stayed at chance for a dozen epochs on 1,100 augmented photographs of ten classes.
 
     Args:
         spec: input size and labels.
-        pooling: "max" puts a 2x2 max-pooling behind each convolution, "none" leaves it out.
+        pooling: "max" adds a 2x2 max-pooling after each convolution, "none" adds none.
 
     Raises:
         TrainingError: the input is too small for it.
@@ -74,7 +74,7 @@ def build_cnn(spec: ModelSpec, *, pooling: str = "max") -> Model:
         if pooling == "max":
             if min(x.shape[1:3]) < 2:
                 raise TrainingError(
-                    f"{spec.height}x{spec.width} pixels are too few for cnn; pass --image-size 43 or more"
+                    f"{spec.height}x{spec.width} pixels are too small for cnn; pass --image-size 43 or more"
                 )
             x = layers.MaxPooling2D(2)(x)  # (N, H/4, W/4, filters)
     x = layers.Flatten()(x)
@@ -84,23 +84,25 @@ def build_cnn(spec: ModelSpec, *, pooling: str = "max") -> Model:
 
 
 def build_cnn_bn(spec: ModelSpec, *, dropout: float = 0.2) -> Model:
-    """Build the stronger small network: batch-normalised, residual, global average pooling, 0.25 M parameters.
+    """Build the stronger small network.
 
-    Plain convolutions, with a shortcut wherever the shape stays (He et al. 2016, arXiv:1512.03385). Max-pooling halves
-    the sides, not a stride: with strides, and as many multiplications, the same training got 78% of 222 held-out cats
-    and dogs right after 200 epochs, with pooling 81% after 150. Every batch-norm follows a convolution, so an export
-    folds it away.
+    Batch normalisation, residual connections, global average pooling, 0.25 M parameters.
+
+    Plain convolutions, with a shortcut wherever the shape is unchanged (He et al. 2016, arXiv:1512.03385). Max-pooling
+    halves the sides instead of a stride: with strides, and as many multiplications, the same training classified 78% of
+    222 held-out cats and dogs correctly after 200 epochs, with pooling 81% after 150. Every batch normalisation follows
+    a convolution, so that an export can merge them.
 
     Args:
         spec: input size and labels.
-        dropout: share of features dropped before the last layer.
+        dropout: fraction of features dropped before the last layer.
 
     Raises:
         TrainingError: the input is too small for it.
 
     """
     if min(spec.height, spec.width) < 32:
-        raise TrainingError(f"{spec.height}x{spec.width} pixels are too few for cnn_bn; pass --image-size 32 or more")
+        raise TrainingError(f"{spec.height}x{spec.width} pixels are too small for cnn_bn; pass --image-size 32 or more")
     image = keras.Input((spec.height, spec.width, 3), name="image")
     x = _convolved(_normalised(image), 16, stride=2)  # (N, H/2, W/2, 16)
     for stage in ((32, 32), (48, 48), (80, 80), (144,)):
@@ -120,18 +122,18 @@ def _convolved(x: Tensor, filters: int, stride: int = 1) -> Tensor:
 def build_transfer(
     name: str, spec: ModelSpec, *, weights: str | Path, alpha: float, dropout: float, learning: int = 0
 ) -> Transfer:
-    """Build a classifier on a Keras-applications backbone, which starts out frozen.
+    """Build a classifier on a Keras-applications backbone, which is frozen at first.
 
     Args:
         name: a key of BACKBONES.
         spec: input size and labels.
         weights: "imagenet", "none" or a weights file of the backbone without its top.
         alpha: the backbone's width.
-        dropout: share of features dropped while the head is trained.
-        learning: how many of the backbone's last layers will learn later.
+        dropout: fraction of features dropped while the head is trained.
+        learning: number of the backbone's last layers that will be trained later.
 
     Raises:
-        TrainingError: the weights cannot be had or fit no such backbone.
+        TrainingError: the weights are not available or do not fit the backbone.
 
     """
     backbone = load_backbone(name, spec, weights, alpha)
@@ -140,7 +142,7 @@ def build_transfer(
     image = keras.Input((spec.height, spec.width, 3), name="image")
     between = keras.Input(halves.upper.input.shape[1:])
     pool, drop, output = layers.GlobalAveragePooling2D(name="features"), layers.Dropout(dropout), _output(spec)
-    # training=False keeps the batch-norm statistics frozen, also while the last layers are fine-tuned
+    # training=False keeps the batch normalisation statistics frozen, also during fine-tuning
     features = pool(backbone(_normalised(image), training=False))  # (N, H/32, W/32, D) to (N, D)
     upper = pool(halves.upper(between, training=False))
     given = keras.Input(features.shape[1:])
@@ -156,16 +158,16 @@ def build_transfer(
 
 
 def build_untrained(name: str, spec: ModelSpec, *, alpha: float, dropout: float) -> Model:
-    """Build a classifier on a Keras-applications backbone that learns from scratch, all of it.
+    """Build a classifier on a Keras-applications backbone of which all layers are trained from scratch.
 
-    Its batch-norms follow the data as quickly as cnn_bn's: by Keras' own momentum of 0.99 to 0.999 their moving
-    averages take hundreds of steps, longer than a few hundred photographs give, to leave their start.
+    Its batch normalisation adapts as quickly as cnn_bn's: with Keras' own momentum of 0.99 to 0.999, the moving
+    averages need hundreds of steps, more than a few hundred photographs provide, to leave their initial values.
 
     Args:
         name: a key of BACKBONES.
         spec: input size and labels.
         alpha: the backbone's width.
-        dropout: share of features dropped before the last layer.
+        dropout: fraction of features dropped before the last layer.
 
     Raises:
         TrainingError: the input or alpha is too small for it.
@@ -181,7 +183,7 @@ def build_untrained(name: str, spec: ModelSpec, *, alpha: float, dropout: float)
 
 
 def centred(head: Model, mean: NDArray[np.float32]) -> Model:
-    """Give a head that takes `mean`, shape (D,), off its features first; it shares the head's layers."""
+    """Return a head that first subtracts `mean`, shape (D,), from its features; it shares the head's layers."""
     given = keras.Input(head.input_shape[1:])
     x = layers.Rescaling(1.0, offset=(-mean).tolist())(given)
     for layer in head.layers[1:]:
@@ -190,24 +192,27 @@ def centred(head: Model, mean: NDArray[np.float32]) -> Model:
 
 
 def loss_of(spec: ModelSpec, smoothing: float = 0.0) -> Any:  # noqa: ANN401 - a keras.Loss, untyped
-    """Give the cross-entropy that suits the output; Keras computes it from the logits before the activation.
+    """Return the cross-entropy for the output; Keras computes it from the logits before the activation.
 
-    Targets are probabilities, float32 of shape (N, 1) for a sigmoid, (N, classes) for a softmax. `smoothing` moves
-    that share of each target to all classes alike (Szegedy et al. 2016, arXiv:1512.00567).
+    Targets are probabilities, float32 of shape (N, 1) for a sigmoid, (N, classes) for a softmax. `smoothing` spreads
+    that fraction of each target over all classes (Szegedy et al. 2016, arXiv:1512.00567).
     """
     kind = keras.losses.BinaryCrossentropy if spec.output == "sigmoid" else keras.losses.CategoricalCrossentropy
     return kind(label_smoothing=smoothing)
 
 
 def right(targets: Tensor, probabilities: Tensor) -> Tensor:
-    """Tell of each row whether it is decided right, as float32 (N,): of a mixed target its greater part counts."""
+    """Return for each row whether the decision is correct, as float32 (N,).
+
+    Of a mixed target, its larger part counts.
+    """
     if targets.shape[-1] == 1:
         return keras.metrics.binary_accuracy(keras.ops.round(targets), probabilities)[:, 0]
     return keras.metrics.categorical_accuracy(targets, probabilities)
 
 
 def accuracy() -> Any:  # noqa: ANN401 - a keras.Metric, untyped
-    """Give the metric "accuracy", the mean of `right`."""
+    """Return the metric "accuracy", the mean of `right`."""
     return keras.metrics.MeanMetricWrapper(right, name="accuracy")
 
 

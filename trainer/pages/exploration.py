@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from trainer.data.augment import ARTICLE, augment
+from trainer.data.augment import STANDARD, augment
 from trainer.data.explore import spread, warnings
 from trainer.data.samples import balanced
 from trainer.data.split import SPLITS
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SHOWN, COLUMNS, VIEWS, PAIRS = 24, 8, 7, 40
 
 
-def render(seen: Exploration, limits: Limits | None = ARTICLE) -> str:
+def render(seen: Exploration, limits: Limits | None = STANDARD) -> str:
     """Give the page; `limits` are those of the augmentation that it shows."""
     dataset = seen.dataset
     doubts = warnings(seen)
@@ -57,7 +57,7 @@ def _alike(seen: Exploration) -> list[str]:
             photos = seen.dataset.photos
             chosen = [photos[at] for pair in pairs[: PAIRS // 2] for at in (pair.first, pair.second)]
             pictures = sheet([seen.dataset.pixels[photo.row] for photo in chosen], COLUMNS)
-            lines = [(seen.told(pair),) for pair in pairs[:PAIRS]]
+            lines = [(seen.describe_pair(pair),) for pair in pairs[:PAIRS]]
             more = [paragraph(f"and {len(pairs) - PAIRS} more; --csv lists all")] if len(pairs) > PAIRS else []
             parts.append(section(heading, figure(pictures, "The first pairs"), table(("pair",), lines), *more))
     return parts

@@ -1,4 +1,4 @@
-"""RUN/training: what an unfinished run was asked for, so that it can go on; it vanishes when the run is complete."""
+"""RUN/training: the settings of an unfinished run, from which it can be resumed. A completed run has no such folder."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from edge_runtime.storage.json_files import expect_keys, read_json, write_json
 from trainer.errors import TrainingError
-from trainer.options import Options
+from trainer.options import OLD_AUGMENTATIONS, Options
 from trainer.runs.versions import versions
 
 if TYPE_CHECKING:
@@ -21,14 +21,14 @@ KEYS = ("version", "data", "options", "legacy_h5", "fingerprint", "versions")
 
 @dataclass(frozen=True)
 class Journal:
-    """What decides a run's result.
+    """Everything that decides a run's result.
 
     Attributes:
         data: the data folder, as an absolute path.
-        options: how it is trained.
-        legacy_h5: whether model.h5 is wanted too.
+        options: the settings.
+        legacy_h5: whether model.h5 is written, too.
         fingerprint: of the photographs, classes and splits.
-        versions: of the libraries that it began with.
+        versions: of the libraries when the run began.
 
     """
 
@@ -40,7 +40,7 @@ class Journal:
 
 
 def begin(run: Path, journal: Journal) -> Path:
-    """Open RUN/training anew, and give it. Raises TrainingError where it cannot be written."""
+    """Create RUN/training and return it; replace an older one. Raise TrainingError if it cannot be written."""
     work = run / FOLDER
     try:
         shutil.rmtree(work, ignore_errors=True)
@@ -52,29 +52,33 @@ def begin(run: Path, journal: Journal) -> Path:
 
 
 def read_journal(run: Path) -> Journal:
-    """Read what an unfinished run was asked for. Raises TrainingError where there is none, or none of this version."""
+    """Read the settings of an unfinished run. Raise TrainingError if there is none, or it has another version."""
     path = run / FOLDER / "job.json"
     if not path.is_file():
         if (run / "metrics.json").is_file():
             raise TrainingError(f"{run}: is finished, there is nothing to resume; train again with --overwrite")
-        raise TrainingError(f"{run}: holds no unfinished run; edge-train train DATA --out RUN begins one")
+        raise TrainingError(f"{run}: contains no unfinished run; edge-train train DATA --out RUN begins one")
     data = read_json(path, TrainingError)
     if data.get("version") != JOURNAL_VERSION:
         found = data.get("version")
         raise TrainingError(
-            f"{path}: version {found!r} is not {JOURNAL_VERSION}, which this edgewise resumes; "
+            f"{path}: version {found!r} is not {JOURNAL_VERSION}, which this version of edgewise can resume; "
             "train again with --overwrite"
         )
     expect_keys(data, KEYS, str(path), TrainingError)
     expect_keys(data["options"], [field.name for field in fields(Options)], str(path), TrainingError)
     if data["versions"].keys() != versions().keys():
-        raise TrainingError(f"{path}: was written by another edgewise; train again with --overwrite")
+        raise TrainingError(f"{path}: was written by another version of edgewise; train again with --overwrite")
+    options = {
+        **data["options"],
+        "augment": OLD_AUGMENTATIONS.get(data["options"]["augment"], data["options"]["augment"]),
+    }
     values = {key: data[key] for key in KEYS if key not in {"version", "options"}}
-    return Journal(options=Options(**data["options"]), **values)
+    return Journal(options=Options(**options), **values)
 
 
 def discard_if_empty(run: Path) -> None:
-    """Take away RUN/training, and RUN where it holds nothing else, when no epoch was completed."""
+    """Remove RUN/training if no epoch was completed, and RUN if it is then empty."""
     work = run / FOLDER
     if any(work.glob("*.npz")):
         return
@@ -84,7 +88,7 @@ def discard_if_empty(run: Path) -> None:
 
 
 def spent_s(run: Path) -> float:
-    """Give the seconds that the completed epochs of an unfinished run took."""
+    """Return the seconds that the completed epochs of an unfinished run took."""
     from trainer.fitting.checkpoint import read_state
 
     states = [read_state(path) for path in (run / FOLDER).glob("*.npz")]
@@ -92,7 +96,7 @@ def spent_s(run: Path) -> float:
 
 
 def changed_versions(journal: Journal) -> str:
-    """Name the libraries that changed since the run began, as "numpy 1.26.4 -> 2.0.0"; empty where none did."""
+    """Return the libraries that changed since the run began, as "numpy 1.26.4 -> 2.0.0"; empty if none did."""
     now = versions()
     changed = [f"{tool} {was} -> {now[tool]}" for tool, was in journal.versions.items() if was != now.get(tool)]
     return ", ".join(changed)

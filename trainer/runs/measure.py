@@ -10,7 +10,7 @@ from trainer.data.layout import scan
 from trainer.data.pixels import decode
 from trainer.errors import DataError
 from trainer.networks.keras_file import load_keras
-from trainer.progress import say
+from trainer.progress import log
 from trainer.tensorflow_setup import require_tensorflow
 
 if TYPE_CHECKING:
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 
 class Measured(NamedTuple):
-    """A model's result, and what it was measured on.
+    """A model's result, and the photographs on which it was measured.
 
     Attributes:
-        spec: the model's contract.
+        spec: the model's spec.
         evaluation: the result.
         probabilities: float64 of shape (N, classes).
         targets: class indices, int64 of shape (N,).
@@ -49,11 +49,11 @@ def evaluate_run(folder: Path, data: Path | None = None) -> Evaluation:
 
 
 def measure_run(folder: Path, data: Path | None = None) -> Measured:
-    """Measure a RUN's model on the test photographs that it keeps, or on a folder of photographs per class.
+    """Measure a RUN's model on the test photographs in the RUN, or on a folder with one folder per class.
 
     Raises:
         TrainingError, SpecError: the RUN is damaged.
-        DataError: the folder's classes are not the model's, or it holds no usable photograph.
+        DataError: the folder's classes are not the model's, or it contains no usable photograph.
 
     """
     require_tensorflow()
@@ -75,12 +75,14 @@ def _labelled(data: Path, spec: ModelSpec) -> tuple[Pixels, NDArray[np.int64]]:
     strangers = set(layout.labels) - set(spec.labels)
     if strangers:
         known = ", ".join(spec.labels)
-        raise DataError(f"{data / min(strangers)}: no class of the model, which knows {known}; rename or move it")
+        raise DataError(
+            f"{data / min(strangers)}: not a class of the model, whose classes are {known}; rename or move it"
+        )
     decoded = decode(layout.files, spec)
     good = [at for at, reason in enumerate(decoded.reasons) if not reason]
     if not good:
-        raise DataError(f"{data}: holds no usable photograph; {layout.files[0].name}: {decoded.reasons[0]}")
+        raise DataError(f"{data}: contains no usable photograph; {layout.files[0].name}: {decoded.reasons[0]}")
     if len(good) < len(layout.files):
-        say(f"{len(layout.files) - len(good)} files left out")
+        log(f"{len(layout.files) - len(good)} files left out")
     targets = np.array([spec.labels.index(layout.files[at].label) for at in good], np.int64)
     return decoded.pixels[good], targets

@@ -1,4 +1,4 @@
-"""RUN, the folder that training hands to the export and to `edge-train evaluate`."""
+"""Write and read a RUN, the folder that the export and `edge-train evaluate` use."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from trainer.runs.journal import Journal
 
 CALIBRATION_IMAGES = 200
-HOLDOUT_IMAGES = 2000  # of a larger test split so many are kept, balanced over the classes
+HOLDOUT_IMAGES = 2000  # the maximum that is kept of a larger test split, balanced over the classes
 
 
 @dataclass(frozen=True)
@@ -68,16 +68,16 @@ def write_run(
     *,
     wall_s: float,
 ) -> None:
-    """Fill an existing, empty folder with everything that a RUN holds.
+    """Write everything that a RUN contains into an existing, empty folder.
 
     Args:
-        folder: where to.
-        dataset: what was trained on.
-        journal: what was asked for.
+        folder: the destination.
+        dataset: the photographs.
+        journal: the settings.
         learned: the model and its phases.
         evaluation: the model's result on all test photographs.
-        calibration: what its temperature did to them.
-        wall_s: seconds that it took.
+        calibration: the effect of the temperature on them.
+        wall_s: the duration of the training in seconds.
 
     """
     learned.model.save(folder / "model.keras")
@@ -102,12 +102,15 @@ def write_arrays(path: Path, dataset: Dataset, photos: Sequence[Photo]) -> None:
 
 
 def write_history(path: Path, phases: Iterable[Phase]) -> None:
-    """Write a CSV with a row an epoch."""
+    """Write a CSV with one row per epoch."""
     _write_csv(path, Epoch._fields, [row for phase in phases for row in phase.epochs])
 
 
 def write_split(path: Path, dataset: Dataset) -> None:
-    """Write a CSV with a row a file: path, label, split, sha256; a file left out has only path and problem."""
+    """Write a CSV with one row per file.
+
+    Path, label, split, sha256; a file that is left out has only path and problem.
+    """
     used: list[tuple[str, ...]] = [
         (photo.file.name, photo.file.label, photo.split, photo.sha256, "") for photo in dataset.photos
     ]
@@ -123,7 +126,7 @@ def metrics(
     calibration: Calibration,
     wall_s: float,
 ) -> dict[str, Any]:
-    """Give everything that decided the result, and the result, as a JSON object."""
+    """Return the result, and everything that decided it, as a JSON object."""
     return {
         "arguments": asdict(journal.options),
         "seed": journal.options.seed,
@@ -150,25 +153,25 @@ def metrics(
 
 
 def digest_of(weights: str) -> str:
-    """Give the SHA-256 of a file of weights; empty for "imagenet", "none" and a file that is gone."""
+    """Return the SHA-256 of a file of weights; empty for "imagenet", "none" and a file that no longer exists."""
     path = Path(weights)
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
 def read_spec(folder: Path) -> ModelSpec:
-    """Read a RUN's spec. Raises TrainingError where the folder is no RUN, SpecError where the spec is bad."""
+    """Read a RUN's spec. Raise TrainingError if the folder is not a RUN, SpecError if the spec is invalid."""
     if not folder.is_dir():
         raise TrainingError(f"{folder}: no such RUN folder; edge-train train writes one")
     if (folder / FOLDER).is_dir() and not (folder / "model.keras").is_file():
-        raise TrainingError(f"{folder}: is unfinished; edge-train train --resume {folder} goes on")
+        raise TrainingError(f"{folder}: is unfinished; continue it with: edge-train train --resume {folder}")
     for name in ("model.keras", "spec.json", "holdout.npz"):
         if not (folder / name).is_file():
-            raise TrainingError(f"{folder}: holds no {name}, so it is no RUN; edge-train train writes one")
+            raise TrainingError(f"{folder}: contains no {name}, so it is not a RUN; edge-train train writes one")
     return ModelSpec.read(folder / "spec.json")
 
 
 def read_holdout(folder: Path, spec: ModelSpec) -> Holdout:
-    """Read a RUN's test photographs. Raises TrainingError where they do not fit its spec."""
+    """Read a RUN's test photographs. Raise TrainingError if they do not match its spec."""
     path = folder / "holdout.npz"
     try:
         with np.load(path, allow_pickle=False) as arrays:
@@ -177,14 +180,14 @@ def read_holdout(folder: Path, spec: ModelSpec) -> Holdout:
         raise TrainingError(f"{path}: not readable ({problem}); train again") from None
     fits = pixels.dtype == np.uint8 and pixels.shape == (len(targets), spec.height, spec.width, 3)
     if not fits or not len(targets) or not (0 <= targets.min() <= targets.max() < len(spec.labels)):
-        raise TrainingError(f"{path}: does not fit spec.json beside it; train again")
+        raise TrainingError(f"{path}: does not match spec.json next to it; train again")
     return Holdout(pixels, targets.astype(np.int64))
 
 
 def _save_h5(model: Model, path: Path) -> None:
     log = logging.getLogger("absl")
     level = log.level
-    log.setLevel(logging.ERROR)  # Keras warns that the format is old: that is why it was asked for
+    log.setLevel(logging.ERROR)  # Keras warns that the format is old, which the user knows
     try:
         model.save(path)
     finally:

@@ -1,4 +1,4 @@
-"""The versions that decide a result."""
+"""The versions of the libraries that decide a result."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ TOOLS = ("edgewise", "tensorflow", "keras", "numpy", "pillow", "scikit-learn", "
 
 
 def versions() -> dict[str, str]:
-    """Give the versions of Python and of the libraries that decide the result."""
+    """Return the versions of Python and of the libraries that decide a result."""
     return {"python": platform.python_version(), **{tool: _version(tool) for tool in TOOLS}}
 
 

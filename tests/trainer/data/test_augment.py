@@ -1,4 +1,4 @@
-"""Augmentation, the article's and the others."""
+"""Augmentation, the standard one and the others."""
 
 import math
 
@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from trainer.data.augment import (
-    ARTICLE,
     GENTLE,
     PHOTO,
+    STANDARD,
     about_centre,
     augment,
     compose,
@@ -109,12 +109,12 @@ def test_random_light_stays_within_its_limits_and_reaches_for_them():
 
 
 def test_only_photographs_are_lit_anew():
-    assert (ARTICLE.light, GENTLE.light) == (0, 0)
+    assert (STANDARD.light, GENTLE.light) == (0, 0)
     dark, lit = (augment(IMAGES, (1, 2), PHOTO._replace(light=light)) for light in (0.0, 0.3))
     assert not np.array_equal(dark, lit)
 
 
-@pytest.mark.parametrize("limits", [ARTICLE, PHOTO, GENTLE], ids=["article", "photo", "gentle"])
+@pytest.mark.parametrize("limits", [STANDARD, PHOTO, GENTLE], ids=["standard", "photo", "gentle"])
 def test_random_transforms_stay_within_their_limits_and_reach_for_them(limits):
     count, height, width = 4000, 100, 200
     matrices = random_transforms(count, height, width, np.random.default_rng(0), limits)

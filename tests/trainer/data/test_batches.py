@@ -5,7 +5,7 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from trainer.data.augment import ARTICLE
+from trainer.data.augment import STANDARD
 from trainer.data.batches import plain_batches, steps, training_batches
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (12, 8, 9, 3), np.uint8)
@@ -47,7 +47,7 @@ def test_epochs_follow_each_other_in_different_orders():
 
 
 def test_a_later_epoch_can_be_started_at():
-    whole, resumed = batches(3, augmented=ARTICLE), batches(1, augmented=ARTICLE, first_epoch=2)
+    whole, resumed = batches(3, augmented=STANDARD), batches(1, augmented=STANDARD, first_epoch=2)
     for (inputs, targets), (again, targets_again) in zip(whole[6:], resumed, strict=True):
         np.testing.assert_array_equal(inputs, again)
         np.testing.assert_array_equal(targets, targets_again)
@@ -65,7 +65,7 @@ def test_unaugmented_pixels_come_unchanged_as_float32():
 
 def test_augmented_pixels_differ_between_epochs():
     pixels = np.repeat(PIXELS[:1], 1, axis=0)
-    made = training_batches(pixels, np.array([0]), np.array([1]), batch_size=1, seed=0, augmented=ARTICLE)
+    made = training_batches(pixels, np.array([0]), np.array([1]), batch_size=1, seed=0, augmented=STANDARD)
     (first, _), (second, _) = islice(made, 2)
     assert not np.array_equal(first.numpy(), second.numpy())
 

@@ -52,7 +52,7 @@ def saved(tmp_path_factory):
 @pytest.mark.parametrize("n", [11, 16])
 @pytest.mark.parametrize("f", [1, 2, 3, 5])
 @pytest.mark.parametrize("s", [1, 2, 3])
-def test_the_articles_formula_gives_what_keras_reports(n, f, s, padding):
+def test_the_convolution_formula_gives_what_keras_reports(n, f, s, padding):
     for layer in (
         layers.Conv2D(2, f, s, padding),
         layers.DepthwiseConv2D(f, s, padding),
@@ -85,7 +85,7 @@ def test_multiply_adds_by_hand(layer, expected):
     assert multiply_adds(step(layer, (8, 8, 4))) == expected
 
 
-def test_the_articles_network_by_hand():
+def test_the_baseline_cnn_equals_a_description_by_hand():
     model = build_cnn(THREE)
     described = describe(model)
     assert described.parameters == model.count_params()

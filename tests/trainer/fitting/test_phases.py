@@ -73,7 +73,7 @@ def test_other_seeds_give_other_weights(dataset, tmp_path):
 
 
 def test_augmentation_can_be_switched_off(dataset, tmp_path):
-    with_it, without = (weights(dataset, tmp_path, replace(CNN, augment=how)) for how in ("article", "none"))
+    with_it, without = (weights(dataset, tmp_path, replace(CNN, augment=how)) for how in ("standard", "none"))
     assert any(not np.array_equal(one, other) for one, other in zip(with_it, without, strict=True))
 
 

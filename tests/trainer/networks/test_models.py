@@ -25,7 +25,7 @@ def transfer():
     return small_transfer(THREE)
 
 
-def test_cnn_is_the_articles_network():
+def test_cnn_is_the_baseline_cnn():
     model = build_cnn(THREE)
     kinds = [type(layer).__name__ for layer in model.layers]
     assert kinds == ["InputLayer", "Rescaling", *["Conv2D", "MaxPooling2D"] * 3, "Flatten", *["Dense"] * 4]
