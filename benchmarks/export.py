@@ -72,8 +72,8 @@ def measure(run: Path, jobs: int, *, everything: bool) -> dict[str, Any]:
         "export_s": round(seconds, 1),
         "default": report["default"],
         "artifacts": artifacts,
-        "left_out": [rung["failures"][0] for rung in report["left_out"]],
-        "ladder": [rung["form"] for rung in report["ladder"]],
+        "left_out": [attempt["failures"][0] for attempt in report["left_out"]],
+        "ladder": [attempt["form"] for attempt in report["ladder"]],
         "fragility": report["fragility"],
     }
 

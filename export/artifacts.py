@@ -11,22 +11,23 @@ if TYPE_CHECKING:
     from edge_runtime.backends.names import BackendName
 
 StandardName = Literal["float32.tflite", "float16.tflite", "dynamic.tflite", "int8.tflite", "float32.onnx", "int8.onnx"]
-# Made when asked for: int16x8 has no fast kernels on CPUs, and ONNX Runtime's CPU kernels widen float16 to float32.
+# Written only on request: int16x8 has no fast kernels on CPUs, and ONNX Runtime's CPU kernels convert float16 to
+# float32.
 ArtifactName = Literal[StandardName, "int16x8.tflite", "float16.onnx"]
 ARTIFACT_NAMES: tuple[StandardName, ...] = get_args(StandardName)
-# What a bundle can do without: for some models they change too many decisions, and another form is as small.
+# Optional in a bundle: for some models they change too many decisions, and another artifact is as small.
 EXPENDABLE: tuple[ArtifactName, ...] = ("dynamic.tflite", "int16x8.tflite", "int8.onnx")
 ALL_NAMES: tuple[ArtifactName, ...] = get_args(ArtifactName)
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A written file that has yet to prove itself.
+    """A written file that is not proved yet.
 
     Attributes:
         name: such as "int8.tflite".
         path: the file.
-        backend: the runtime that measures it, the one that a device would choose.
+        backend: the runtime that measures it, which a device would choose.
 
     """
 
@@ -36,10 +37,10 @@ class Candidate:
 
     @property
     def precision(self) -> str:
-        """Its precision, such as "int8"."""
+        """Return its precision, such as "int8"."""
         return self.name.split(".")[0]
 
     @property
     def format(self) -> str:
-        """Its format, "tflite" or "onnx"."""
+        """Return its format, "tflite" or "onnx"."""
         return self.name.split(".")[1]

@@ -1,4 +1,4 @@
-"""The export's own expected failures."""
+"""The expected failures of an export."""
 
 from __future__ import annotations
 

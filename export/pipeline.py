@@ -1,4 +1,4 @@
-"""From a model to a published bundle: convert, measure, gate, describe, and only then rename into place."""
+"""The whole path of an export on one page: read, convert, measure, judge, write, and rename to the final name."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Exported:
-    """A published bundle and what was found on its way.
+    """A published bundle and its proof.
 
     Attributes:
         folder: the bundle.
-        proof: what every artifact showed.
+        proof: the results of every artifact.
 
     """
 
@@ -42,18 +42,18 @@ class Exported:
 def export_run(
     run: Path, out: Path, plan: Plan, *, overwrite: bool = False, progress: Callable[[str], None] = lambda _: None
 ) -> Exported:
-    """Export a run to a bundle; nothing is published unless what is not expendable passes, or a gentler form for int8.
+    """Export a run to a bundle. Nothing is published unless all artifacts that are not expendable pass.
 
     Args:
         run: the folder that `edge-train train` wrote.
         out: the bundle's folder.
-        plan: what to make and what it must reach.
+        plan: the artifacts and the limits.
         overwrite: replace an older bundle, which stays whole until the new one is complete.
-        progress: takes a line of progress.
+        progress: called with each line of progress.
 
     Raises:
         ExportError: the run is unreadable, a conversion fails, a runtime refuses a file, or `out` exists.
-        ParityError: an artifact fails a check; the message says which tolerance would have passed.
+        ParityError: an artifact fails a check; the message names the tolerance with which it would have passed.
 
     """
     images = plan.settings.calibration_images
@@ -70,7 +70,7 @@ def export_foreign(
     overwrite: bool = False,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Exported:
-    """Export a Keras classifier that someone else trained; as `export_run` otherwise."""
+    """Export a Keras classifier that edge-train did not write; otherwise like `export_run`."""
     images = plan.settings.calibration_images
 
     def read() -> SourceModel:
@@ -99,9 +99,9 @@ def _publish(
 
 
 def fill(staging: Path, source: SourceModel, plan: Plan, progress: Callable[[str], None]) -> Proof:
-    """Make a whole bundle of a model in a folder that nobody reads yet. Raises as `export_run` does."""
+    """Write a complete bundle of a model into a temporary folder. Raise as `export_run` does."""
     proof = prove(source, plan, staging, progress)
-    progress("writing golden vectors and the report")
+    progress("writing golden images and the report")
     write_golden(source, proof.measured, staging)
     write_text(staging / "labels.txt", "".join(f"{label}\n" for label in source.spec.labels))
     write_json(staging / MANIFEST_NAME, manifest(source.spec, proof.measured, staging))

@@ -1,4 +1,4 @@
-"""TensorFlow, imported once and without its chatter; the converters' logs are kept for when they fail."""
+"""Import TensorFlow once and suppress its log messages; the converters' logs are shown only if they fail."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from export.errors import ExportError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Read by TensorFlow's C++ side at import; a user's own setting stands.
+# Read by TensorFlow's C++ code at import; a user's own setting has priority.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 @contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """Hold back what C++ and Python write to stderr; show it only when the block raises."""
+    """Collect what C++ and Python write to stderr; show it only if the block raises."""
     sys.stderr.flush()
     kept = os.dup(2)
     with tempfile.TemporaryFile() as log:
@@ -42,6 +42,6 @@ with quiet_stderr():
         import keras
         import tensorflow as tf
     except ModuleNotFoundError as missing:
-        raise ExportError(f"{missing.name} is not installed; pip install 'edgewise[export]' brings it") from None
+        raise ExportError(f"{missing.name} is not installed; install it with: pip install 'edgewise[export]'") from None
 
 __all__ = ["keras", "quiet_stderr", "tf"]

@@ -1,4 +1,4 @@
-"""The choices of an export that shape its files."""
+"""The settings of an export that affect its files."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ CALIBRATION_METHODS: tuple[CalibrationMethod, ...] = get_args(CalibrationMethod)
 
 @dataclass(frozen=True)
 class Settings:
-    """How the quantized files are made.
+    """The settings of the quantized files.
 
     Attributes:
-        int8_input: type of int8.tflite's input; "uint8" takes pixels as they are.
+        int8_input: type of int8.tflite's input; "uint8" takes pixels unchanged.
         int8_output: type of int8.tflite's output.
-        target: whose kernels int8.onnx is made for: "any" keeps all 8 bits on every processor; "arm" takes int8
-            activations and "x86" uint8 ones, both with weights of 7 bits, for what is fastest there.
-        calibration_method: how int8.onnx's ranges are taken from the calibration images' activations: all of them,
-            without the rarest, or those that lose the least information. TFLite's converter has "minmax" alone.
-        calibration_images: how many calibration images at most, balanced over the classes.
+        target: the processors for whose kernels int8.onnx is made: "any" keeps all 8 bits on every processor; "arm"
+            uses int8 activations and "x86" uint8 ones, both with weights of 7 bits, which is fastest there.
+        calibration_method: how int8.onnx's ranges are computed from the activations of the calibration images: from all
+            values, without the rarest ones, or with the smallest loss of information. TFLite's converter has only
+            "minmax".
+        calibration_images: maximum number of calibration images, balanced over the classes.
 
     """
 

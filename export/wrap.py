@@ -1,4 +1,4 @@
-"""Make a bundle of a model file that is exported already."""
+"""Make a bundle from a model file that is already exported."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 BACKGROUND = "background"
 DRAWN, MOST_IMAGES, GOLDEN_IMAGES = 8, 200, 12
-# Quantized probabilities sum to one only roughly, a thousand of them more roughly.
+# Quantized probabilities sum to one only approximately, less exactly for many classes.
 SUM_SLACK = 0.2
 
 
@@ -43,8 +43,8 @@ class Wrapped:
     Attributes:
         folder: the bundle.
         artifact: its name.
-        images: how many labelled images measured it; 0 without --data.
-        accuracy: on them; None without.
+        images: number of labelled images that measured it; 0 without --data.
+        accuracy: its accuracy on them; None without --data.
 
     """
 
@@ -68,20 +68,21 @@ def wrap(
 
     Args:
         model: the file.
-        labels: one label a line; a `background` is added or left out where the outputs are one more or fewer.
+        labels: one label per line; a `background` is added or removed if the outputs are one more or fewer.
         out: the bundle's folder.
-        input_range: the numbers that it takes for pixels; None where its input's quantization tells.
-        resize: how a device fits images to the input.
-        data: images to prove it with, in a folder for each label, or without labels.
+        input_range: the range of its input; None if the quantization of its input states it.
+        resize: how a device resizes images to the input.
+        data: images to measure it with, in one folder per label, or without labels.
         overwrite: replace an older bundle.
 
     Raises:
-        ExportError, SpecError, InferenceError: the file is no RGB classifier of these labels, or its range is unknown.
+        ExportError, SpecError, InferenceError: the file is not an RGB classifier of these labels, or its range is
+            unknown.
         BackendUnavailable: no runtime that reads it is installed.
 
     """
     if model.suffix not in {".tflite", ".onnx"} or not model.is_file():
-        raise ExportError(f"{model}: not a .tflite or .onnx file; edge-export export takes Keras models")
+        raise ExportError(f"{model}: not a .tflite or .onnx file; use edge-export export for a Keras model")
     ends = read_ends(model)
     names = fitted_labels(read_labels(labels), ends.classes, str(labels))
     form: OutputForm = "sigmoid" if ends.units == 1 else "softmax"
@@ -94,7 +95,7 @@ def wrap(
 
 
 def fitted_labels(labels: tuple[str, ...], classes: int, where: str) -> tuple[str, ...]:
-    """Add or leave out `background` where that makes the labels fit, and tell equal names apart. Raises ExportError."""
+    """Add or remove `background` if the labels then fit, and number equal names. Raise ExportError."""
     if len(labels) == classes - 1 and BACKGROUND not in labels:
         labels = (BACKGROUND, *labels)
     elif len(labels) == classes + 1 and labels[0] == BACKGROUND:
@@ -142,7 +143,7 @@ def _fill(staging: Path, out: Path, path: Path, name: str, spec: ModelSpec, data
 
 
 def _images(staging: Path, spec: ModelSpec, data: Path | None) -> tuple[list[Path], NDArray[np.int64] | None]:
-    """Give images to run, with their classes if they have labels; drawn ones where the user gave none."""
+    """Return images to run, with their classes if they have labels; drawn images if the user gave none."""
     if data is None:
         return _drawn(staging / "golden", spec), None
     paths, classes, labelled = find_images(data, spec.labels)
@@ -167,4 +168,6 @@ def _check_probabilities(outputs: NDArray[np.float32], path: Path) -> None:
     sums = outputs.sum(axis=1)
     if outputs.min() < 0 or outputs.max() > 1 or np.abs(sums - 1).max() > SUM_SLACK:
         low, high = float(outputs.min()), float(outputs.max())
-        raise ExportError(f"{path.name}: gives {low:.3g}..{high:.3g}, no probabilities; add a softmax and export again")
+        raise ExportError(
+            f"{path.name}: its outputs {low:.3g}..{high:.3g} are not probabilities; add a softmax and export again"
+        )

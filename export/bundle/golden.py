@@ -1,4 +1,4 @@
-"""Write golden vectors into a bundle."""
+"""Write golden images into a bundle."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 
 def write_golden(source: SourceModel, measured: Sequence[Measured], folder: Path) -> None:
-    """Copy the source's sample images into `folder`/golden with what every stage and artifact makes of them.
+    """Copy the source's sample images into `folder`/golden, with the results of every stage and artifact for them.
 
     Args:
-        source: its samples, its reference model.
+        source: its samples and its reference model.
         measured: the artifacts.
-        folder: the bundle that is being made.
+        folder: the bundle in preparation.
 
     """
     mistakes = {name: [_numbers(row) for row in rows] for name, rows in signatures(source).items()}
@@ -50,15 +50,15 @@ def write_golden_of(
     *,
     mistakes: Mapping[str, Sequence[tuple[float, ...]]] | None = None,
 ) -> None:
-    """Write golden vectors of any images.
+    """Write golden images.
 
     Args:
         samples: encoded images.
-        spec: the artifacts' contract.
-        runs: what each artifact made of the images, by its name.
+        spec: the artifacts' spec.
+        runs: each artifact's results for the images, by its name.
         reference: the trained model's probabilities on them, (n_samples, n_classes).
-        folder: the bundle that is being made.
-        mistakes: the trained model's outputs on the images under each classic mistake.
+        folder: the bundle in preparation.
+        mistakes: the trained model's outputs for the images with each common preprocessing mistake.
 
     """
     (folder / "golden").mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""The manifest of a bundle that is being made."""
+"""The manifest of a bundle in preparation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from edge_runtime.model.spec import ModelSpec
     from export.proof.measure import Measured
 
-# Which artifact a device runs unless told otherwise: what is smallest and fastest on Arm's kernels first.
+# The order in which the default artifact is chosen: the smallest and fastest with Arm's kernels first.
 DEFAULT_ORDER = (
     "int8.tflite",
     "float16.tflite",
@@ -27,10 +27,10 @@ DEFAULT_ORDER = (
     "float16.onnx",
     "float32.onnx",
 )
-# Another artifact comes before it only if it is this much better here: latencies are noisy, and two exports of one
-# run must name the same.
+# Another artifact becomes the default only if it is better by this factor on this machine: latencies are noisy, and two
+# exports of one run must choose the same.
 CLEARLY = 0.5
-TELLING_LATENCY_MS = 1.0  # below it, latencies are mostly the call's own cost
+TELLING_LATENCY_MS = 1.0  # below it, a latency is mostly the cost of the call itself
 TOOLS = (
     "edgewise",
     "tensorflow",
@@ -68,7 +68,10 @@ def manifest(spec: ModelSpec, measured: Sequence[Measured], folder: Path) -> dic
 
 
 def default_artifact(measured: Sequence[Measured]) -> str:
-    """Choose the artifact to run: by DEFAULT_ORDER, or one whose size times latency is less than half of that one's."""
+    """Choose the default artifact.
+
+    By DEFAULT_ORDER, or one whose size times latency is less than half of that one's.
+    """
     costs = {item.candidate.name: item.size_bytes * item.latency_ms for item in measured}
     usual = next(name for name in DEFAULT_ORDER if name in costs)
     if max(item.latency_ms for item in measured) < TELLING_LATENCY_MS:
@@ -78,7 +81,7 @@ def default_artifact(measured: Sequence[Measured]) -> str:
 
 
 def tool_versions() -> dict[str, str]:
-    """Give the installed version of each tool that shapes a bundle, by distribution name."""
+    """Return the installed version of each tool that affects a bundle, by distribution name."""
     return {name: found for name in TOOLS if (found := _version(name))}
 
 
@@ -90,7 +93,7 @@ def _version(name: str) -> str | None:
 
 
 def file_entry(path: Path, folder: Path) -> dict[str, Any]:
-    """Describe a file of a bundle as its manifest does: path, size, digest."""
+    """Describe a file of a bundle as in its manifest: path, size, digest."""
     return {
         "path": path.relative_to(folder).as_posix(),
         "size_bytes": path.stat().st_size,

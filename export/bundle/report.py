@@ -1,4 +1,4 @@
-"""The report that goes with a bundle: report.json for programs, report.html for a person."""
+"""The report in a bundle: report.json for programs, report.html for people."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SHOWN_LAYERS = 15
 
 
 def report_json(source: SourceModel, proof: Proof, plan: Plan) -> dict[str, Any]:
-    """Give everything that was measured, times included, as a JSON object."""
+    """Return all measurements, including times, as a JSON object."""
     labels, reference = source.holdout_labels, proof.reference
     classes = len(source.spec.labels)
     return {
@@ -43,8 +43,8 @@ def report_json(source: SourceModel, proof: Proof, plan: Plan) -> dict[str, Any]
         "min_runtime": {str(floor): floor.installed for floor in plan.floors},
         "confusion": confusion(reference.argmax(axis=1), labels, classes).tolist(),
         "artifacts": [_artifact(item, source, reference) for item in proof.measured],
-        "ladder": [asdict(rung) for rung in proof.rungs],
-        "left_out": [asdict(rung) for rung in proof.left_out],
+        "ladder": [asdict(attempt) for attempt in proof.attempts],
+        "left_out": [asdict(attempt) for attempt in proof.left_out],
         "layers": [asdict(loss) for loss in proof.losses[:SHOWN_LAYERS]],
         "fragility": [asdict(cost) for cost in costs(source, reference)],
         "versions": {"python": platform.python_version(), **tool_versions()},
@@ -77,7 +77,7 @@ def write_report(report: dict[str, Any], source: SourceModel, folder: Path) -> N
 
 
 def summary_rows(report: dict[str, Any]) -> list[tuple[str, ...]]:
-    """Give the table that a person reads first: a header row, then one row an artifact that passed."""
+    """Return the summary table: a header row, then one row for each artifact that passed."""
     rows: list[tuple[str, ...]] = [("artifact", "size kB", "accuracy", "agreement", "ms")]
     for item in report["artifacts"]:
         parity = item["parity"]

@@ -212,14 +212,18 @@ def _ladder_parts(report: dict[str, Any]) -> Iterator[str]:
     yield bars([(item["layer"], item["signal_lost"], f"{item['signal_lost']:.1%}") for item in report["layers"][:10]])
 
 
-def _tried(rungs: Sequence[dict[str, Any]]) -> str:
+def _tried(attempts: Sequence[dict[str, Any]]) -> str:
     rows = [("form", "size kB", "accuracy", "ms", "verdict")]
-    for rung in rungs:
-        verdict = rung["failures"][0].split(": ", 1)[-1].split(" (--")[0] if rung["failures"] else "passed"
+    for attempt in attempts:
+        verdict = attempt["failures"][0].split(": ", 1)[-1].split(" (--")[0] if attempt["failures"] else "passed"
         numbers = ("-", "-", "-")
-        if rung["size_bytes"] is not None:
-            numbers = f"{rung['size_bytes'] / 1000:,.0f}", f"{rung['accuracy']:.1%}", f"{rung['latency_ms']:.2f}"
-        form = rung["form"] if len(rung["form"]) < 90 else rung["form"][:90] + "…"
+        if attempt["size_bytes"] is not None:
+            numbers = (
+                f"{attempt['size_bytes'] / 1000:,.0f}",
+                f"{attempt['accuracy']:.1%}",
+                f"{attempt['latency_ms']:.2f}",
+            )
+        form = attempt["form"] if len(attempt["form"]) < 90 else attempt["form"][:90] + "…"
         rows.append((form, *numbers, verdict))
     return f"<div class='scroll'>{table(rows)}</div>"
 

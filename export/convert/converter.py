@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 class Converter:
-    """Writes artifacts of one model; what several of them need is made once.
+    """Write artifacts of one model; intermediate results that several of them need are computed once.
 
     Attributes:
         model: from float32 pixels 0..255, (N, height, width, 3), to one probability for each label.
-        spec: its contract.
+        spec: its spec.
         calibration: preprocessed training images, uint8 (N, height, width, 3).
-        folder: where the files go.
-        settings: how the quantized files are made.
+        folder: the destination of the files.
+        settings: the settings of the quantized files.
 
     """
 
@@ -95,7 +95,10 @@ class Converter:
 
 
 def planned(name: ArtifactName, folder: Path) -> Candidate:
-    """Say where an artifact goes and what measures it. Raises BackendUnavailable when nothing installed can."""
+    """Return the path of an artifact and the backend that measures it.
+
+    Raise BackendUnavailable if none is installed.
+    """
     able = BACKENDS_BY_FORMAT[name.split(".")[1]]
     backends = installed(able)
     if not backends:

@@ -1,4 +1,4 @@
-"""Finish a TFLite file: its metadata, the names of its ends, and an operation version that light runtimes accept."""
+"""Finish a TFLite file: metadata, names of input and output, and operator versions that light runtimes support."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ PER_TENSOR_VERSION, PER_CHANNEL_VERSION = 9, 12
 
 
 def finish(converted: bytes, spec: ModelSpec) -> bytes:
-    """Add metadata, name the ends `image` and `probabilities`, lower a needlessly high operation version.
+    """Add metadata, name the input and output `image` and `probabilities`, and lower an operator version.
 
-    The converter takes a dense layer of one unit, which has one scale, for a per-channel one and gives it a version
-    that tflite-runtime 2.14 does not have; with one scale both versions compute the same.
+    The converter treats a dense layer of one unit, which has one scale, as a per-channel one, and gives it a version
+    that tflite-runtime 2.14 does not support; with one scale both versions compute the same.
 
     Args:
         converted: a TFLite file of one subgraph with one input and one output.
-        spec: the model's contract, for the metadata.
+        spec: the model's spec, for the metadata.
 
     Returns:
         The file's new bytes.

@@ -1,6 +1,6 @@
-"""The metadata that other tools read: TFLite Metadata with labels and normalisation, ONNX's metadata_props.
+"""The metadata for other tools: TFLite Metadata with labels and normalisation, ONNX's metadata_props.
 
-The schema, whose field numbers stand below:
+The schema with the field numbers used below:
 https://github.com/google-ai-edge/mediapipe/blob/master/mediapipe/tasks/metadata/metadata_schema.fbs
 """
 
@@ -24,19 +24,19 @@ RGB, VALUE_LABELS_PER_AXIS = 1, 2  # ColorSpaceType.RGB, AssociatedFileType.TENS
 
 
 def tflite_metadata(spec: ModelSpec) -> bytes:
-    """Write a ModelMetadata flatbuffer: an RGB image in 0..255, used as it is, and probabilities with labels.
+    """Write a ModelMetadata flatbuffer: an RGB image in 0..255, without normalisation, and probabilities with labels.
 
     Args:
-        spec: the model's contract.
+        spec: the model's spec.
 
     Returns:
-        The buffer that a TFLite file carries under the name TFLITE_METADATA.
+        The buffer that a TFLite file contains under the name TFLITE_METADATA.
 
     """
     import flatbuffers
 
     builder = flatbuffers.Builder(1024)
-    # The graph holds its own normalisation, so (pixel - mean) / std must leave pixels as they are.
+    # The graph contains its own normalisation, so (pixel - mean) / std must leave pixels unchanged.
     normalization = _table(builder, {0: _floats(builder, [0.0]), 1: _floats(builder, [1.0])})
     image = _table(builder, {0: ("byte", RGB)})
     taken = _table(
@@ -73,17 +73,17 @@ def tflite_metadata(spec: ModelSpec) -> bytes:
 
 
 def with_labels_file(model: bytes, spec: ModelSpec) -> bytes:
-    """Append labels.txt to a TFLite file as the ZIP archive in which metadata readers look for associated files."""
+    """Append labels.txt to a TFLite file as the ZIP archive in which metadata readers look for files."""
     stream = io.BytesIO()
     stream.write(model)
-    with zipfile.ZipFile(stream, "a", zipfile.ZIP_STORED) as archive:  # readers take stored entries only
+    with zipfile.ZipFile(stream, "a", zipfile.ZIP_STORED) as archive:  # readers support only stored entries
         entry = zipfile.ZipInfo(LABELS_FILE, date_time=(1980, 1, 1, 0, 0, 0))  # equal exports give equal bytes
         archive.writestr(entry, "".join(f"{label}\n" for label in spec.labels))
     return stream.getvalue()
 
 
 def onnx_properties(spec: ModelSpec) -> dict[str, str]:
-    """Give an ONNX file's metadata_props; values are JSON, which tools show and programs parse."""
+    """Return an ONNX file's metadata_props; values are JSON, which tools show and programs parse."""
     values: dict[str, Any] = {
         "labels": list(spec.labels),
         "input": {"name": INPUT_NAME, "layout": "NHWC", "color": spec.color, "range": [0, 255]},

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from edge_runtime.image.preprocess import Pixels
     from edge_runtime.model.spec import ModelSpec
 
-# Old enough for onnxruntime 1.19, which a device on an older Python may have.
+# Old enough for onnxruntime 1.19, which a device with an older Python may have.
 OPSET = 17
 IR_VERSION = 8
 MOST_AT_ONCE = 10
@@ -31,7 +31,7 @@ def to_onnx(model: Any, spec: ModelSpec) -> Any:  # noqa: ANN401 - Keras and onn
 
     Args:
         model: from float32 pixels 0..255, (N, height, width, 3), to probabilities.
-        spec: its contract.
+        spec: its spec.
 
     Returns:
         A ModelProto with input `image` of shape (batch, height, width, 3) and output `probabilities`.
@@ -43,7 +43,7 @@ def to_onnx(model: Any, spec: ModelSpec) -> Any:  # noqa: ANN401 - Keras and onn
     from export.quiet_tensorflow import quiet_stderr, tf
 
     signature = tf.TensorSpec((None, spec.height, spec.width, 3), tf.float32, name=INPUT_NAME)
-    # A plain function: tf2onnx's from_keras does not know Keras 3's tensor names.
+    # A plain function, because tf2onnx's from_keras does not support Keras 3's tensor names.
     serve = tf.function(lambda image: {OUTPUT_NAME: model(image, training=False)})
     try:
         with quiet_stderr():
@@ -62,10 +62,10 @@ def to_onnx(model: Any, spec: ModelSpec) -> Any:  # noqa: ANN401 - Keras and onn
 
 
 def make_canonical(graph: Any) -> None:  # noqa: ANN401 - an onnx proto
-    """Order and name nodes and weights by their use alone.
+    """Order and name nodes and weights only by their use.
 
-    tf2onnx numbers them by a counter that goes on from one conversion to the next and by the order of sets, sorts by
-    these names, and of equal constants keeps any one: equal models would give files that differ.
+    tf2onnx numbers them with a counter that continues from one conversion to the next and in the order of sets, sorts
+    by these names, and keeps any one of equal constants: equal models would give different files.
     """
     graph.ClearField("doc_string")
     graph.ClearField("value_info")
@@ -93,7 +93,7 @@ def make_canonical(graph: Any) -> None:  # noqa: ANN401 - an onnx proto
 
 
 def _in_order_of_use(graph: Any) -> list[Any]:  # noqa: ANN401 - an onnx proto
-    """Give the nodes that the outputs need, each after those that make its inputs, first inputs first."""
+    """Return the nodes that the outputs need, each after those that compute its inputs, first inputs first."""
     makers = {name: node for node in graph.node for name in node.output}
     ordered: dict[str, Any] = {}  # by a node's first output
     waiting = [makers[value.name] for value in reversed(graph.output)]
@@ -109,7 +109,7 @@ def _in_order_of_use(graph: Any) -> list[Any]:  # noqa: ANN401 - an onnx proto
 
 
 def halve_onnx(float_file: Path, half_file: Path) -> None:
-    """Store a float32 ONNX file's weights and inner activations as float16; its ends stay float32."""
+    """Store a float32 ONNX file's weights and inner activations as float16; its input and output stay float32."""
     import onnx
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
@@ -123,9 +123,9 @@ def quantize_onnx(float_file: Path, int8_file: Path, calibration: Pixels, settin
 
     Args:
         float_file: from `to_onnx`.
-        int8_file: where to write.
+        int8_file: the destination.
         calibration: preprocessed training images, uint8 (N, height, width, 3).
-        settings: the calibration method and whose kernels the activation type is for.
+        settings: the calibration method and the target that decides the type of the activations.
 
     Raises:
         ExportError: the quantizer fails.
@@ -156,22 +156,22 @@ def _quantize(float_file: Path, int8_file: Path, calibration: Pixels, prepared: 
         _reader(calibration),
         quant_format=QuantFormat.QDQ,
         per_channel=True,
-        # Signed on both sides is what Arm's kernels take fastest; x86-64's want unsigned activations, signed weights.
+        # Arm's kernels are fastest with both signed; x86-64's with unsigned activations and signed weights.
         activation_type=QuantType.QInt8 if settings.target == "arm" else QuantType.QUInt8,
         weight_type=QuantType.QUInt8 if settings.target == "any" else QuantType.QInt8,
         # Without VNNI, x86-64's kernels add two products of bytes in 16 bits, which saturate unless signed weights have
-        # 7 bits (onnxruntime.ai/docs/performance/model-optimizations/quantization.html); signed activations are shifted
-        # to unsigned ones there. Of three MobileNetV2s, 8 signed bits flipped about 8 images of 222, 7 bits 5 to 9 and
-        # unsigned weights 3 to 5.
+        # 7 bits (onnxruntime.ai/docs/performance/model-optimizations/quantization.html); signed activations are
+        # converted to unsigned ones there. For three MobileNetV2s, 8 signed bits changed the class of about 8 images of
+        # 222, 7 bits of 5 to 9 and unsigned weights of 3 to 5.
         reduce_range=settings.target != "any",
         calibrate_method=methods[settings.calibration_method],
-        # Else every image's activations are held at once: gigabytes for a MobileNet.
+        # Otherwise the activations of all images are in memory at the same time: gigabytes for a MobileNet.
         extra_options={"CalibStridedMinMax": _stride(len(calibration))},
     )
 
 
 def _stride(images: int) -> int:
-    """Give the largest number of images up to MOST_AT_ONCE that divides them all, as the quantizer demands."""
+    """Return the largest number of images up to MOST_AT_ONCE that divides their total, as the quantizer requires."""
     return next(stride for stride in range(MOST_AT_ONCE, 0, -1) if images % stride == 0)
 
 

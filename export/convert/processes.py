@@ -1,4 +1,4 @@
-"""Convert in processes of their own, so that a converter's crash or leak is an error line."""
+"""Convert in child processes, so that a crash or a memory leak of a converter is reported as one error."""
 
 from __future__ import annotations
 
@@ -25,11 +25,14 @@ if TYPE_CHECKING:
     from export.sources.source_model import SourceModel
 
 WORKER = [sys.executable, "-m", "export.convert.worker"]
-ERROR, NOW = "error.txt", "now.txt"  # which the worker writes: why it ended, and the artifact that it is at
+ERROR, NOW = (
+    "error.txt",
+    "now.txt",
+)  # files that the worker writes: its error message, and the artifact that it is converting
 
 
 class Converted(NamedTuple):
-    """The artifacts that were written, in the order of their names, and why each other was not."""
+    """The artifacts that were written, in the given order, and the reason for each of the others."""
 
     candidates: list[Candidate]
     refused: dict[ArtifactName, str]
@@ -48,16 +51,16 @@ def convert(
     """Write artifacts into a folder.
 
     Args:
-        source: the model, its contract, its calibration images.
+        source: the model, its spec, its calibration images.
         names: the artifacts.
-        folder: where `model.NAME` files go.
-        settings: how the quantized files are made.
-        jobs: how many processes convert at once; 0 converts in this process.
+        folder: the destination of the `model.NAME` files.
+        settings: the settings of the quantized files.
+        jobs: number of processes that convert in parallel; 0 converts in this process.
         keep_float: for int8.tflite, the output tensors of the layers that stay in float.
-        expendable: those of the names that may be missing in the end.
+        expendable: the names that may be missing in the result.
 
     Raises:
-        ExportError: a converter refuses the model, or its process dies, at an artifact that is not expendable.
+        ExportError: a converter refuses the model, or its process crashes, for an artifact that is not expendable.
         BackendUnavailable: no runtime that reads a file is installed.
 
     """
@@ -100,7 +103,7 @@ def _in_this_process(
 
 
 def _groups(names: Sequence[ArtifactName], jobs: int) -> list[list[ArtifactName]]:
-    """Share the names out: ONNX files stay together, for the small ones are made from the float one."""
+    """Distribute the names: ONNX files stay together, because the quantized ones are made from the float one."""
     onnx = [name for name in names if name.endswith(".onnx")]
     tflite = [name for name in names if name.endswith(".tflite")]
     if jobs == 1 or not (onnx or len(tflite) > 1):
@@ -117,7 +120,7 @@ def _in_children(
     keep_float: Sequence[str],
     expendable: Collection[ArtifactName],
 ) -> dict[ArtifactName, str]:
-    """Convert in a process, and what follows an expendable artifact that ended it in another; say why those did."""
+    """Convert in one process; after an expendable artifact that ended it, continue with the rest in another."""
     folder = Path(tempfile.mkdtemp(dir=scratch))
     work = {
         "model": {**asdict(source.origin), "path": str(source.origin.path.resolve())},
@@ -139,14 +142,14 @@ def _in_children(
         if at is None or at not in expendable:
             raise ExportError(reason)
         refused[at] = reason
-        (folder / f"model.{at}").unlink(missing_ok=True)  # it may be half written
+        (folder / f"model.{at}").unlink(missing_ok=True)  # it may be incomplete
         (folder / ERROR).unlink(missing_ok=True)
         left = left[left.index(at) + 1 :]
     return refused
 
 
 def _reason(done: subprocess.CompletedProcess[str], told: Path, names: Sequence[ArtifactName]) -> str:
-    if told.exists():  # an expected failure, in the worker's own words
+    if told.exists():  # an expected failure, with the worker's message
         return told.read_text(encoding="utf-8")
     if done.returncode < 0:
         return f"converting {', '.join(names)}: the converter crashed ({signal.Signals(-done.returncode).name})"

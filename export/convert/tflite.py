@@ -25,10 +25,10 @@ INTEGER_OPERATIONS = {
 
 
 def freeze(model: Any, spec: ModelSpec) -> Any:  # noqa: ANN401 - TensorFlow is not typed
-    """Give the model as a TensorFlow function of one image with its weights as constants.
+    """Return the model as a TensorFlow function of one image with its weights as constants.
 
-    Converting Keras 3 variables through `from_concrete_functions` writes files without their weights, and through a
-    SavedModel takes three times as long.
+    Converting Keras 3 variables through `from_concrete_functions` writes files without their weights, and a SavedModel
+    takes three times as long.
 
     Returns:
         A ConcreteFunction from float32 pixels (1, height, width, 3) to probabilities.
@@ -52,14 +52,14 @@ def to_tflite(
     settings: Settings | None = None,
     keep_float: Sequence[str] = (),
 ) -> bytes:
-    """Convert a frozen function to a TFLite file of the builtin operations alone.
+    """Convert a frozen function to a TFLite file with only builtin operators.
 
     Args:
         frozen: from `freeze`.
         precision: "float32"; "float16" (weights); "dynamic" (int8 weights, float activations); "int8" (weights and
             activations); or "int16x8" (int8 weights, int16 activations, float input and output).
-        calibration: preprocessed training images, uint8 (N, height, width, 3); they set int8's ranges.
-        spec: the model's contract, for the file's metadata.
+        calibration: preprocessed training images, uint8 (N, height, width, 3), which decide the ranges of int8.
+        spec: the model's spec, for the file's metadata.
         settings: int8's input and output types.
         keep_float: for int8, the output tensors of the layers that stay in float.
 
@@ -79,7 +79,7 @@ def to_tflite(
                 converted = keeping_float(converter, _representative(calibration[:1]), keep_float)
             else:
                 converted = converter.convert()
-    except Exception as problem:  # its converter raises bare Exception too
+    except Exception as problem:  # its converter also raises bare Exception
         raise ExportError(f"TFLite {precision}: the converter failed: {_cause(problem)}") from problem
     return finish(converted, spec)
 
@@ -87,16 +87,17 @@ def to_tflite(
 def _converter(frozen: Any, precision: TflitePrecision, calibration: Pixels, settings: Settings) -> Any:  # noqa: ANN401 - the same
     from export.quiet_tensorflow import tf
 
-    # The second argument would track variables; a frozen function has none.
+    # The second argument would keep variables alive; a frozen function has none.
     converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen], tf.Module())
-    # No SELECT_TF_OPS: the light runtimes lack them, so an unsupported operation must fail here.
+    # No SELECT_TF_OPS: the light runtimes do not have them, so an unsupported operation must fail here.
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     if precision != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if precision == "float16":
         converter.target_spec.supported_types = [tf.float16]
     if precision == "dynamic":
-        # Per-channel dense layers are FULLY_CONNECTED version 12, which tflite-runtime 2.14 refuses; see also `finish`.
+        # Per-channel dense layers are FULLY_CONNECTED version 12, which tflite-runtime 2.14 does not support; see also
+        # `finish`.
         converter._experimental_disable_per_channel_quantization_for_dense_layers = True  # noqa: SLF001 - no public name
     if precision in INTEGER_OPERATIONS:
         converter.target_spec.supported_ops = [getattr(tf.lite.OpsSet, INTEGER_OPERATIONS[precision])]
@@ -112,7 +113,7 @@ def keeping_float(
     images: Callable[[], Iterator[list[np.ndarray[Any, Any]]]],
     tensors: Sequence[str],
 ) -> bytes:
-    """Quantize all but the layers that write the named tensors; the debugger is the converter's door to that."""
+    """Quantize everything except the layers that write the named tensors, with the quantization debugger."""
     from export.quiet_tensorflow import tf
 
     options = tf.lite.experimental.QuantizationDebugOptions(denylisted_nodes=list(tensors))
@@ -132,6 +133,6 @@ def _representative(calibration: Pixels) -> Callable[[], Iterator[list[np.ndarra
 
 
 def _cause(problem: Exception) -> str:
-    """Give the converter's line that names the operation, or else its first line."""
+    """Return the converter's line that names the operation, or else its first line."""
     lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
     return next((line for line in lines if "error:" in line), lines[0] if lines else type(problem).__name__)

@@ -21,7 +21,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def main(folder: Path) -> int:
-    """Convert; 0, or 1 with the reason in error.txt."""
+    """Convert; return 0, or 1 with the reason in error.txt."""
     work = json.loads((folder / "work.json").read_text(encoding="utf-8"))
     spec = ModelSpec.from_json(work["spec"])
     calibration = np.load(work["calibration"])
@@ -39,7 +39,7 @@ def main(folder: Path) -> int:
 
 
 def _end_with_parent() -> None:
-    """Let Linux kill this process when the export is killed, which would leave it converting for nobody; prctl(2)."""
+    """Make Linux kill this process when the parent process ends, so that it does not continue without it; prctl(2)."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 

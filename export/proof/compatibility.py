@@ -1,4 +1,4 @@
-"""What a file demands of a runtime, compared with what the oldest runtime it must run in supports."""
+"""Compare what a file requires of a runtime with what the oldest supported runtime provides."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FLOOR = re.compile(r"(?P<runtime>[a-z-]+)==(?P<version>\d+\.\d+)(\.\d+)?")
 
 @dataclass(frozen=True)
 class Floor:
-    """The oldest runtime that files of its format must run in.
+    """The oldest runtime that must support the files of its format.
 
     Attributes:
         runtime: "tflite-runtime" or "onnxruntime".
@@ -33,12 +33,12 @@ class Floor:
 
     @property
     def format(self) -> str:
-        """The file format it reads: "tflite" or "onnx"."""
+        """Return the file format that it reads: "tflite" or "onnx"."""
         return FORMAT_OF[self.runtime]
 
     @property
     def installed(self) -> bool:
-        """Whether this very version is installed, so that files can be run in it."""
+        """Return whether exactly this version is installed, so that files can be run in it."""
         try:
             return version(self.runtime).startswith(f"{self.version}.")
         except PackageNotFoundError:
@@ -50,10 +50,10 @@ class Floor:
 
 @dataclass(frozen=True)
 class Requirements:
-    """What a file demands.
+    """The requirements of a file.
 
     Attributes:
-        operators: for TFLite, each builtin operator with the highest version used; a custom one has version 0.
+        operators: for TFLite, each builtin operator with its highest version; a custom operator has version 0.
         opset: for ONNX, the version of the default operator set; 0 for TFLite.
         ir_version: for ONNX, the version of the file format; 0 for TFLite.
 
@@ -65,16 +65,16 @@ class Requirements:
 
 
 def parse_floor(text: str) -> Floor:
-    """Read `runtime==version`. Raises ExportError for a runtime or version without a table here."""
+    """Parse `runtime==version`. Raise ExportError for a runtime or version without a table in this package."""
     match = FLOOR.fullmatch(text)
     known = ["tflite-runtime==2.14", *(f"onnxruntime=={name}" for name in ONNXRUNTIME_SUPPORT)]
     if not match or f"{match['runtime']}=={match['version']}" not in known:
-        raise ExportError(f"--min-runtime {text}: not known; known are {', '.join(known)}")
+        raise ExportError(f"--min-runtime {text}: unknown; the known ones are {', '.join(known)}")
     return Floor(match["runtime"], match["version"])
 
 
 def requirements(path: Path) -> Requirements:
-    """Read what a .tflite or .onnx file demands. Raises ExportError for a file that cannot be parsed."""
+    """Read the requirements of a .tflite or .onnx file. Raise ExportError for a file that cannot be parsed."""
     try:
         return _of_tflite(path) if path.suffix == ".tflite" else _of_onnx(path)
     except Exception as problem:  # noqa: BLE001 - flatbuffers raises struct.error and IndexError, protobuf its own
@@ -82,7 +82,7 @@ def requirements(path: Path) -> Requirements:
 
 
 def shortfalls(demanded: Requirements, floor: Floor) -> list[str]:
-    """Say what a file demands beyond what the floor supports; an empty list when nothing."""
+    """Return what a file requires beyond what the floor supports; an empty list if nothing."""
     if floor.runtime == "onnxruntime":
         opset, ir_version = ONNXRUNTIME_SUPPORT[floor.version]
         wanted = [("opset", demanded.opset, opset), ("IR version", demanded.ir_version, ir_version)]
@@ -93,7 +93,7 @@ def shortfalls(demanded: Requirements, floor: Floor) -> list[str]:
         if needed == 0:
             found.append(f"custom operator {name} is not in {floor}")
         elif needed > supported:
-            has = f"has version {supported} at most" if supported else "has none"
+            has = f"has at most version {supported}" if supported else "has none"
             found.append(f"operator {name} version {needed}: {floor} {has}")
     return found
 

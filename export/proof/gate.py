@@ -1,4 +1,4 @@
-"""What an artifact must reach to be published."""
+"""The limits that an artifact must meet to be published."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Tolerances:
-    """The limits; float32 artifacts answer to the first and must agree on every image, the others to the rest.
+    """The limits. float32 artifacts must meet the first one and agree on every image, the others must meet the rest.
 
     Attributes:
         max_abs_diff: largest difference of a probability, for float32 artifacts.
@@ -32,15 +32,19 @@ class Tolerances:
     max_recall_loss: float = 0.05
 
 
-# A loss beyond its limit counts when it is no chance: McNemar's exact test, one-sided. 5 images lost and none gained
-# have 0.03. A class has few images, so a level as strict would hardly ever speak: 3 lost and none gained have 0.125.
+# A loss beyond its limit counts if it is statistically significant: McNemar's exact test, one-sided. For 5 images lost
+# and none gained it gives 0.03. A class has few images, for which such a level would hardly ever be reached: 3 lost and
+# none gained give 0.125.
 SIGNIFICANCE, RECALL_SIGNIFICANCE = 0.05, 0.125
-# Accuracies are ratios of small counts: a difference of exactly the limit must not fail by its last bit.
+# Accuracies are ratios of small counts: a difference of exactly the limit must not fail because of rounding.
 SLACK = 1e-9
 
 
 def failures(precision: str, parity: Parity, tolerances: Tolerances, labels: Sequence[str]) -> list[str]:
-    """Say what an artifact fails, each with the option that would have let it pass; an empty list when nothing."""
+    """Return the limits that an artifact fails, each with the option with which it would pass.
+
+    An empty list if none.
+    """
     exact = precision == "float32"
     found = []
     if exact and parity.max_abs_diff > tolerances.max_abs_diff:
@@ -53,10 +57,10 @@ def failures(precision: str, parity: Parity, tolerances: Tolerances, labels: Seq
     if parity.top1_agreement < agreement - SLACK:
         flips = round((1 - parity.top1_agreement) * parity.images)
         would_agree = math.floor(parity.top1_agreement * 1000) / 1000
-        mend = "float32 must agree on all" if exact else f"--min-agreement {would_agree:g} would pass"
+        hint = "float32 must agree on all" if exact else f"--min-agreement {would_agree:g} would pass"
         found.append(
             f"{flips} of {parity.images} images change class: agreement {parity.top1_agreement:.3f},"
-            f" under {agreement:g} ({mend})"
+            f" under {agreement:g} ({hint})"
         )
     loss = parity.reference_accuracy - parity.accuracy
     chance = mcnemar_p(parity.lost, parity.gained)
@@ -75,10 +79,10 @@ def failures(precision: str, parity: Parity, tolerances: Tolerances, labels: Seq
 
 
 def failures_elsewhere(parity: Parity, tolerances: Tolerances) -> list[str]:
-    """Say what an artifact fails in another runtime or with other kernels, on the few images that it ran there.
+    """Return what an artifact fails in another runtime or with other kernels, on the images that it ran on there.
 
-    Kernels differ in the last bits, so even float32 answers to agreement here; it fails when its flips are more than
-    chance if the true agreement were the limit.
+    Kernels differ in the last bits, so that here even float32 must only agree. It fails if the number of changed
+    classes is significantly higher than the limit allows.
     """
     changed = round((1 - parity.top1_agreement) * parity.images)
     short = parity.top1_agreement < tolerances.min_agreement - SLACK

@@ -1,4 +1,4 @@
-"""Which layers int8 hurts: each tensor's share of signal that its quantization alone destroys."""
+"""Find the layers that lose most in int8: the fraction of each tensor's signal that its quantization alone destroys."""
 
 from __future__ import annotations
 
@@ -22,16 +22,17 @@ SMALLEST_POWER = 1e-12
 
 @dataclass(frozen=True)
 class LayerLoss:
-    """A layer's output tensor under quantization.
+    """A layer's output tensor and its loss by quantization.
 
     Attributes:
-        layer: the model's name for the layer, as short as it is telling.
-        tensor: the tensor's whole name in the file.
-        readers: whole names of the tensors that the layers reading it write.
+        layer: a short form of the layer's name in the model.
+        tensor: the tensor's complete name in the file.
+        readers: complete names of the output tensors of the layers that read it.
         operation: such as "CONV_2D".
-        signal_lost: mean over the channels of min(1, noise power / signal power), 0..1, the noise being what rounding
-            to the int8 file's scale does to the float file's values. Channels count alike, so one that drowns the
-            others in its scale shows, which the power of the whole tensor would hide.
+        signal_lost: mean over the channels of min(1, noise power / signal power), 0..1, where the noise is the effect
+            of rounding the float file's values to the int8 file's scale. All channels have the same weight; with the
+            power of the whole tensor, a channel that loses its signal because of another's large scale would not be
+            visible.
 
     """
 
@@ -51,7 +52,7 @@ def layer_losses(float_file: Path, int8_file: Path, pixels: Pixels) -> list[Laye
         pixels: preprocessed images, uint8 (N, height, width, 3).
 
     Returns:
-        One entry for each tensor that both files hold, the one that loses most first.
+        One entry for each tensor that both files contain, in descending order of the loss.
 
     """
     exact = _interpreter(float_file)
@@ -76,7 +77,7 @@ def _interpreter(path: Path) -> Any:  # noqa: ANN401 - LiteRT is not typed
 
     from edge_runtime.backends.quiet import without_info_lines
 
-    plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES  # a delegate would swallow the tensors in between
+    plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES  # a delegate would not keep the intermediate tensors
     with without_info_lines():
         interpreter = Interpreter(
             model_path=str(path), experimental_op_resolver_type=plain, experimental_preserve_all_tensors=True
@@ -112,13 +113,16 @@ def _losses(interpreter: Any, scales: dict[int, tuple[float, int]], pixels: Pixe
 
 
 def _share(noise: NDArray[np.float64], power: NDArray[np.float64]) -> float:
-    """Give the mean over the channels that carry a signal of the share that is lost."""
+    """Return the mean of the lost fraction over the channels that have a signal."""
     alive = power > SMALLEST_POWER
     return float(np.minimum(1.0, noise[alive] / power[alive]).mean()) if alive.any() else 0.0
 
 
 def _short(tensor: str) -> str:
-    """Take the part of a converter's name that names the layer: of `a/b/conv_1/Relu;a/b/bn/add` it is `b/conv_1`."""
+    """Return the part of a converter's name that identifies the layer.
+
+    Of `a/b/conv_1/Relu;a/b/bn/add` it is `b/conv_1`.
+    """
     parts = tensor.split(";", maxsplit=1)[0].split("/")
     named = parts[:-1] or parts
     return "/".join(named[-2:])

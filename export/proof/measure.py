@@ -1,4 +1,4 @@
-"""Measure a written file, in the runtimes of devices, against the trained model."""
+"""Measure a written file in the runtimes of devices, and compare it with the trained model."""
 
 from __future__ import annotations
 
@@ -24,31 +24,32 @@ if TYPE_CHECKING:
     from export.proof.compatibility import Floor, Requirements
     from export.sources.source_model import SourceModel
 
-# Beside its preferred runtime, every file is run in the others and with other kernels on some images alone, balanced
-# over the classes: tflite-runtime's int8 kernels take twenty times as long on x86-64, the reference kernels a hundred.
+# In addition to its preferred runtime, every file runs in the others and with other kernels, on fewer images, balanced
+# over the classes: tflite-runtime's int8 kernels take twenty times as long on x86-64, the reference kernels a hundred
+# times.
 OTHER_RUNTIME_IMAGES = 64
 REFERENCE_KERNEL_IMAGES = 16
-# The one precision without fast kernels: seconds an image on a MobileNet.
+# The one precision without fast kernels: seconds per image for a MobileNet.
 SLOW_PRECISION, SLOW_IMAGES = "int16x8", 48
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What a candidate showed.
+    """The measurements of a candidate.
 
     Attributes:
         candidate: the file.
         parity: on all held-out images, in the candidate's own backend.
-        elsewhere: on some of them, in each other installed runtime and with each other set of kernels, by
-            names such as "tflite-runtime" and "litert:reference".
+        elsewhere: on fewer images, in each other installed runtime and with each other set of kernels, by names such as
+            "tflite-runtime" and "litert:reference".
         latency_ms: median time of one image in the backend, one thread, on this machine.
-        images: indices of the held-out images that `parity` compared: all, but for the slowest precision.
-        probabilities: what they got, float32 (n_images, n_classes).
+        images: indices of the held-out images of `parity`: all, except for the slowest precision.
+        probabilities: the outputs for them, float32 (n_images, n_classes).
         collapse: how its outputs collapsed, or None.
-        requirements: the operator and format versions that the file demands.
-        shortfalls: what it demands beyond a wanted oldest runtime.
+        requirements: the operator and format versions that the file requires.
+        shortfalls: what it requires beyond the oldest supported runtimes.
         size_bytes: the file's size.
-        golden: what its backend made of the sample images.
+        golden: its backend's results for the sample images.
 
     """
 
@@ -74,10 +75,10 @@ def measure(
         candidate: the file.
         source: the held-out images and their labels.
         reference: the trained model's probabilities on them, (n_images, n_classes).
-        floors: the oldest runtimes that the file must run in.
+        floors: the oldest runtimes that must support the file.
 
     Raises:
-        ExportError: a runtime does not load the file or fails on it.
+        ExportError: a runtime cannot load the file or fails on it.
         ParityError: its outputs cannot be compared.
 
     """
@@ -85,7 +86,7 @@ def measure(
     missing = [why for floor in floors if floor.format == candidate.format for why in shortfalls(demanded, floor)]
     every = len(source.holdout)
     chosen = _some(source, SLOW_IMAGES if candidate.precision == SLOW_PRECISION else every)
-    # A file that the oldest runtime lacks operators for would only tell so a second time, by failing to load.
+    # A file whose operators the oldest runtime lacks would only fail to load in it, which would report the same again.
     kernels = [] if missing else _kernels(candidate)
     own = [DeviceTask(source.holdout[chosen]), DeviceTask(source.sample_pixels)]
     tasks = [DeviceTask(source.holdout[_some(source, count)], name) for name, count in kernels]
@@ -110,7 +111,7 @@ def measure(
 
 
 def _kernels(candidate: Candidate) -> list[tuple[str, int]]:
-    """Give the other kernels of the candidate's backend, with how many images each gets."""
+    """Return the other kernels of the candidate's backend, with the number of images for each."""
     counts = {"reference": REFERENCE_KERNEL_IMAGES}
     names = KERNELS[candidate.backend][1:]
     return [(name, _few(candidate, counts.get(name, OTHER_RUNTIME_IMAGES))) for name in names]

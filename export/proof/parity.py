@@ -1,4 +1,4 @@
-"""How far a candidate's probabilities are from the reference's, on the same images."""
+"""Measure how much a candidate's probabilities differ from the reference's, on the same images."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ SMALLEST = float(np.finfo(np.float64).tiny)  # a reference of zeros has no logar
 
 @dataclass(frozen=True)
 class Parity:
-    """A candidate against its reference.
+    """The comparison of a candidate with its reference.
 
     Attributes:
-        images: how many were compared; at least one.
+        images: number of compared images; at least one.
         max_abs_diff: largest difference of a probability.
         mean_abs_diff: mean difference of a probability.
-        snr_db: signal-to-noise ratio of the probabilities; None when the outputs are equal.
+        snr_db: signal-to-noise ratio of the probabilities in dB; None if the outputs are equal.
         cosine: cosine similarity of the probabilities, all images as one vector.
         top1_agreement: fraction of images with the same top class, 0..1.
         accuracy: the candidate's, 0..1.
         reference_accuracy: the reference's, 0..1.
-        lost: images that the reference has right and the candidate wrong.
-        gained: images that the candidate has right and the reference wrong.
-        worst_recall_loss: the largest loss of recall that any class suffers, 0..1; 0 when none loses.
+        lost: images that the reference classifies correctly and the candidate wrongly.
+        gained: images that the candidate classifies correctly and the reference wrongly.
+        worst_recall_loss: the largest loss of recall of any class, 0..1; 0 if no class loses.
         worst_recall_class: index of that class.
-        worst_recall_lost: how many of that class's images were lost.
-        worst_recall_gained: how many of them were gained.
+        worst_recall_lost: number of that class's lost images.
+        worst_recall_gained: number of its gained images.
 
     """
 
@@ -54,7 +54,7 @@ class Parity:
     worst_recall_gained: int
 
     def to_json(self) -> dict[str, Any]:
-        """Give a JSON object."""
+        """Return a JSON object."""
         return asdict(self)
 
 
@@ -67,15 +67,15 @@ def compare(reference: NDArray[np.float32], candidate: NDArray[np.float32], labe
         labels: true class indices, shape (n_images,).
 
     Raises:
-        ParityError: nothing to compare, or the candidate gives NaN or infinity.
+        ParityError: there is nothing to compare, or the candidate returns NaN or infinity.
 
     """
     if not len(labels):
-        raise ParityError("no held-out images to compare on")
+        raise ParityError("there are no held-out images to compare")
     if reference.shape != candidate.shape or len(reference) != len(labels):
         raise ValueError(f"shapes differ: {reference.shape}, {candidate.shape}, {labels.shape}")
     if not np.isfinite(candidate).all():
-        raise ParityError("the outputs hold NaN or infinity")
+        raise ParityError("the outputs contain NaN or infinity")
     difference = np.abs(reference.astype(np.float64) - candidate)
     expected, found = reference.argmax(axis=1), candidate.argmax(axis=1)
     loss = recalls(expected, labels, reference.shape[1]) - recalls(found, labels, reference.shape[1])
@@ -100,14 +100,14 @@ def compare(reference: NDArray[np.float32], candidate: NDArray[np.float32], labe
 
 
 def snr_db(reference: NDArray[np.float32], candidate: NDArray[np.float32]) -> float | None:
-    """Give 10 log10(signal power / noise power), the noise being the difference; None when there is none."""
+    """Return 10 log10(signal power / noise power), where the noise is the difference; None if there is none."""
     signal = float(np.sum(np.square(reference, dtype=np.float64)))
     noise = float(np.sum(np.square(reference.astype(np.float64) - candidate)))
     return None if noise == 0 else float(10 * np.log10(max(signal, SMALLEST) / noise))
 
 
 def cosine(reference: NDArray[np.float32], candidate: NDArray[np.float32]) -> float:
-    """Give the cosine of the angle between two outputs, each taken as one vector; 0 where one is all zeros."""
+    """Return the cosine of the angle between two outputs, each as one vector; 0 if one is all zeros."""
     a, b = reference.astype(np.float64).ravel(), candidate.astype(np.float64).ravel()
     return float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), SMALLEST))
 
@@ -120,9 +120,9 @@ class Flip:
         image: its index.
         label: its true class.
         reference: the reference's class.
-        reference_score: how sure the reference was, 0..1.
+        reference_score: the reference's probability of its class, 0..1.
         candidate: the candidate's class.
-        candidate_score: how sure the candidate was, 0..1.
+        candidate_score: the candidate's probability of its class, 0..1.
 
     """
 
@@ -137,7 +137,7 @@ class Flip:
 def flips(
     reference: NDArray[np.float32], candidate: NDArray[np.float32], labels: NDArray[np.int64]
 ) -> tuple[Flip, ...]:
-    """Give the images whose top class changed, those first of which the reference was surest."""
+    """Return the images whose top class changed, in descending order of the reference's probability."""
     expected, found = reference.argmax(axis=1), candidate.argmax(axis=1)
     changed = [
         Flip(
@@ -160,7 +160,7 @@ def confusion(predicted: NDArray[np.int64], labels: NDArray[np.int64], classes: 
 
 
 def recalls(predicted: NDArray[np.int64], labels: NDArray[np.int64], classes: int) -> NDArray[np.float64]:
-    """Give each class's recall, shape (classes,); NaN for a class without images."""
+    """Return each class's recall, shape (classes,); NaN for a class without images."""
     totals = np.bincount(labels, minlength=classes)
     hits = np.bincount(labels[predicted == labels], minlength=classes)
     return np.divide(hits, totals, out=np.full(classes, np.nan), where=totals > 0)

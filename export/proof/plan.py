@@ -1,4 +1,4 @@
-"""What an export makes and what the files must reach."""
+"""The artifacts of an export and the limits that they must meet."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Plan:
-    """What to make and what it must reach.
+    """The artifacts and the limits that they must meet.
 
     Attributes:
         names: the artifacts.
-        tolerances: the gate's limits.
-        settings: how the quantized files are made.
-        floors: the oldest runtimes that the files must run in.
-        jobs: how many processes convert at once; 0 converts in this process.
-        ladder: whether a failing int8.tflite is replaced by a gentler form; else nothing is published.
-        expendable: those of the names that are left out where they fail; else nothing is published.
+        tolerances: the limits of the gate.
+        settings: the settings of the quantized files.
+        floors: the oldest runtimes that must support the files.
+        jobs: number of processes that convert in parallel; 0 converts in this process.
+        ladder: whether other forms are tried if int8.tflite fails; else nothing is published.
+        expendable: the names that are left out if they fail; if another one fails, nothing is published.
 
     """
 

@@ -1,4 +1,4 @@
-"""What the classic preprocessing mistakes would cost a model, and the outputs by which each is recognised."""
+"""Common preprocessing mistakes: what each would cost a model, and the outputs by which it is recognised."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ if TYPE_CHECKING:
 
 Numbers = np.ndarray[Any, Any]
 
-# What a device that makes the mistake feeds, in terms of the pixels 0..255 that the graph takes.
+# The input that a device with the mistake would use, as pixels 0..255 of the graph.
 ON_PIXELS: Mapping[str, Callable[[Numbers], Numbers]] = {
     "red and blue swapped (BGR)": lambda pixels: pixels[..., ::-1],
-    # The model sees 0..1 where it was trained on -1..1: the upper half of its range.
+    # The model gets 0..1 although it was trained with -1..1: the upper half of its range.
     "0..1 instead of -1..1": lambda pixels: 127.5 + pixels / 2,
-    # The device scales to -1..1, and the graph scales that again.
+    # The device scales to -1..1, and the graph scales again.
     "normalised twice": lambda pixels: pixels / 127.5 - 1,
     "mirrored": lambda pixels: pixels[:, :, ::-1],
 }
-NEAREST, OTHER_FIT, SIDEWAYS = "nearest resize", "another fit (crop or stretch)", "EXIF rotation ignored"
+NEAREST, OTHER_FIT, SIDEWAYS = "nearest resize", "another resize mode (crop or stretch)", "EXIF rotation ignored"
 
 
 @dataclass(frozen=True)
 class Cost:
-    """A mistake's cost.
+    """The cost of a mistake.
 
     Attributes:
         mistake: its name.
-        images: how many images measured it; the few encoded samples where a mistake happens before resizing.
-        accuracy: the trained model's accuracy under it, 0..1.
-        right_accuracy: without it, on the same images.
+        images: number of images; the few encoded samples if the mistake happens before resizing.
+        accuracy: the trained model's accuracy with the mistake, 0..1.
+        right_accuracy: without the mistake, on the same images.
 
     """
 
@@ -52,11 +52,11 @@ class Cost:
 
 
 def costs(source: SourceModel, reference: NDArray[np.float32]) -> list[Cost]:
-    """Measure every mistake that can be made of held-out images' prepared pixels.
+    """Measure every mistake that can be applied to the preprocessed held-out images.
 
     Args:
         source: the model and its held-out images.
-        reference: its probabilities on them.
+        reference: its probabilities for them.
 
     """
     pixels, labels = source.holdout, source.holdout_labels
@@ -73,7 +73,7 @@ def costs(source: SourceModel, reference: NDArray[np.float32]) -> list[Cost]:
 
 
 def signatures(source: SourceModel) -> dict[str, NDArray[np.float32]]:
-    """Give the trained model's probabilities on the sample images under each mistake, (n_samples, n_classes)."""
+    """Return the trained model's probabilities for the sample images with each mistake, (n_samples, n_classes)."""
     spec = source.spec
     decoded = [load_image(path, spec) for path in source.samples]
     right = np.stack([to_input(image, spec) for image in decoded]).astype(np.float32)
@@ -87,7 +87,7 @@ def signatures(source: SourceModel) -> dict[str, NDArray[np.float32]]:
 
 
 def _refitted(pixels: Pixels, spec: ModelSpec) -> Pixels:
-    """Cut the middle out of a prepared image, as a device that crops would."""
+    """Crop the middle of a preprocessed image, as a device that crops would."""
     height, width = pixels.shape[:2]
     margins = (1 - spec.crop_fraction) / 2 * np.array([width, height])
     box = (margins[0], margins[1], width - margins[0], height - margins[1])
@@ -95,7 +95,7 @@ def _refitted(pixels: Pixels, spec: ModelSpec) -> Pixels:
 
 
 def _coarse(pixels: Pixels) -> Pixels:
-    """Give the jagged edges that picking every second pixel leaves: a prepared image has no more to pick from."""
+    """Return the jagged edges of taking every second pixel, the coarsest sampling that a preprocessed image allows."""
     image = Image.fromarray(pixels)
     half = image.resize((max(1, image.width // 2), max(1, image.height // 2)), Image.Resampling.NEAREST)
     return np.asarray(half.resize(image.size, Image.Resampling.BILINEAR))

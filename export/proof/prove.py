@@ -1,4 +1,4 @@
-"""Convert, measure and judge every artifact; climb the ladder where int8 fails."""
+"""Convert, measure and judge every artifact; try other forms if int8 fails."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 from export.convert.processes import convert
 from export.errors import ParityError
+from export.proof.fallback import Attempt, fallbacks, find_layers, refused
 from export.proof.gate import failures, failures_elsewhere
-from export.proof.ladder import Rung, find_layers, refused, rungs
 from export.proof.measure import measure
 
 if TYPE_CHECKING:
@@ -30,22 +30,22 @@ INT8: ArtifactName = "int8.tflite"
 
 @dataclass(frozen=True)
 class Proof:
-    """What an export found.
+    """The results of an export.
 
     Attributes:
-        reference: the trained model's probabilities on the held-out images, float32 (n_images, n_classes).
-        measured: the artifacts that passed, in the order asked for, then what the ladder added.
-        rungs: what the ladder tried; empty when int8 passed at once.
-        losses: what int8 destroys in each layer, the worst first; empty when int8 passed at once.
+        reference: the trained model's probabilities for the held-out images, float32 (n_images, n_classes).
+        measured: the artifacts that passed, in the given order, then the one that replaced int8, if any.
+        attempts: the attempts to replace int8; empty if int8 passed.
+        losses: each layer's loss in int8, in descending order; empty if int8 passed.
         left_out: expendable artifacts that failed.
 
     """
 
     reference: NDArray[np.float32]
     measured: tuple[Measured, ...]
-    rungs: tuple[Rung, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
     losses: tuple[LayerLoss, ...] = ()
-    left_out: tuple[Rung, ...] = ()
+    left_out: tuple[Attempt, ...] = ()
 
 
 def prove(source: SourceModel, plan: Plan, folder: Path, progress: Callable[[str], None]) -> Proof:
@@ -53,7 +53,7 @@ def prove(source: SourceModel, plan: Plan, folder: Path, progress: Callable[[str
 
     Raises:
         ExportError: a conversion fails or a runtime refuses a file.
-        ParityError: an artifact fails that is not expendable, or int8 fails and so does every gentler form.
+        ParityError: an artifact that is not expendable fails, or int8 fails and so does every other form.
 
     """
     progress(f"running the trained model on {len(source.holdout)} held-out images")
@@ -67,44 +67,44 @@ def prove(source: SourceModel, plan: Plan, folder: Path, progress: Callable[[str
         item = measure(candidate, source, reference, plan.floors)
         reasons = failed_checks(item, plan.tolerances, source.spec.labels)
         if reasons:
-            failed[candidate.name] = _rung(candidate.name, item, reasons)
+            failed[candidate.name] = _attempt(candidate.name, item, reasons)
         else:
             passed.append(item)
-    left_out = tuple(rung for name, rung in failed.items() if name in plan.expendable)
-    needed = {name: rung for name, rung in failed.items() if name not in plan.expendable}
-    climbs = set(needed) == {INT8} and plan.ladder
-    if not climbs and (needed or not passed):
-        _refuse([why for rung in failed.values() for why in rung.failures])
-    for rung in left_out:
-        progress(f"{rung.failures[0]}; it is left out of the bundle")
-        (folder / f"model.{rung.artifact}").unlink(missing_ok=True)
-    if not climbs:
+    left_out = tuple(attempt for name, attempt in failed.items() if name in plan.expendable)
+    needed = {name: attempt for name, attempt in failed.items() if name not in plan.expendable}
+    falls_back = set(needed) == {INT8} and plan.ladder
+    if not falls_back and (needed or not passed):
+        _refuse([why for attempt in failed.values() for why in attempt.failures])
+    for attempt in left_out:
+        progress(f"{attempt.failures[0]}; it is left out of the bundle")
+        (folder / f"model.{attempt.artifact}").unlink(missing_ok=True)
+    if not falls_back:
         return Proof(reference, tuple(passed), left_out=left_out)
-    return replace(_climb(source, plan, folder, progress, reference, passed, needed[INT8]), left_out=left_out)
+    return replace(_fall_back(source, plan, folder, progress, reference, passed, needed[INT8]), left_out=left_out)
 
 
-def _climb(
+def _fall_back(
     source: SourceModel,
     plan: Plan,
     folder: Path,
     progress: Callable[[str], None],
     reference: NDArray[np.float32],
     passed: list[Measured],
-    first: Rung,
+    first: Attempt,
 ) -> Proof:
-    """Try gentler forms until one passes; forms that were asked for and passed count as found, but int8 goes first."""
-    progress(f"int8.tflite failed: {first.failures[0]}; looking for the layers that it hurts")
+    """Try other forms of int8 until one passes."""
+    progress(f"int8.tflite failed: {first.failures[0]}; looking for the layers that lose most")
     losses = find_layers(source, folder, plan.settings, jobs=plan.jobs)
     tried, found = [first], None
     have = list(plan.names)
-    for step in rungs(source, folder, plan.settings, losses, have, jobs=plan.jobs, progress=progress):
-        if isinstance(step, Rung):
+    for step in fallbacks(source, folder, plan.settings, losses, have, jobs=plan.jobs, progress=progress):
+        if isinstance(step, Attempt):
             tried.append(step)
             continue
         form, candidate = step
         item = measure(candidate, source, reference, plan.floors)
         reasons = failed_checks(item, plan.tolerances, source.spec.labels)
-        tried.append(_rung(form, item, reasons))
+        tried.append(_attempt(form, item, reasons))
         if not reasons:
             found = item
             break
@@ -112,13 +112,13 @@ def _climb(
     if found is None or found.candidate.name != INT8:
         (folder / f"model.{INT8}").unlink(missing_ok=True)
     if found is None and not passed:
-        _refuse([why for rung in tried for why in rung.failures])
+        _refuse([why for attempt in tried for why in attempt.failures])
     return Proof(reference, tuple(passed + ([found] if found else [])), tuple(tried), tuple(losses))
 
 
-def _rung(form: str, item: Measured, reasons: Sequence[str]) -> Rung:
+def _attempt(form: str, item: Measured, reasons: Sequence[str]) -> Attempt:
     name = item.candidate.name
-    return Rung(form, name, item.size_bytes, item.latency_ms, item.parity.accuracy, tuple(reasons))
+    return Attempt(form, name, item.size_bytes, item.latency_ms, item.parity.accuracy, tuple(reasons))
 
 
 def _refuse(reasons: Sequence[str]) -> NoReturn:
@@ -126,11 +126,14 @@ def _refuse(reasons: Sequence[str]) -> NoReturn:
 
 
 def failed_checks(item: Measured, tolerances: Tolerances, labels: Sequence[str]) -> list[str]:
-    """Say which checks an artifact fails: its demands, its collapse, its own backend, the others."""
+    """Return the checks that an artifact fails.
+
+    Requirements, collapsed outputs, its own backend, the other runtimes.
+    """
     name = item.candidate.name
-    found = [f"{name}: {why} (another --min-runtime would take it)" for why in item.shortfalls]
+    found = [f"{name}: {why} (another --min-runtime would accept it)" for why in item.shortfalls]
     if item.collapse:
-        found.append(f"{name}: collapsed, {item.collapse}")
+        found.append(f"{name}: its outputs collapsed, {item.collapse}")
     found += [f"{name}: {why}" for why in failures(item.candidate.precision, item.parity, tolerances, labels)]
     for runtime, parity in item.elsewhere.items():
         found += [f"{name} in {runtime}: {why}" for why in failures_elsewhere(parity, tolerances)]

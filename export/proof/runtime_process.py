@@ -1,7 +1,7 @@
-"""Run an artifact as a device would: in a process of its own, through `edge_runtime` alone.
+"""Run an artifact as a device does: in a child process, with `edge_runtime` only.
 
-TensorFlow and tflite-runtime cannot share a process (their symbols clash), and a runtime that crashes on a file must
-not take the export with it.
+TensorFlow and tflite-runtime cannot share a process, because their symbols clash, and a runtime that crashes on a file
+must not end the export.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ WORKER = [sys.executable, "-m", "export.proof.runtime_worker"]
 
 @dataclass(frozen=True)
 class DeviceRun:
-    """What a runtime made of an artifact.
+    """The results of an artifact in a runtime.
 
     Attributes:
         probabilities: float32 (n_images, n_classes).
         latency_ms: median time of one image in the backend, one thread, on this machine.
-        tensors: digest of the tensor that entered the graph, for each image.
+        tensors: digest of the graph's input tensor, for each image.
 
     """
 
@@ -50,11 +50,11 @@ class DeviceRun:
 
 @dataclass(frozen=True)
 class DeviceTask:
-    """Images to classify in one way.
+    """Images to classify with one set of kernels.
 
     Attributes:
         pixels: preprocessed, uint8 (N, height, width, 3).
-        kernels: a name from `edge_runtime.backends.KERNELS`; None takes the runtime's best.
+        kernels: a name from `edge_runtime.backends.names.KERNELS`; None takes the runtime's best.
 
     """
 
@@ -63,7 +63,7 @@ class DeviceTask:
 
 
 def run_on_device(artifact: Path, spec: ModelSpec, pixels: Pixels, backend: BackendName) -> DeviceRun:
-    """Do one task, with the runtime's best kernels; see `run_tasks`."""
+    """Run one task with the runtime's best kernels; see `run_tasks`."""
     (run,) = run_tasks(artifact, spec, backend, [DeviceTask(pixels)])
     return run
 
@@ -73,9 +73,9 @@ def run_tasks(artifact: Path, spec: ModelSpec, backend: BackendName, tasks: Sequ
 
     Args:
         artifact: a .tflite or .onnx file.
-        spec: its contract.
+        spec: its spec.
         backend: the runtime, which must be installed.
-        tasks: the images and kernels; one process does them all.
+        tasks: the images and kernels; one process runs all of them.
 
     Raises:
         ExportError: the runtime refuses the file, fails or crashes; the message is the runtime's.

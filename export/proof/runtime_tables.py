@@ -1,4 +1,4 @@
-"""What old runtimes support: measured for tflite-runtime, published for ONNX Runtime."""
+"""The operators that old runtimes support: measured for tflite-runtime, published for ONNX Runtime."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The process behind `export.proof.runtime_process`: ARTIFACT BACKEND FOLDER.
+"""The process that `export.proof.runtime_process` starts: ARTIFACT BACKEND FOLDER.
 
 It reads spec.json, tasks.json (the kernels of each task) and pixels-N.npy from the folder and writes result-N.npz.
 """
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def main(artifact: str, backend: str, folder: str) -> int:
-    """Do the tasks one after the other; 0, or 1 with the reason on stderr."""
+    """Run the tasks one after the other; return 0, or 1 with the reason on stderr."""
     scratch = Path(folder)
     spec = ModelSpec.read(scratch / "spec.json")
     name = cast("BackendName", backend)

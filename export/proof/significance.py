@@ -1,4 +1,4 @@
-"""What a sample of images can and cannot show about a loss."""
+"""What a sample of images can show about a loss of accuracy."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 RESAMPLES = 4000
-# Below this share of the reference's spread over images, outputs no longer depend on the input.
+# Below this fraction of the reference's spread over images, the outputs no longer depend on the input.
 SPREAD_LEFT = 0.1
 
 
 def mcnemar_p(lost: int, gained: int) -> float:
-    """Give the chance that as many or more of the changed images are lost ones, if loss and gain were equally likely.
+    """Return the probability of at least this many lost images if loss and gain were equally likely.
 
     McNemar's exact test, one-sided: the upper tail of a binomial distribution with n = lost + gained, p = 1/2.
     https://en.wikipedia.org/wiki/McNemar%27s_test
 
     Args:
-        lost: images that were right and became wrong.
-        gained: images that were wrong and became right.
+        lost: images that were correct and became wrong.
+        gained: images that were wrong and became correct.
 
     """
     return at_least(lost, lost + gained, 0.5)
 
 
 def at_least(hits: int, trials: int, chance: float) -> float:
-    """Give the probability of `hits` or more in `trials` independent trials, each a hit with probability `chance`."""
+    """Return the probability of at least `hits` in `trials` independent trials with probability `chance` each."""
     terms = (math.comb(trials, k) * chance**k * (1 - chance) ** (trials - k) for k in range(hits, trials + 1))
     return min(1.0, math.fsum(terms))
 
@@ -38,11 +38,11 @@ def at_least(hits: int, trials: int, chance: float) -> float:
 def loss_interval(
     reference_right: NDArray[np.bool_], candidate_right: NDArray[np.bool_], *, level: float = 0.95
 ) -> tuple[float, float]:
-    """Give the interval of the accuracy lost, by a paired bootstrap over the images.
+    """Return the confidence interval of the loss of accuracy, by a paired bootstrap over the images.
 
     Args:
-        reference_right: which images the reference has right, (n_images,).
-        candidate_right: the same of the candidate.
+        reference_right: whether the reference is correct, (n_images,).
+        candidate_right: whether the candidate is correct, (n_images,).
         level: the interval's probability.
 
     Returns:
@@ -60,7 +60,7 @@ def loss_interval(
 
 
 def smallest_visible_loss(images: int) -> float:
-    """Give the true loss, as a fraction, that 95 of 100 such samples would show by at least one lost image.
+    """Return the true loss, as a fraction, that 95 of 100 such samples would show by at least one lost image.
 
     The rule of three: 1 - 0.05 ** (1 / n), about 3 / n. https://en.wikipedia.org/wiki/Rule_of_three_(statistics)
     """
@@ -68,14 +68,14 @@ def smallest_visible_loss(images: int) -> float:
 
 
 def collapse(reference: NDArray[np.float32], candidate: NDArray[np.float32]) -> str | None:
-    """Say how a candidate collapsed: outputs that no longer depend on the input, or one class that took over.
+    """Return how a candidate collapsed: outputs that do not depend on the input, or one class that took over.
 
     Args:
         reference: probabilities, (n_images, n_classes).
         candidate: the same shape.
 
     Returns:
-        A reason that speaks of "class INDEX", or None.
+        A reason that mentions "class INDEX", or None.
 
     """
     spread, wanted = float(candidate.std(axis=0).max()), float(reference.std(axis=0).max())

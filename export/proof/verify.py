@@ -1,4 +1,4 @@
-"""Check a bundle from itself alone: digests, loading, and its golden images through every installed runtime."""
+"""Verify a bundle with its own contents: digests, loading, and its golden images in every installed runtime."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Verified:
-    """An artifact that replayed its golden images in one backend.
+    """The result of replaying the golden images with one artifact in one backend.
 
     Attributes:
         artifact: its name.
         backend: the runtime.
-        images: how many golden images.
+        images: number of golden images.
         drift: largest difference of a probability from the recorded output.
         reference_agreement: fraction of images with the trained model's top class, 0..1.
 
@@ -48,7 +48,7 @@ def verify_bundle(folder: Path) -> list[Verified]:
 
     Raises:
         BundleError, SpecError: a file is missing, changed or unreadable.
-        ParityError: a preprocessed image or an artifact's output is not what the export recorded.
+        ParityError: a preprocessed image or an artifact's output differs from the export's.
         ExportError: a runtime refuses a file.
 
     """
@@ -61,17 +61,19 @@ def verify_bundle(folder: Path) -> list[Verified]:
         for artifact in bundle.artifacts.values()
         for backend in installed(BACKENDS_BY_FORMAT[artifact.format])
     ]
-    with ThreadPoolExecutor(default_threads()) as pool:  # each waits for a process of its own
+    with ThreadPoolExecutor(default_threads()) as pool:  # each waits for its own process
         found = list(pool.map(lambda pair: _replay(bundle, pair[0], pair[1], golden, pixels), pairs))
     if not found:
-        raise ParityError(f"{folder}: nothing verified, no runtime is installed; pip install 'edgewise[export]'")
+        raise ParityError(f"{folder}: no runtime is installed; install one with: pip install 'edgewise[export]'")
     return found
 
 
 def _replayed_input(bundle: Bundle, image: GoldenImage) -> Pixels:
     pixels = preprocess(bundle.checked_path(bundle.files[image.path]), bundle.spec)
     if input_digest(pixels) != image.input_sha256:
-        raise ParityError(f"{bundle.folder / image.path}: preprocessed to other pixels than at export; check Pillow")
+        raise ParityError(
+            f"{bundle.folder / image.path}: preprocessed to other pixels than at the export; check Pillow's version"
+        )
     return pixels
 
 
@@ -90,5 +92,5 @@ def _replay(
         raise ParityError(f"{where}: a probability differs by {drift:.3g} from the export's, over {allowed:g}")
     agreement = float(np.mean(outputs.argmax(axis=1) == reference.argmax(axis=1)))
     if agreement < float(np.mean(recorded.argmax(axis=1) == reference.argmax(axis=1))):
-        raise ParityError(f"{where}: fewer golden images get the trained model's class than at export")
+        raise ParityError(f"{where}: fewer golden images have the trained model's class than at the export")
     return Verified(artifact.name, backend, len(golden), drift, agreement)

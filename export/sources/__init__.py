@@ -1,1 +1,1 @@
-"""Read what an export starts from: a RUN, a Keras model of others, an exported file."""
+"""Read what an export starts from: a RUN, another Keras model, or an exported file."""

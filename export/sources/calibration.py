@@ -1,4 +1,4 @@
-"""Choose the images that set the ranges of quantized tensors."""
+"""Choose the images that decide the ranges of quantized tensors."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 
     from edge_runtime.image.preprocess import Pixels
 
-# Fewer leave ranges to chance; more cost time and widen a range by outliers alone.
+# With fewer, ranges depend on chance; with more, they take time and widen only because of outliers.
 FEWEST, MOST = 100, 500
 
 
 def balanced(labels: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """Choose images in turn from every class, each class's first ones first.
+    """Choose images from all classes in turn, the first images of each class first.
 
     Args:
         labels: class indices, (N,).
-        count: how many at most.
+        count: maximum number of images.
 
     Returns:
-        Indices in ascending order; as many of each class as of any other, as far as there are.
+        Indices in ascending order; the same number of each class, as far as possible.
 
     """
     rank = np.empty(len(labels), np.int64)
@@ -36,18 +36,20 @@ def balanced(labels: NDArray[np.int64], count: int) -> NDArray[np.int64]:
 
 
 def choose(pixels: Pixels, labels: NDArray[np.int64], count: int, where: str) -> Pixels:
-    """Give at most `count` calibration images, balanced over the classes.
+    """Return at most `count` calibration images, balanced over the classes.
 
     Args:
         pixels: uint8 (N, height, width, 3).
         labels: class indices, (N,).
-        count: how many at most.
+        count: maximum number of images.
         where: names the images' source in an error.
 
     Raises:
-        ExportError: all are of one class, so that the ranges would fit that class alone.
+        ExportError: all images belong to one class, so that the ranges would fit only that class.
 
     """
     if len(np.unique(labels)) < 2:
-        raise ExportError(f"{where}: all {len(labels)} calibration images are of one class; give some of every class")
+        raise ExportError(
+            f"{where}: all {len(labels)} calibration images belong to one class; add images of every class"
+        )
     return pixels[balanced(labels, count)]

@@ -1,4 +1,4 @@
-"""Read the ends of an exported file, and make one that wants scaled pixels take 0..255."""
+"""Read the input and output of an exported file, and add the scaling of pixels to its graph."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ModelEnds:
         height: of the input.
         width: of the input.
         units: of the output.
-        quantized: whether the input is of whole numbers, whose scale tells what they stand for.
+        quantized: whether the input is quantized; its scale then states its range.
 
     """
 
@@ -36,12 +36,12 @@ class ModelEnds:
 
     @property
     def classes(self) -> int:
-        """How many labels the outputs have; a single probability has two."""
+        """Return the number of labels; a single probability has two."""
         return max(2, self.units)
 
 
 def read_ends(path: Path) -> ModelEnds:
-    """Read a file's ends. Raises ExportError unless it is an RGB image classifier with one input and one output."""
+    """Read a file's input and output. Raise ExportError unless it is an RGB image classifier with one of each."""
     try:
         taken, given, quantized = _of_onnx(path) if path.suffix == ".onnx" else _of_tflite(path)
     except ExportError:
@@ -49,22 +49,26 @@ def read_ends(path: Path) -> ModelEnds:
     except Exception as problem:  # noqa: BLE001 - flatbuffers raises struct.error and IndexError, protobuf its own
         raise ExportError(f"{path}: not a readable {path.suffix} file ({problem})") from None
     if len(taken) != 4 or taken[3] != 3 or not all(isinstance(side, int) and side > 0 for side in taken[1:]):
-        raise ExportError(f"{path}: takes {tuple(taken)}, not RGB images of one size, (N, height, width, 3)")
+        raise ExportError(
+            f"{path}: its input has shape {tuple(taken)}; it must be RGB images of one size, (N, height, width, 3)"
+        )
     if len(given) != 2 or not isinstance(given[1], int):
-        raise ExportError(f"{path}: gives {tuple(given)}, not one score a class: no classifier (a segmentation model?)")
+        raise ExportError(
+            f"{path}: its output has shape {tuple(given)}; a classifier has one score per class (a segmentation model?)"
+        )
     return ModelEnds(taken[1], taken[2], given[1], quantized)
 
 
 def with_pixel_input(path: Path, ends: ModelEnds, input_range: InputRange | None) -> bytes:
-    """Give a file's content, with its pixels' scaling in the graph where it wants another range than 0..255.
+    """Return a file's content, with the scaling of pixels in the graph if its input has another range than 0..255.
 
-    Raises ExportError where the range of a float input was not told.
+    Raise ExportError if the range of a float input is not given.
     """
     content = path.read_bytes()
-    if ends.quantized:  # its scale and zero point tell, and the backend heeds them
+    if ends.quantized:  # its scale and zero point state the range, and the backend uses them
         return content
     if input_range is None:
-        raise ExportError(f"{path}: a float input does not tell its range; pass --input-range -1..1, 0..1 or 0..255")
+        raise ExportError(f"{path}: the range of its float input is unknown; pass --input-range=-1..1, 0..1 or 0..255")
     if input_range == "0..255":
         return content
     scale, offset = RESCALING[input_range]
@@ -116,7 +120,7 @@ def _rescaled_onnx(content: bytes, scale: float, offset: float) -> bytes:
 
 
 def _rescaled_tflite(content: bytes, scale: float, offset: float) -> bytes:
-    """Put MUL and ADD before the graph; its old input becomes the sum."""
+    """Insert MUL and ADD before the graph; its old input becomes the sum."""
     from ai_edge_litert import schema_py_generated as schema
     from ai_edge_litert.tools import flatbuffer_utils
 

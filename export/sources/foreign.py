@@ -1,4 +1,4 @@
-"""A Keras classifier that someone else trained: its model, a folder of images, and what it says of neither."""
+"""Read a Keras classifier that edge-train did not write, with a folder of images and what the user states about it."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
 GOLDEN_IMAGES = 12
 MOST_HELD_OUT = 1000
 UNLABELLED = (
-    "The images have no labels, so accuracy, recall and confusion could not be checked: every figure here compares with"
-    " the trained model alone."
+    "The images have no labels, so accuracy, recall and confusion could not be measured: every number here compares"
+    " only with the trained model."
 )
 
 
 @dataclass(frozen=True)
 class ForeignModel:
-    """What a user tells about a model.
+    """What a user states about a model.
 
     Attributes:
         path: a .keras or .h5 file, or a SavedModel folder.
-        labels: a text file, one label a line, in the order of the outputs.
-        data: images in a folder for each label, or any images, without labels.
-        input_range: the numbers that the model takes for pixels; "0..255" where it holds its own rescaling.
-        resize: how a device fits images to the input.
+        labels: a text file, one label per line, in the order of the outputs.
+        data: images in one folder per label, or any images, without labels.
+        input_range: the range of the model's input; "0..255" if it contains its own rescaling.
+        resize: how a device resizes images to the input.
 
     """
 
@@ -52,7 +52,7 @@ class ForeignModel:
 
 
 def read_labels(path: Path) -> tuple[str, ...]:
-    """Read a label a line. Raises ExportError."""
+    """Read one label per line. Raise ExportError."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as problem:
@@ -61,10 +61,10 @@ def read_labels(path: Path) -> tuple[str, ...]:
 
 
 def read_foreign(given: ForeignModel, *, calibration_images: int = 200) -> SourceModel:
-    """Read a model and share its images out to calibration and held-out ones.
+    """Read a model and divide its images into calibration and held-out images.
 
     Raises:
-        ExportError, SpecError: the model, the labels or the images are not fit; the message names the file.
+        ExportError, SpecError: the model, the labels or the images cannot be used; the message names the file.
 
     """
     labels = read_labels(given.labels)
@@ -94,22 +94,24 @@ def read_foreign(given: ForeignModel, *, calibration_images: int = 200) -> Sourc
 
 
 def find_images(folder: Path, labels: Sequence[str]) -> tuple[list[Path], NDArray[np.int64], bool]:
-    """Find images in a folder for each label, or anywhere below where there are no such folders.
+    """Find images in one folder per label, or, if there are no such folders, anywhere in the folder.
 
     Returns:
-        Paths in an order that is random but always the same, their class indices (zeros where they have no labels),
-        and whether they have labels.
+        Paths in a random order that is always the same, their class indices (zeros if they have no labels), and whether
+        they have labels.
 
     """
     if not folder.is_dir():
-        raise ExportError(f"{folder}: no such folder of images; --data wants one, with a folder for each label")
+        raise ExportError(f"{folder}: no such folder of images; --data needs one, with one folder per label")
     present = [label for label in labels if (folder / label).is_dir()]
     found = [(path, labels.index(label)) for label in present for path in _images(folder / label)]
     labelled = bool(found)
     if not labelled:
         found = [(path, 0) for path in _images(folder)]
     if len(found) < 2:
-        raise ExportError(f"{folder}: {len(found)} images are too few to calibrate on some and prove on others")
+        raise ExportError(
+            f"{folder}: {len(found)} images are too few; some are needed for calibration and others for the proof"
+        )
     random.Random(0).shuffle(found)  # noqa: S311 - no secret
     return [path for path, _ in found], np.array([label for _, label in found], np.int64), labelled
 
@@ -119,7 +121,7 @@ def _images(folder: Path) -> list[Path]:
 
 
 def _share(classes: NDArray[np.int64], wanted: int) -> NDArray[np.bool_]:
-    """Mark the calibration images: as many as wanted, but half of all at most."""
+    """Mark the calibration images: as many as wanted, but at most half of all."""
     marked = np.zeros(len(classes), bool)
     marked[balanced(classes, min(wanted, len(classes) // 2))] = True
     return marked
@@ -138,7 +140,7 @@ def _head(
     holdout: NDArray[np.uint8],
     input_range: InputRange,
 ) -> Head:
-    """Say what a model's outputs are: by its last layer's activation, else by whether they are probabilities."""
+    """Return what a model's outputs are: by its last layer's activation, else by whether they are probabilities."""
     last = getattr(model.layers[-1], "activation", None) if hasattr(model, "layers") else None
     named = getattr(last, "__name__", "")
     if named in {"softmax", "sigmoid"}:
@@ -154,5 +156,5 @@ def _head(
 
 
 def _labelled_by_itself(source: SourceModel) -> SourceModel:
-    """Take the trained model's own classes for labels, so that what is counted is where an artifact leaves it."""
+    """Use the trained model's own classes as labels, so that the counts show where an artifact differs from it."""
     return replace(source, holdout_labels=source.probabilities(source.holdout).argmax(axis=1).astype(np.int64))

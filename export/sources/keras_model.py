@@ -1,4 +1,4 @@
-"""Open a Keras classifier and give it the export's two ends: pixels 0..255 in, one probability for each label out."""
+"""Open a Keras classifier with pixels 0..255 as input and one probability for each label as output."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ if TYPE_CHECKING:
 
 InputRange = Literal["-1..1", "0..1", "0..255"]
 INPUT_RANGES: tuple[InputRange, ...] = get_args(InputRange)
-# The scale and offset that make them of pixels.
+# The scale and offset that convert pixels to each range.
 RESCALING: dict[InputRange, tuple[float, float]] = {"-1..1": (1 / 127.5, -1.0), "0..1": (1 / 255, 0.0)}
 Head = Literal["sigmoid", "softmax", "logits"]
-# A .keras file is a ZIP archive; weights hardly compress, so one that unpacks to far more is an attack or damage.
+# A .keras file is a ZIP archive. Weights hardly compress, so a file that unpacks to far more is an attack or damaged.
 MOST_UNPACKED_RATIO, MOST_UNPACKED_BYTES = 100, 4_000_000_000
 
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A Keras model on disk and what its two ends mean.
+    """A Keras model on disk and the meaning of its input and output.
 
     Attributes:
         path: a .keras or .h5 file, or a SavedModel folder.
-        input_range: the numbers that it takes for pixels.
-        head: what its outputs are.
+        input_range: the range of its input.
+        head: the kind of its outputs.
 
     """
 
@@ -42,7 +42,7 @@ def open_classifier(file: ModelFile, classes: int) -> Any:  # noqa: ANN401 - Ker
     """Open a model as one from float32 pixels 0..255, (N, height, width, 3), to (N, classes) probabilities.
 
     Raises:
-        ExportError: it cannot be read, or is no RGB classifier of so many classes.
+        ExportError: it cannot be read, or is not an RGB classifier of this number of classes.
 
     """
     model = load_model(file.path)
@@ -51,10 +51,10 @@ def open_classifier(file: ModelFile, classes: int) -> Any:  # noqa: ANN401 - Ker
 
 
 def load_model(path: Path) -> Any:  # noqa: ANN401 - Keras is not typed
-    """Load a .keras or .h5 file, or a SavedModel folder, as something to call with a batch of images.
+    """Load a .keras or .h5 file, or a SavedModel folder, as a callable for a batch of images.
 
     Raises:
-        ExportError: it is missing, damaged, of several inputs or outputs, or not readable by this Keras.
+        ExportError: it is missing or damaged, has several inputs or outputs, or cannot be read by this Keras version.
 
     """
     if not path.exists():
@@ -69,7 +69,9 @@ def load_model(path: Path) -> Any:  # noqa: ANN401 - Keras is not typed
         with quiet_stderr():
             model = keras.models.load_model(path, compile=False)
     except Exception as problem:  # noqa: BLE001 - h5py, zipfile and Keras raise what they like at a file that is not theirs
-        raise ExportError(f"{path}: not a Keras model that this Keras reads: {_first_line(problem)}") from None
+        raise ExportError(
+            f"{path}: not a Keras model that this Keras version can read: {_first_line(problem)}"
+        ) from None
     _check_weights(model, path)
     return model
 
@@ -82,17 +84,17 @@ def pixel_classifier(
     head: Head = "softmax",
     raw: bool = False,
 ) -> Any:  # noqa: ANN401 - the same
-    """Wrap a classifier so that it takes pixels 0..255 and gives one probability for each label.
+    """Wrap a classifier so that it takes pixels 0..255 and returns one probability for each label.
 
     A sigmoid's single probability p becomes the two columns 1 - p and p, which every reader of labelled outputs
-    understands; bare logits get the softmax or sigmoid that they lack.
+    understands; logits get the missing softmax or sigmoid.
 
     Args:
         model: from (N, height, width, 3) in `input_range` to (N, units).
         side: (height, width) of the input.
-        input_range: the numbers that the model takes for pixels.
-        head: what its outputs are.
-        raw: leave the outputs as they are.
+        input_range: the range of the model's input.
+        head: the kind of its outputs.
+        raw: leave the outputs unchanged.
 
     """
     from export.quiet_tensorflow import keras
@@ -120,21 +122,23 @@ def _refuse_zip_bomb(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(entry.file_size for entry in archive.infolist())
     except (OSError, zipfile.BadZipFile) as problem:
-        raise ExportError(f"{path}: not a Keras model that this Keras reads: {problem}") from None
+        raise ExportError(f"{path}: not a Keras model that this Keras version can read: {problem}") from None
     if unpacked > MOST_UNPACKED_BYTES or unpacked > MOST_UNPACKED_RATIO * max(path.stat().st_size, 1):
-        raise ExportError(f"{path}: would unpack to {unpacked:,} bytes, which no classifier of its size does; refused")
+        raise ExportError(
+            f"{path}: would unpack to {unpacked:,} bytes, far more than any classifier of its size; refused"
+        )
 
 
 def _load_saved_model(path: Path) -> Any:  # noqa: ANN401 - Keras is not typed
     from export.quiet_tensorflow import keras, quiet_stderr, tf
 
     if not (path / "saved_model.pb").is_file():
-        raise ExportError(f"{path}: a folder without saved_model.pb or spec.json is neither a SavedModel nor a run")
+        raise ExportError(f"{path}: a folder without saved_model.pb or spec.json is neither a SavedModel nor a RUN")
     try:
         with quiet_stderr():
             loaded = tf.saved_model.load(str(path))
     except Exception as problem:  # noqa: BLE001 - TensorFlow raises what it likes at damaged files
-        raise ExportError(f"{path}: not a SavedModel that TensorFlow reads: {_first_line(problem)}") from None
+        raise ExportError(f"{path}: not a SavedModel that TensorFlow can read: {_first_line(problem)}") from None
     signature = loaded.signatures.get("serving_default")
     if signature is None:
         raise ExportError(f"{path}: has no signature serving_default; save it with tf.saved_model.save(signatures=...)")
@@ -151,18 +155,22 @@ def _load_saved_model(path: Path) -> Any:  # noqa: ANN401 - Keras is not typed
 
 
 def check_ends(model: Any, path: Path, classes: int) -> tuple[int, int]:  # noqa: ANN401 - the same
-    """Give a model's input (height, width); raise ExportError unless it is an RGB classifier of `classes` labels."""
+    """Return a model's input (height, width); raise ExportError unless it is an RGB classifier of `classes` labels."""
     inputs, outputs = len(model.inputs), len(model.outputs)
     if inputs != 1 or outputs != 1:
         raise ExportError(f"{path}: has {inputs} inputs and {outputs} outputs; a classifier has one each")
     taken, given = model.inputs[0].shape, model.outputs[0].shape
     if len(given) != 2:
-        raise ExportError(f"{path}: gives {tuple(given)}, not one score a class: no classifier (a segmentation model?)")
+        raise ExportError(
+            f"{path}: its output has shape {tuple(given)}; a classifier has one score per class (a segmentation model?)"
+        )
     if len(taken) != 4 or taken[-1] != 3 or None in taken[1:]:
-        raise ExportError(f"{path}: takes {tuple(taken)}, not RGB images of one size, (N, height, width, 3)")
+        raise ExportError(
+            f"{path}: its input has shape {tuple(taken)}; it must be RGB images of one size, (N, height, width, 3)"
+        )
     expected = 2 if given[-1] == 1 else given[-1]
     if classes != expected:
-        raise ExportError(f"{path}: gives {given[-1]} outputs, which is {expected} classes, but {classes} labels stand")
+        raise ExportError(f"{path}: its {given[-1]} outputs are {expected} classes, but there are {classes} labels")
     return int(taken[1]), int(taken[2])
 
 
@@ -173,7 +181,7 @@ def _check_weights(model: Any, path: Path) -> None:  # noqa: ANN401 - the same
 
 def _refuse_nan(name: str, values: Any, path: Path) -> None:  # noqa: ANN401 - the same
     if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
-        raise ExportError(f"{path}: weights {name} hold NaN or infinity; train it again")
+        raise ExportError(f"{path}: the weights {name} contain NaN or infinity; train it again")
 
 
 def _first_line(problem: Exception) -> str:

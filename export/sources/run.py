@@ -27,25 +27,25 @@ def read_run(run: Path, *, calibration_images: int = 200) -> SourceModel:
 
     Args:
         run: the folder.
-        calibration_images: how many of its calibration images to take at most.
+        calibration_images: maximum number of its calibration images to use.
 
     Raises:
         ExportError, SpecError: a file is missing, damaged or contradicts the spec; the message names it.
 
     """
     if not run.is_dir():
-        raise ExportError(f"{run}: no such run folder; edge-train train writes one")
+        raise ExportError(f"{run}: no such RUN folder; edge-train train writes one")
     spec = ModelSpec.read(run / "spec.json")
     holdout = _arrays(run / "holdout.npz", spec, ("pixels", "labels"))
     calibration = _calibration(run / "calibration.npz", spec, calibration_images)
     _check_disjoint(calibration, holdout["pixels"], run)
     samples = tuple(sorted(path for path in (run / "samples").glob("*") if path.is_file()))
     if not samples:
-        raise ExportError(f"{run / 'samples'}: holds no images; train again")
+        raise ExportError(f"{run / 'samples'}: contains no images; train again")
     return SourceModel(
         model=_load_keras(run / "model.keras", spec),
         origin=ModelFile(run / "model.keras", head=spec.output),
-        # Every exported graph gives one probability for each label, a sigmoid's too.
+        # Every exported graph returns one probability for each label, also for a sigmoid.
         spec=replace(spec, output="softmax"),
         calibration=calibration,
         holdout=holdout["pixels"],
@@ -61,13 +61,13 @@ def _arrays(path: Path, spec: ModelSpec, names: tuple[str, ...]) -> dict[str, ND
     except FileNotFoundError:
         raise ExportError(f"{path}: no such file; edge-train train writes it") from None
     except KeyError as problem:
-        raise ExportError(f"{path}: holds no array {problem}; train again") from None
+        raise ExportError(f"{path}: contains no array {problem}; train again") from None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as problem:
         raise ExportError(f"{path}: damaged ({problem}); train again") from None
     pixels = arrays["pixels"]
     if pixels.dtype != np.uint8 or pixels.shape[1:] != (spec.height, spec.width, 3) or not len(pixels):
         wanted = f"uint8 images of {spec.height}x{spec.width}x3"
-        raise ExportError(f"{path}: holds {pixels.dtype} {pixels.shape}, not {wanted} as the spec says")
+        raise ExportError(f"{path}: contains {pixels.dtype} {pixels.shape}, not {wanted} as the spec says")
     return arrays
 
 
@@ -99,5 +99,5 @@ def _load_keras(path: Path, spec: ModelSpec) -> Any:  # noqa: ANN401 - Keras is 
     side = check_ends(model, path, len(spec.labels))
     units = 1 if spec.output == "sigmoid" else len(spec.labels)
     if side != (spec.height, spec.width) or model.output_shape[-1] != units:
-        raise ExportError(f"{path}: maps {model.input_shape} to {model.output_shape}, which is not what its spec says")
+        raise ExportError(f"{path}: maps {model.input_shape} to {model.output_shape}, which contradicts its spec")
     return pixel_classifier(model, side=side, head=spec.output)

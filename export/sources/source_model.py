@@ -1,4 +1,4 @@
-"""What an export starts from: the trained model and the images that calibrate and prove its copies."""
+"""What an export starts from: the trained model and the images for calibration and proof."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ BATCH = 32
 
 @dataclass(frozen=True)
 class SourceModel:
-    """A trained classifier with its contract and its images.
+    """A trained classifier with its spec and its images.
 
     Attributes:
-        model: a Keras model from float32 RGB pixels in 0..255, shape (N, height, width, 3), to one probability for
-            each label.
-        origin: the file it comes from, for processes that must open it themselves.
-        spec: its contract.
+        model: a Keras model from float32 RGB pixels in 0..255, shape (N, height, width, 3), to one probability for each
+            label.
+        origin: its file, for processes that open it themselves.
+        spec: its spec.
         calibration: preprocessed training images, uint8 (N, height, width, 3).
-        holdout: preprocessed test images, the same form; none of them is in `calibration`.
+        holdout: preprocessed test images, in the same form; none of them is in `calibration`.
         holdout_labels: their class indices, int64 (N,).
-        samples: encoded test images, for golden vectors.
-        unchecked: what could not be checked for want of labelled images; None when all was.
+        samples: encoded test images, for golden images.
+        unchecked: what could not be checked without labelled images; None if everything was.
 
     """
 
@@ -51,7 +51,7 @@ class SourceModel:
 
     @cached_property
     def sample_pixels(self) -> Pixels:
-        """The samples preprocessed, uint8 (n_samples, height, width, 3)."""
+        """Return the preprocessed samples, uint8 (n_samples, height, width, 3)."""
         return np.stack([preprocess(path, self.spec) for path in self.samples])
 
     def probabilities(self, pixels: NDArray[np.number[Any]]) -> NDArray[np.float32]:

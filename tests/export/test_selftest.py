@@ -42,7 +42,10 @@ def test_a_sound_machine_passes_with_every_artifact(tiny_bundle, name):
 
 def test_the_command_tells_success_in_a_line_and_in_json(tiny_bundle, capsys):
     assert main(["selftest", str(tiny_bundle)]) == 0
-    assert "OK, 8 golden images through int8.tflite in litert: same results as on the workstation" in capsys.readouterr().out
+    assert (
+        "OK, 8 golden images through int8.tflite in litert: same results as on the workstation"
+        in capsys.readouterr().out
+    )
     assert main(["selftest", str(tiny_bundle), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["passed"] is True
 

@@ -6,6 +6,8 @@ each step's scalars along an axis that they do not have. This loop does the same
 
 from __future__ import annotations
 
+import itertools
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -13,12 +15,13 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.errors import TrainingError
-from trainer.networks.models import right
+from trainer.networks.models import correct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from trainer.data.batches import Batches
+    from trainer.fitting.task import FitTask
     from trainer.networks.models import Model
 
 # TensorFlow ships no types; these are tf.Tensor, tf.distribute.Strategy and a function of an iterator.
@@ -26,67 +29,65 @@ Tensor = Any
 Strategy = Any
 Step = Any
 
-# raised by collective operations when another machine does not respond
-LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError, tf.errors.DeadlineExceededError)
+# TensorFlow raises these from collective operations when another machine does not respond.
+LOST_WORKER_ERRORS = (
+    tf.errors.UnavailableError,
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+)
 
 
-def fit_replicas(
-    model: Model,
-    strategy: Strategy,
-    train: Batches,
-    validation: Batches,
-    *,
-    epochs: range,
-    steps: int,
-    class_weight: dict[int, float] | None,
-    callbacks: Sequence[Any],
-) -> None:
-    """Fit a compiled model, built in the strategy's scope, which must be open.
+def fit_replicas(model: Model, task: FitTask, *, first_epoch: int, callbacks: Sequence[Any]) -> None:
+    """Fit a compiled model on all devices of the task's strategy.
 
-    Each device processes its part of each batch. Of an epoch's last, smaller batch, the rows that cannot be divided
-    equally are left out: other rows in each epoch. Batch normalisation uses only its device's part.
+    Each device processes its part of each batch. An epoch's last, smaller batch is shortened so that it can be divided
+    equally; the omitted rows differ between epochs. Batch normalisation uses only its device's part.
 
     Args:
-        model: its loss is a keras.Loss.
-        strategy: mirrored, on one machine or several.
-        train: batches without end.
-        validation: batches, each row once.
-        epochs: their numbers, from 0.
-        steps: batches per epoch.
-        class_weight: of each class index, in the training loss.
+        model: built in the strategy's scope; its loss is a keras.Loss.
+        task: the data, the length and the strategy, mirrored on one machine or several.
+        first_epoch: number of the first epoch, counted from 0.
         callbacks: for Keras; they receive the loss and the accuracy, which are equal on every machine.
 
     Raises:
-        TrainingError: another machine was lost.
+        TrainingError: the connection to another machine was lost.
 
     """
-    replicas = strategy.num_replicas_in_sync
+    strategy = task.strategy
+    callback_list = keras.callbacks.CallbackList(list(callbacks), model=model)
     model.optimizer.build(model.trainable_variables)
-    told = keras.callbacks.CallbackList(list(callbacks), model=model)
-    train_step, test_step = _train_step(model, strategy, class_weight), _test_step(model, strategy)
-    batches = iter(_shared(strategy, _divisible(train, replicas)))
-    held_out = _shared(strategy, validation)
+    train_step, test_step = _train_step(model, strategy, task.class_weight), _test_step(model, strategy)
+    train = iter(_distributed(strategy, _divisible(task.train(first_epoch), strategy.num_replicas_in_sync)))
+    validation = _distributed(strategy, task.validation)
     model.stop_training = False
-    try:
-        told.on_train_begin()
-        for epoch in epochs:
-            told.on_epoch_begin(epoch)
-            logs = _mean(batches, train_step, steps, told.on_train_batch_end)
-            checked = _mean(iter(held_out), test_step, None, None)
-            told.on_epoch_end(epoch, logs | {f"val_{name}": value for name, value in checked.items()})
+    with _worker_loss_reported(strategy):
+        callback_list.on_train_begin()
+        for epoch in range(first_epoch, task.plan.epochs):
+            callback_list.on_epoch_begin(epoch)
+            logs = _run_steps(train, train_step, task.plan.steps, callback_list.on_train_batch_end)
+            val_logs = _run_steps(iter(validation), test_step)
+            callback_list.on_epoch_end(epoch, logs | {f"val_{name}": value for name, value in val_logs.items()})
             if model.stop_training:
                 break
-        told.on_train_end()
-    except LOST as problem:
-        if strategy.cluster_resolver is None:  # a single machine cannot lose another one
-            raise
-        reason = str(problem.message).rpartition("aborted by: ")[2].strip().partition("\n")[0]
-        raise TrainingError(f"another worker was lost ({reason}); start all of them again with --resume RUN") from None
+        callback_list.on_train_end()
 
 
-def rows_of(count: int, replicas: int) -> int:
+def divisible_rows(count: int, replicas: int) -> int:
     """Return how many of an epoch's rows are used: as many as can be divided equally among the devices."""
     return count - count % replicas
+
+
+@contextmanager
+def _worker_loss_reported(strategy: Strategy) -> Iterator[None]:
+    """Raise TrainingError if the connection to another machine is lost."""
+    try:
+        yield
+    except LOST_WORKER_ERRORS as problem:
+        if strategy.cluster_resolver is None:  # there is only one machine, so the error has another cause
+            raise
+        reason = str(problem.message).rpartition("aborted by: ")[2].strip().partition("\n")[0]
+        raise TrainingError(f"another worker was lost ({reason}); restart all workers with --resume RUN") from None
 
 
 def _divisible(batches: Batches, replicas: int) -> Batches:
@@ -97,8 +98,8 @@ def _divisible(batches: Batches, replicas: int) -> Batches:
     return batches.map(cut).filter(lambda inputs, _: tf.shape(inputs)[0] > 0)
 
 
-def _shared(strategy: Strategy, batches: Batches) -> Any:  # noqa: ANN401 - TensorFlow ships no types
-    """Let each worker compute every batch, equal everywhere, and use its own rows of it."""
+def _distributed(strategy: Strategy, batches: Batches) -> Any:  # noqa: ANN401 - TensorFlow ships no types
+    """Distribute batches: each worker computes all of them, which are equal everywhere, and uses its own rows."""
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return strategy.experimental_distribute_dataset(batches.with_options(options))
@@ -107,28 +108,31 @@ def _shared(strategy: Strategy, batches: Batches) -> Any:  # noqa: ANN401 - Tens
 def _train_step(model: Model, strategy: Strategy, class_weight: dict[int, float] | None) -> Step:
     weights = None if class_weight is None else tf.constant([class_weight[at] for at in sorted(class_weight)])
 
-    def step(inputs: Tensor, targets: Tensor) -> Tensor:
+    def train_on_part(inputs: Tensor, targets: Tensor) -> Tensor:
+        """Update the weights with this device's part of a batch; return its sums."""
         with tf.GradientTape() as tape:
             outputs = model(inputs, training=True)
-            rows = None if weights is None else tf.gather(weights, _classes(targets))
-            loss = model.loss(targets, outputs, sample_weight=rows)  # this device's part of the batch's mean
+            row_weights = None if weights is None else tf.gather(weights, _classes(targets))
+            loss = model.loss(targets, outputs, sample_weight=row_weights)  # this device's part of the batch's mean
             scaled = model.optimizer.scale_loss(loss)
         gradients = tape.gradient(scaled, model.trainable_variables)
         model.optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))  # adds up the parts
         return _sums(loss, targets, outputs, strategy)
 
-    return _everywhere(step, strategy)
+    return _on_all_replicas(train_on_part, strategy)
 
 
 def _test_step(model: Model, strategy: Strategy) -> Step:
-    def step(inputs: Tensor, targets: Tensor) -> Tensor:
+    def test_on_part(inputs: Tensor, targets: Tensor) -> Tensor:
         outputs = model(inputs, training=False)
         return _sums(model.loss(targets, outputs), targets, outputs, strategy)
 
-    return _everywhere(step, strategy)
+    return _on_all_replicas(test_on_part, strategy)
 
 
-def _everywhere(step: Callable[[Tensor, Tensor], Tensor], strategy: Strategy) -> Step:
+def _on_all_replicas(step: Callable[[Tensor, Tensor], Tensor], strategy: Strategy) -> Step:
+    """Return a function that runs a step on every device and adds up the results."""
+
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator] # TensorFlow ships no types
     def run(batch: Any) -> Tensor:  # noqa: ANN401 - the same
         return strategy.reduce("SUM", strategy.run(step, args=batch), axis=None)
@@ -139,26 +143,34 @@ def _everywhere(step: Callable[[Tensor, Tensor], Tensor], strategy: Strategy) ->
 def _sums(loss: Tensor, targets: Tensor, outputs: Tensor, strategy: Strategy) -> Tensor:
     """Return (loss, correct decisions, rows), each summed over this device's rows."""
     rows = tf.cast(tf.shape(targets)[0], tf.float32)
-    hits = tf.reduce_sum(tf.cast(right(targets, outputs), tf.float32))
+    hits = tf.reduce_sum(tf.cast(correct(targets, outputs), tf.float32))
     return tf.stack([tf.cast(loss, tf.float32) * strategy.num_replicas_in_sync * rows, hits, rows])
 
 
-def _mean(
-    batches: Iterator[Any], step: Step, steps: int | None, tell: Callable[[int, dict[str, float]], None] | None
+def _run_steps(
+    batches: Iterator[Any],
+    step: Step,
+    steps: int | None = None,
+    on_batch_end: Callable[[int, dict[str, float]], None] | None = None,
 ) -> dict[str, float]:
-    """Process `steps` batches or all; return the mean loss and the accuracy, and call the callbacks."""
+    """Run a step on each batch, at most `steps` of them.
+
+    Returns:
+        The mean "loss" and the "accuracy", 0..1. `on_batch_end` receives the intermediate values after each batch.
+
+    """
     sums = np.zeros(3)
     logs: dict[str, float] = {}
-    for number, batch in zip(range(steps) if steps else iter(int, 1), batches, strict=False):
+    for number, batch in enumerate(itertools.islice(batches, steps)):
         sums += np.asarray(step(batch), np.float64)
         logs = {"loss": float(sums[0] / sums[2]), "accuracy": float(sums[1] / sums[2])}
-        if tell:
-            tell(number, logs)
+        if on_batch_end:
+            on_batch_end(number, logs)
     return logs
 
 
 def _classes(targets: Tensor) -> Tensor:
-    """Return the class indices, shape (N,), of target probabilities, which mixup may have mixed."""
+    """Return the class index of the largest target probability, shape (N,); mixup may have mixed two classes."""
     if targets.shape[-1] == 1:
         return tf.cast(tf.round(targets[:, 0]), tf.int32)
     return tf.argmax(targets, axis=1)

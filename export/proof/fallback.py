@@ -1,4 +1,4 @@
-"""When int8 fails: find the layers that it hurts, keep those in float, and go on to gentler precisions."""
+"""If int8 fails: find the layers that lose most, keep them in float, then try other precisions."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
     from export.settings import Settings
     from export.sources.source_model import SourceModel
 
-# How many of the worst tensors stay in float, with the layers that read them: each try costs a conversion.
+# How many of the worst tensors stay in float, with the layers that read them: each attempt costs a conversion.
 KEPT = (1, 4)
 GENTLER: tuple[ArtifactName, ...] = ("int16x8.tflite", "dynamic.tflite", "float16.tflite")
 
 
 @dataclass(frozen=True)
-class Rung:
-    """One try to find a form that passes.
+class Attempt:
+    """One attempt to find a form that passes.
 
     Attributes:
-        form: what was tried, for a person.
+        form: a description of the attempt.
         artifact: its name in a bundle.
-        size_bytes: the file's size; None, as the next two, where no converter makes the file.
+        size_bytes: the file's size; None, like the next two, if no converter writes the file.
         latency_ms: median time of one image.
         accuracy: on the held-out images.
-        failures: what it failed; empty when it passed.
+        failures: the checks that it failed; empty if it passed.
 
     """
 
@@ -45,13 +45,16 @@ class Rung:
     failures: tuple[str, ...]
 
 
-def refused(form: str, artifact: str, reason: object) -> Rung:
-    """Give what came of a form that no converter makes."""
-    return Rung(form, artifact, None, None, None, (f"{artifact}: {reason}",))
+def refused(form: str, artifact: str, reason: object) -> Attempt:
+    """Return the attempt of a form that no converter writes."""
+    return Attempt(form, artifact, None, None, None, (f"{artifact}: {reason}",))
 
 
 def find_layers(source: SourceModel, folder: Path, settings: Settings, *, jobs: int) -> list[LayerLoss]:
-    """Say what int8 destroys in each layer; `folder` holds model.int8.tflite, and float32's file for the comparison."""
+    """Compute the loss of each layer in int8.
+
+    `folder` contains model.int8.tflite, and float32's file for the comparison.
+    """
     float_file = folder / "model.float32.tflite"
     made_for_this = not float_file.exists()
     if made_for_this:
@@ -62,7 +65,7 @@ def find_layers(source: SourceModel, folder: Path, settings: Settings, *, jobs: 
     return losses
 
 
-def rungs(
+def fallbacks(
     source: SourceModel,
     folder: Path,
     settings: Settings,
@@ -71,20 +74,20 @@ def rungs(
     *,
     jobs: int,
     progress: Callable[[str], None],
-) -> Iterator[tuple[str, Candidate] | Rung]:
-    """Write one gentler form after the other, as long as the caller asks for more.
+) -> Iterator[tuple[str, Candidate] | Attempt]:
+    """Write one form after the other, as long as the caller asks for more.
 
     Args:
         source: the model.
-        folder: where the files go; a new int8.tflite replaces the failed one.
-        settings: how the quantized files are made.
+        folder: the destination; a new int8.tflite replaces the failed one.
+        settings: the settings of the quantized files.
         losses: from `find_layers`, the worst first.
-        have: names of artifacts that were made already, whatever came of them.
+        have: names of artifacts that were written already, whether they passed or not.
         jobs: as `convert` takes it.
-        progress: takes a line of progress.
+        progress: called with each line of progress.
 
     Yields:
-        What the form is, for a person, and its file; or what came of one that no converter makes.
+        The description of a form and its file; or the attempt, if no converter writes it.
 
     """
     for form, name, keep in _forms(losses, have):
@@ -99,7 +102,7 @@ def rungs(
 
 
 def _forms(losses: Sequence[LayerLoss], have: Sequence[str]) -> Iterator[tuple[str, ArtifactName, list[str]]]:
-    """Give each gentler form, its artifact and the tensors that stay in float."""
+    """Yield each form, its artifact and the tensors that stay in float."""
     for count in KEPT:
         if worst := losses[:count]:
             form = f"int8, in float: {', '.join(item.layer for item in worst)}"

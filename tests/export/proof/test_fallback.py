@@ -8,7 +8,7 @@ import pytest
 from edge_runtime.model.bundle import Bundle
 from edge_runtime.selftest.replay import selftest
 from export.cli import main
-from export.proof.ladder import rungs
+from export.proof.fallback import fallbacks
 from export.quiet_tensorflow import keras
 from export.settings import Settings
 from export.sources.run import read_run
@@ -66,10 +66,10 @@ def test_without_the_ladder_nothing_is_published(lopsided_run, tmp_path, error_l
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_form_that_no_converter_makes_is_a_rung_that_failed_and_the_next_is_tried(hard_swish_run, tmp_path):
+def test_a_form_that_no_converter_writes_is_a_failed_attempt_and_the_next_is_tried(hard_swish_run, tmp_path):
     lines = []
     source = read_run(hard_swish_run)
-    steps = rungs(source, tmp_path, Settings(), [], ["float16.tflite"], jobs=0, progress=lines.append)
+    steps = fallbacks(source, tmp_path, Settings(), [], ["float16.tflite"], jobs=0, progress=lines.append)
     first, (form, candidate) = steps
     assert first.form == "int16x8.tflite"
     assert "HARD_SWISH" in first.failures[0]
