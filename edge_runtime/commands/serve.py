@@ -113,6 +113,7 @@ def _run(
     token: str | None,
 ) -> None:
     """Serve in this thread while the loop runs in another; an error that ends the loop ends the server."""
+    from edge_runtime.web.app import Site
     from edge_runtime.web.server import run_server
 
     problems: list[BaseException] = []
@@ -126,18 +127,15 @@ def _run(
 
     loop = threading.Thread(target=follow, name="live loop", daemon=True)
     loop.start()
-    run_server(
+    site = Site(
         hub,
         answering,
-        host=options.host,
-        port=options.port,
         token=token,
         title=options.title or Path(options.bundle).resolve().name,
         outboxes=[sink.outbox for sink in sinks if hasattr(sink, "outbox")],
         stale_s=2 * options.stream.stall_timeout,
-        stop=stop,
-        on_ready=_report_ready,
     )
+    run_server(site, host=options.host, port=options.port, stop=stop, on_ready=_report_ready)
     loop.join(LAST_FRAME_S)
     if problems:
         raise problems[0]
@@ -150,7 +148,7 @@ def _report_ready(address: str) -> None:
 
 def _require_server() -> None:
     """Raise BackendUnavailable if a library is missing, before a camera is opened."""
-    for module in ("starlette", "uvicorn"):
+    for module in ("starlette", "uvicorn", "prometheus_client"):
         if find_spec(module) is None:
             raise BackendUnavailable(f"serve needs {module}; install it with: pip install 'edgewise[serve]'")
 

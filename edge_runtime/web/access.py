@@ -1,4 +1,4 @@
-"""Who may use the server: on loopback every local user, elsewhere everyone who has the token."""
+"""Access control: on loopback every local user has access; on other addresses a token is required."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 COOKIE = "edgewise"
 COOKIE_S = 180 * 24 * 3600
-SHORTEST_TOKEN = 16
+MIN_TOKEN_LENGTH = 16
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class AccessError(EdgeError):
-    """The server would be open to everyone who can reach it."""
+    """The server cannot listen at the address, or it would be open to everyone who can reach it."""
 
 
 def is_loopback(host: str) -> bool:
@@ -34,41 +34,52 @@ def is_loopback(host: str) -> bool:
 
 
 def check_token(host: str, token: str | None) -> None:
-    """Raise AccessError unless the server is on loopback or has a token that cannot be guessed."""
-    if token is not None and (len(token) < SHORTEST_TOKEN or not token.isascii() or not token.isprintable()):
-        raise AccessError(f"the token must be at least {SHORTEST_TOKEN} plain characters, such as {_proposal()}")
+    """Raise AccessError if the token is too weak, or if it is missing and the host is not loopback.
+
+    Args:
+        host: address to bind to.
+        token: the token that requests must have, or None.
+
+    """
+    if token is not None and (len(token) < MIN_TOKEN_LENGTH or not token.isascii() or not token.isprintable()):
+        raise AccessError(
+            f"the token must have at least {MIN_TOKEN_LENGTH} printable ASCII characters, such as {_random_token()}"
+        )
     if token is None and not is_loopback(host):
-        raise AccessError(f"--host {host} is open to the network, so a token must be set: EDGE_RUN_TOKEN={_proposal()}")
+        raise AccessError(
+            f"--host {host} is open to the network, so a token must be set: EDGE_RUN_TOKEN={_random_token()}"
+        )
 
 
-def cookie_of(token: str) -> str:
-    """Return the cookie that represents the token; the token cannot be computed from it."""
+def cookie_for(token: str) -> str:
+    """Return the cookie value that represents the token; the token cannot be computed from it."""
     return hashlib.sha256(b"edgewise cookie\0" + token.encode()).hexdigest()
 
 
-def same(given: str, wanted: str) -> bool:
-    """Compare in constant time, with any characters."""
-    return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), wanted.encode())
+def is_same_secret(received: str, expected: str) -> bool:
+    """Compare two strings in constant time; `received` may contain any characters."""
+    return hmac.compare_digest(received.encode("utf-8", "surrogateescape"), expected.encode())
 
 
 def is_allowed(request: HTTPConnection, token: str | None) -> bool:
-    """Return whether a request has the token, as a bearer token or as its cookie; without a token all requests do."""
+    """Return whether a request contains the token, as a bearer token or as a cookie; True if no token is set."""
     if token is None:
         return True
-    scheme, _, given = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and same(given.strip(), token):
+    scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and is_same_secret(credentials.strip(), token):
         return True
     try:
         cookies = SimpleCookie(request.headers.get("cookie", ""))
     except CookieError:
         return False
-    return COOKIE in cookies and same(cookies[COOKIE].value, cookie_of(token))
+    return COOKIE in cookies and is_same_secret(cookies[COOKIE].value, cookie_for(token))
 
 
-def is_foreign(request: HTTPConnection, *, loopback: bool) -> bool:
-    """Return whether a request was sent by the browser for another web site.
+def is_cross_site(request: HTTPConnection, *, loopback: bool) -> bool:
+    """Return whether a browser sent a request on behalf of another web site.
 
-    A loopback server has no token. Its protection from a host name that a site points at 127.0.0.1 is the Host header.
+    A loopback server has no token. The check of the Host header protects it from DNS rebinding: a web site whose host
+    name resolves to 127.0.0.1.
     """
     host = request.headers.get("host", "")
     if loopback and _hostname(f"//{host}") not in LOCAL_NAMES:
@@ -84,5 +95,5 @@ def _hostname(url: str) -> str | None:
         return None
 
 
-def _proposal() -> str:
+def _random_token() -> str:
     return secrets.token_urlsafe(24)

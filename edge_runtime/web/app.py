@@ -1,4 +1,4 @@
-"""The web application: a page, an upload, and the live results for programs."""
+"""The web application: the page, the upload, and the live results for other programs."""
 
 from __future__ import annotations
 
@@ -19,11 +19,10 @@ from starlette.routing import Route
 
 from edge_runtime.errors import EdgeError, one_line
 from edge_runtime.system.device_state import temperature_c, throttling
-from edge_runtime.web.access import COOKIE, COOKIE_S, cookie_of, same
+from edge_runtime.web.access import COOKIE, COOKIE_S, cookie_for, is_same_secret
 from edge_runtime.web.guard import Guard
-from edge_runtime.web.metrics import CONTENT_TYPE, metrics
-from edge_runtime.web.openapi import openapi
-from edge_runtime.web.uploads import TEXT_BYTES, UploadError, check_pixels, read_body
+from edge_runtime.web.openapi import openapi_document
+from edge_runtime.web.uploads import MAX_FORM_BYTES, UploadError, check_pixels, read_body
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -43,25 +42,31 @@ STATIC = {
     "icon.svg": "image/svg+xml",
 }
 STATE_EVERY_S = 0.25
-RETRY_MS = 1000  # after which a browser that lost the stream reconnects
+RETRY_MS = 1000  # pause before a browser reconnects to a lost event stream
 DEVICE_EVERY_S = 5.0
-MOST_VIEWERS = 16
-MOST_UPLOADS = 4  # one is classified, the others wait
+MAX_VIEWERS = 16
+MAX_UPLOADS = 4  # one is classified while the others wait
 STALE_S = 10.0
 
 
 @dataclass
 class Site:
-    """The objects that the handlers share.
+    """The objects and counters that the request handlers share.
 
     Attributes:
         hub: the live loop's results.
-        classifier: for uploads; used by one thread at a time.
-        token: required from everyone, or None.
+        classifier: classifies uploads, in one thread at a time.
+        token: token that requests must have; None if none is required.
         title: title of the page, such as the bundle's name.
-        outboxes: of the sinks, for the metrics.
-        stopping: set when the server ends, to end the endless responses.
-        stale_s: seconds without a decision after which the health is bad.
+        outboxes: outboxes of the sinks, for the metrics.
+        is_stopping: returns True when the server stops, so that the event streams end.
+        stale_s: seconds without a prediction after which /healthz responds 503.
+        viewers: number of connected event streams.
+        uploads: number of uploads in progress.
+        upload_responses: number of responses to POST /classify by HTTP status.
+        classifying: held while the classifier is in use.
+        device: the last values read from the device, as JSON.
+        device_read_s: time of that reading, on the event loop's clock.
 
     """
 
@@ -70,68 +75,74 @@ class Site:
     token: str | None = None
     title: str = "Edgewise"
     outboxes: Sequence[Outbox[Event]] = ()
-    stopping: Callable[[], bool] = lambda: False
+    is_stopping: Callable[[], bool] = lambda: False
     stale_s: float = STALE_S
     viewers: int = 0
     uploads: int = 0
-    answers: Counter[str] = field(default_factory=Counter)
+    upload_responses: Counter[str] = field(default_factory=Counter)
     classifying: asyncio.Lock = field(default_factory=asyncio.Lock)
     device: dict[str, Any] = field(default_factory=dict)
     device_read_s: float = float("-inf")
 
 
 def build_app(site: Site, *, loopback: bool = True) -> Starlette:
-    """Build the application; `loopback` says whether it serves only this device."""
+    """Build the application.
+
+    Args:
+        site: the objects that the request handlers share.
+        loopback: whether the server can be reached only from this device.
+
+    """
     static = {name: files("edge_runtime.web").joinpath("static", name).read_bytes() for name in STATIC}
 
-    def of(handler: Callable[[Site, Request], Any]) -> Callable[[Request], Any]:
+    def with_site(handler: Callable[[Site, Request], Any]) -> Callable[[Request], Any]:
         return partial(handler, site)
 
-    def file(name: str) -> Callable[[Request], Response]:
+    def static_file(name: str) -> Callable[[Request], Response]:
         return lambda _request: Response(static[name], media_type=STATIC[name])
 
-    assets = [Route(f"/static/{name}", file(name)) for name in STATIC if not name.endswith(".html")]
+    assets = [Route(f"/static/{name}", static_file(name)) for name in STATIC if not name.endswith(".html")]
     routes = [
-        Route("/", file("page.html")),
+        Route("/", static_file("page.html")),
         Route("/login", partial(_login, site, static["login.html"]), methods=["GET", "POST"]),
         *assets,
-        Route("/picture.jpg", of(_picture)),
-        Route("/events", of(_events)),
-        Route("/events/{number:int}.jpg", of(_thumbnail)),
-        Route("/state", of(_state)),
-        Route("/classify", of(_classify), methods=["POST"]),
-        Route("/healthz", of(_healthz)),
-        Route("/metrics", of(_metrics)),
-        Route("/openapi.json", of(_openapi)),
+        Route("/picture.jpg", with_site(_picture)),
+        Route("/events", with_site(_events)),
+        Route("/events/{number:int}.jpg", with_site(_thumbnail)),
+        Route("/state", with_site(_state)),
+        Route("/classify", with_site(_classify), methods=["POST"]),
+        Route("/healthz", with_site(_healthz)),
+        Route("/metrics", with_site(_metrics)),
+        Route("/openapi.json", with_site(_openapi)),
     ]
     return Starlette(routes=routes, middleware=[Middleware(Guard, token=site.token, loopback=loopback)])
 
 
 async def _login(site: Site, page: bytes, request: Request) -> Response:
-    """Exchange the token, from the form or once from ?token=, for a cookie that scripts cannot read."""
-    form = await read_body(request, most_bytes=TEXT_BYTES) if request.method == "POST" else b""
-    given = request.query_params.get("token") or parse_qs(form.decode("latin-1")).get("token", [""])[0]
+    """Exchange the token, from the form or from ?token=, for a cookie that scripts cannot read."""
+    form = await read_body(request, max_bytes=MAX_FORM_BYTES) if request.method == "POST" else b""
+    submitted = request.query_params.get("token") or parse_qs(form.decode("latin-1")).get("token", [""])[0]
     if site.token is None:
         return RedirectResponse("/", 303)
-    if not same(given.strip(), site.token):
-        return Response(page, 401 if given else 200, media_type=STATIC["login.html"])
-    answer = RedirectResponse("/", 303)
+    if not is_same_secret(submitted.strip(), site.token):
+        return Response(page, 401 if submitted else 200, media_type=STATIC["login.html"])
+    response = RedirectResponse("/", 303)
     secure = request.url.scheme == "https"
-    answer.set_cookie(COOKIE, cookie_of(site.token), COOKIE_S, httponly=True, samesite="strict", secure=secure)
-    return answer
+    response.set_cookie(COOKIE, cookie_for(site.token), COOKIE_S, httponly=True, samesite="strict", secure=secure)
+    return response
 
 
 async def _picture(site: Site, _request: Request) -> Response:
     picture = await asyncio.to_thread(site.hub.jpeg)
     if picture is None:
-        return JSONResponse({"error": "no frame yet"}, 404)
+        return JSONResponse({"error": "no frame has been received yet"}, 404)
     return Response(picture[1], media_type="image/jpeg", headers={"X-Frame-Number": str(picture[0])})
 
 
 async def _thumbnail(site: Site, request: Request) -> Response:
     thumbnail = site.hub.thumbnail(request.path_params["number"])
     if thumbnail is None:
-        return JSONResponse({"error": "no such picture"}, 404)
+        return JSONResponse({"error": "the event has no picture, or is not kept any more"}, 404)
     return Response(thumbnail, media_type="image/jpeg")
 
 
@@ -140,32 +151,37 @@ async def _state(site: Site, _request: Request) -> Response:
 
 
 async def _events(site: Site, _request: Request) -> Response:
-    if site.viewers >= MOST_VIEWERS:
-        return JSONResponse({"error": f"{MOST_VIEWERS} viewers are connected already"}, 503, {"Retry-After": "10"})
-    return StreamingResponse(_live(site), media_type="text/event-stream")
+    if site.viewers >= MAX_VIEWERS:
+        return JSONResponse(
+            {"error": f"{MAX_VIEWERS} viewers are already connected; close one of them"}, 503, {"Retry-After": "10"}
+        )
+    return StreamingResponse(_event_stream(site), media_type="text/event-stream")
 
 
-async def _live(site: Site) -> AsyncIterator[str]:
-    """Send the state a few times per second, and every event; a slow reader gets fewer states, but no old ones."""
+async def _event_stream(site: Site) -> AsyncIterator[str]:
+    """Yield every event, and the state every STATE_EVERY_S seconds.
+
+    A slow reader receives fewer states, because each state is computed when it is sent.
+    """
     site.viewers += 1
     try:
         labels = list(site.classifier.spec.labels)
         model = {"artifact": site.classifier.artifact.name, "backend": site.classifier.backend.name}
         yield f"retry: {RETRY_MS}\n"
-        yield _sent("hello", {"title": site.title, "labels": labels, **model})
-        told = 0
-        while not site.stopping():
-            for item in site.hub.events_after(told):
-                told = item.number
-                yield _sent("event", _event_json(item))
-            yield _sent("state", await _full_state(site))
+        yield _message("hello", {"title": site.title, "labels": labels, **model})
+        last_number = 0
+        while not site.is_stopping():
+            for item in site.hub.events_after(last_number):
+                last_number = item.number
+                yield _message("event", _event_json(item))
+            yield _message("state", await _full_state(site))
             await asyncio.sleep(STATE_EVERY_S)
     finally:
         site.viewers -= 1
 
 
-def _sent(kind: str, data: object) -> str:
-    return f"event: {kind}\ndata: {json.dumps(data)}\n\n"
+def _message(event: str, data: object) -> str:
+    return f"event: {event}\ndata: {json.dumps(data)}\n\n"
 
 
 def _event_json(item: Numbered) -> dict[str, Any]:
@@ -176,24 +192,24 @@ async def _full_state(site: Site) -> dict[str, Any]:
     now_s = asyncio.get_running_loop().time()
     if now_s - site.device_read_s > DEVICE_EVERY_S:
         site.device_read_s = now_s
-        site.device = await asyncio.to_thread(_device)
-    return {**site.hub.state(), **site.device}
+        site.device = await asyncio.to_thread(_read_device)
+    return {**site.hub.state().to_json(), **site.device}
 
 
-def _device() -> dict[str, Any]:
-    held_back = throttling()
-    return {"temperature_c": temperature_c(), "throttling": held_back and list(held_back.now)}
+def _read_device() -> dict[str, Any]:
+    throttled = throttling()
+    return {"temperature_c": temperature_c(), "throttling": throttled and list(throttled.now)}
 
 
 async def _classify(site: Site, request: Request) -> Response:
-    answer = await _classified(site, request)
-    site.answers[str(answer.status_code)] += 1
-    return answer
+    response = await _classify_upload(site, request)
+    site.upload_responses[str(response.status_code)] += 1
+    return response
 
 
-async def _classified(site: Site, request: Request) -> Response:
-    if site.uploads >= MOST_UPLOADS:
-        return JSONResponse({"error": "busy; try again"}, 503, {"Retry-After": "2"})
+async def _classify_upload(site: Site, request: Request) -> Response:
+    if site.uploads >= MAX_UPLOADS:
+        return JSONResponse({"error": f"{MAX_UPLOADS} uploads are in progress; try again"}, 503, {"Retry-After": "2"})
     site.uploads += 1
     try:
         content = await read_body(request)
@@ -218,9 +234,16 @@ async def _healthz(site: Site, _request: Request) -> Response:
 
 
 async def _metrics(site: Site, _request: Request) -> Response:
-    text = await asyncio.to_thread(metrics, site.hub, site.outboxes, dict(site.answers))
+    return await asyncio.to_thread(_metrics_response, site)
+
+
+def _metrics_response(site: Site) -> Response:
+    # A server that Prometheus does not scrape need not load the library.
+    from edge_runtime.web.metrics import CONTENT_TYPE, render_metrics
+
+    text = render_metrics(site.hub, site.outboxes, dict(site.upload_responses))
     return Response(text, headers={"Content-Type": CONTENT_TYPE})
 
 
 async def _openapi(site: Site, _request: Request) -> Response:
-    return JSONResponse(openapi(version("edgewise"), token=site.token is not None))
+    return JSONResponse(openapi_document(version("edgewise"), token=site.token is not None))

@@ -1,4 +1,4 @@
-"""Limits on connections that uvicorn does not have: peers that send or read too slowly, and too many peers."""
+"""Limits on connections that uvicorn does not have: slow clients are disconnected, and their number is bounded."""
 
 from __future__ import annotations
 
@@ -9,66 +9,67 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 if TYPE_CHECKING:
     import asyncio
 
-HEADER_S = 10.0  # from connecting, or from the end of the previous request, to the end of a request's headers
-WRITE_S = 15.0  # for which a peer may leave a response unread
-MOST_CONNECTIONS = 64
+HEADER_S = 10.0  # time limit for a request's headers, from the connection or from the end of the previous request
+WRITE_S = 15.0  # how long a client may leave a response unread
+MAX_CONNECTIONS = 64
 
 
 class BoundedProtocol(H11Protocol):
-    """HTTP/1.1 in which every connection is either served or closed within seconds.
+    """HTTP/1.1 with time limits for receiving headers and for sending responses.
 
-    If there are too many, the one that has waited longest without a request is closed, so that new ones are served.
+    If there are more than MAX_CONNECTIONS, the connection that has been idle longest is closed, so that new clients
+    are served.
     """
 
-    _waiting: asyncio.TimerHandle | None = None
-    _unread: asyncio.TimerHandle | None = None
+    _header_timer: asyncio.TimerHandle | None = None
+    _write_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Accept a connection and start its timer."""
+        """Accept a connection and start the timer for its first request."""
         super().connection_made(transport)
-        if len(self.connections) > MOST_CONNECTIONS:
-            self._make_room()
-        self._expect_request()
+        if len(self.connections) > MAX_CONNECTIONS:
+            self._close_longest_idle()
+        self._start_header_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the timers."""
-        for timer in (self._waiting, self._unread):
+        for timer in (self._header_timer, self._write_timer):
             if timer is not None:
                 timer.cancel()
         super().connection_lost(exc)
 
     def handle_events(self) -> None:
-        """Parse the received data; complete headers stop the timer."""
+        """Parse the received data, and stop the timer when a request's headers are complete."""
         super().handle_events()
-        if self._waiting is not None and self.cycle is not None and not self.cycle.response_complete:
-            self._waiting.cancel()
-            self._waiting = None
+        if self._header_timer is not None and self.cycle is not None and not self.cycle.response_complete:
+            self._header_timer.cancel()
+            self._header_timer = None
 
     def on_response_complete(self) -> None:
-        """Start the timer for the next request, or for the peer to read the rest of the response and close."""
-        self._expect_request()  # first, because a request that has arrived already begins within the call
+        """Start the timer for the next request; it also closes a connection whose client does not close it."""
+        self._start_header_timer()  # before the call, which may already start the next pipelined request
         super().on_response_complete()
 
     def pause_writing(self) -> None:
-        """Start the timer for a peer that does not read."""
+        """Start the timer for a client that does not read its response."""
         super().pause_writing()
-        self._unread = self.loop.call_later(WRITE_S, self.transport.abort)
+        self._write_timer = self.loop.call_later(WRITE_S, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """Stop that timer."""
+        """Stop the timer: the client reads again."""
         super().resume_writing()
-        if self._unread is not None:
-            self._unread.cancel()
+        if self._write_timer is not None:
+            self._write_timer.cancel()
 
-    def _expect_request(self) -> None:
-        if self._waiting is not None:
-            self._waiting.cancel()
-        self._waiting = self.loop.call_later(HEADER_S, self.transport.abort)
+    def _start_header_timer(self) -> None:
+        if self._header_timer is not None:
+            self._header_timer.cancel()
+        self._header_timer = self.loop.call_later(HEADER_S, self.transport.abort)
 
-    def _make_room(self) -> None:
+    def _close_longest_idle(self) -> None:
         others: list[Any] = [peer for peer in self.connections if peer is not self]
-        idle = [peer for peer in others if getattr(peer, "_waiting", None) is not None]
+        idle = [peer for peer in others if getattr(peer, "_header_timer", None) is not None]
         if idle:
-            min(idle, key=lambda peer: peer._waiting.when()).transport.abort()  # noqa: SLF001 - one of its own kind
+            min(idle, key=lambda peer: peer._header_timer.when()).transport.abort()  # noqa: SLF001 - of the same class
         else:
             self.transport.abort()

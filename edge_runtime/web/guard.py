@@ -1,4 +1,4 @@
-"""Check every request before the application sees it: who may ask, and what the browser may do with the response."""
+"""Middleware that checks access and adds the security headers."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, RedirectResponse
 
-from edge_runtime.web.access import is_allowed, is_foreign
+from edge_runtime.web.access import is_allowed, is_cross_site
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# A page of this server may use resources of this server and nothing else.
+# The page may load resources from this server only.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -27,12 +27,12 @@ HEADERS = {
     "Cache-Control": "no-store",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
-# Without these, nobody could log in, and no supervisor could check the health. They reveal nothing about the picture.
-OPEN_TO_ALL = frozenset({"/login", "/static/style.css", "/static/icon.svg", "/healthz"})
+# Available without a token, for the login and for health checks. They contain nothing from the camera.
+PUBLIC_PATHS = frozenset({"/login", "/static/style.css", "/static/icon.svg", "/healthz"})
 
 
 class Guard:
-    """ASGI middleware that refuses requests without permission, and adds the security headers to every response."""
+    """ASGI middleware that refuses requests without access and adds the security headers to every response."""
 
     def __init__(self, app: ASGIApp, *, token: str | None, loopback: bool) -> None:
         self._app = app
@@ -45,23 +45,34 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
-            await send(message)
-
-        answer = self._refusal(HTTPConnection(scope)) or self._app
-        await answer(scope, receive, send_with_headers)
+        response = self._refusal(HTTPConnection(scope)) or self._app
+        await response(scope, receive, _with_headers(send))
 
     def _refusal(self, request: HTTPConnection) -> ASGIApp | None:
-        if is_foreign(request, loopback=self._loopback):
-            return JSONResponse({"error": "this host name or web site may not use the server"}, 403)
+        """Return the response that refuses a request, or None if it is allowed."""
+        if is_cross_site(request, loopback=self._loopback):
+            return JSONResponse({"error": "requests from other web sites or under other host names are refused"}, 403)
         path = request.scope["path"]
-        if path in OPEN_TO_ALL or is_allowed(request, self._token):
+        if path in PUBLIC_PATHS or is_allowed(request, self._token):
             return None
-        if path == "/":  # the page that a person opens, perhaps with ?token=
+        if path == "/":  # a browser opens the page, perhaps with ?token=
             query = request.scope["query_string"].decode("latin-1")
             return RedirectResponse(f"/login?{query}" if query else "/login", 303)
-        return JSONResponse({"error": "a token is required"}, 401, {"WWW-Authenticate": "Bearer"})
+        return JSONResponse(
+            {"error": "a token is required; send it in the header Authorization: Bearer TOKEN"},
+            401,
+            {"WWW-Authenticate": "Bearer"},
+        )
+
+
+def _with_headers(send: Send) -> Send:
+    """Return a `send` that adds the security headers to the start of a response."""
+
+    async def send_with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers.setdefault(name, value)
+        await send(message)
+
+    return send_with_headers

@@ -1,4 +1,4 @@
-"""Keep the live loop's newest results for the web server."""
+"""The live loop's newest results, kept for the web server."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
     from edge_runtime.live.records import Event, Frame, FramePrediction
 
-KEPT_EVENTS = 100
-WINDOW = 240  # predictions from which rates and latencies are computed
-WINDOW_S = 10.0
+MAX_EVENTS = 100
+WINDOW = 240  # newest predictions from which rates and latencies are computed
+WINDOW_S = 10.0  # older predictions are left out
 STAGES = ("decode", "preprocess", "inference", "age")
 PERCENTILES = (50, 90, 99)
-PICTURE_SIDE = 720  # pixels: enough for a phone and cheap enough for a Pi
+PICTURE_SIDE = 720  # pixels: sharp on a phone, and cheap to encode on a Pi
 PICTURE_QUALITY = 80
 
 
@@ -31,11 +31,40 @@ class Numbered(NamedTuple):
     event: Event
 
 
-class Hub:
-    """The newest frame, prediction and events, for readers in other threads; it is itself a sink.
+class LiveState(NamedTuple):
+    """A snapshot of the live loop.
 
-    The loop never waits for a reader: it exchanges references under a lock, and a picture is encoded only if a viewer
-    requests it, in the viewer's thread.
+    Attributes:
+        prediction: the newest prediction; None before the first.
+        since_ms: milliseconds since the newest prediction; None before the first.
+        fps: frames classified per second over the last WINDOW_S seconds; None if unknown.
+        latency_ms: for each stage, the percentiles "p50", "p90" and "p99"; None if unknown.
+        frames: number of predictions since the start.
+        dropped: number of frames that were skipped since the start.
+        events: number of events since the start, by kind.
+
+    """
+
+    prediction: FramePrediction | None
+    since_ms: float | None
+    fps: float | None
+    latency_ms: Mapping[str, Mapping[str, float] | None]
+    frames: int
+    dropped: int
+    events: Mapping[str, int]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the state as the page reads it; the page counts events itself."""
+        values = self._asdict()
+        del values["events"]
+        return {**values, "prediction": self.prediction and self.prediction.to_json()}
+
+
+class Hub:
+    """A sink that keeps the newest frame, prediction and events for readers in other threads.
+
+    The live loop never waits for a reader: it only exchanges references under a lock. A picture is encoded only if a
+    viewer requests it, in the viewer's thread.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -45,9 +74,10 @@ class Hub:
         self._prediction: FramePrediction | None = None
         self._predicted_s = float("-inf")
         self._recent: deque[tuple[float, FramePrediction]] = deque(maxlen=WINDOW)
-        self._events: deque[Numbered] = deque(maxlen=KEPT_EVENTS)
-        self._event_count = 0
-        self._totals: Counter[str] = Counter()
+        self._events: deque[Numbered] = deque(maxlen=MAX_EVENTS)
+        self._event_counts: Counter[str] = Counter()
+        self._frames = 0
+        self._dropped = 0
         self._encoding = threading.Lock()
         self._encoded: tuple[Frame, bytes] | None = None
 
@@ -62,65 +92,62 @@ class Hub:
         with self._lock:
             self._prediction, self._predicted_s = prediction, now_s
             self._recent.append((now_s, prediction))
-            self._totals["frames"] += 1
-            self._totals["dropped"] += prediction.dropped
+            self._frames += 1
+            self._dropped += prediction.dropped
 
     def event(self, event: Event) -> None:
         """Receive an event."""
         with self._lock:
-            self._event_count += 1
-            self._events.append(Numbered(self._event_count, event))
-            self._totals[f"event {event.kind}"] += 1
+            self._event_counts[event.kind] += 1
+            self._events.append(Numbered(self._event_counts.total(), event))
 
     def close(self) -> None:
-        """Do nothing: there is nothing to deliver."""
+        """Do nothing: the results are not delivered anywhere."""
 
     def jpeg(self) -> tuple[int, bytes] | None:
-        """Return the newest frame's number and a JPEG, sides up to PICTURE_SIDE pixels, or None before the first."""
+        """Return the newest frame's number and its picture as JPEG; None before the first frame.
+
+        Each side of the picture has at most PICTURE_SIDE pixels.
+        """
         with self._lock:
             frame = self._frame
         if frame is None:
             return None
-        with self._encoding:  # many viewers need only one encoding
+        with self._encoding:  # a frame is encoded once for all viewers
             if self._encoded is None or self._encoded[0] is not frame:
                 self._encoded = (frame, _encode(frame))
             return self._encoded[0].number, self._encoded[1]
 
     def events_after(self, number: int) -> list[Numbered]:
-        """Return the kept events after the one with that number, oldest first."""
+        """Return the kept events whose number is greater than `number`, oldest first."""
         with self._lock:
             return [item for item in self._events if item.number > number]
 
     def thumbnail(self, number: int) -> bytes | None:
-        """Return the JPEG of an event's best frame, if the event is kept and has one."""
+        """Return the JPEG of an event's best frame; None if there is none or the event is not kept."""
         with self._lock:
             return next((item.event.thumbnail for item in self._events if item.number == number), None)
 
     def fresh_s(self) -> float:
-        """Return the seconds since the newest prediction on a fresh frame; infinite before the first."""
+        """Return the seconds since the newest prediction; infinite before the first."""
         with self._lock:
             return self._clock() - self._predicted_s
 
-    def totals(self) -> Mapping[str, int]:
-        """Return the counts since the start: "frames", "dropped", "event entered" and so on."""
+    def state(self) -> LiveState:
+        """Return a snapshot of the newest prediction, the rates, the latencies and the counts."""
         with self._lock:
-            return dict(self._totals)
-
-    def state(self) -> dict[str, Any]:
-        """Return the state for the page, as a JSON object; `prediction` is None before the first."""
-        with self._lock:
-            prediction, since_s = self._prediction, self._clock() - self._predicted_s
-            recent = [(at_s, item) for at_s, item in self._recent if self._clock() - at_s <= WINDOW_S]
-        return {
-            "prediction": prediction and prediction.to_json(),
-            "since_ms": None if prediction is None else round(since_s * 1e3, 1),
-            "fps": _rate([at_s for at_s, _ in recent]),
-            "latency_ms": {
-                stage: _percentiles([getattr(item, f"{stage}_ms") for _, item in recent]) for stage in STAGES
-            },
-            "frames": self.totals().get("frames", 0),
-            "dropped": self.totals().get("dropped", 0),
-        }
+            now_s, predicted_s, prediction = self._clock(), self._predicted_s, self._prediction
+            recent = [(at_s, item) for at_s, item in self._recent if now_s - at_s <= WINDOW_S]
+            frames, dropped, events = self._frames, self._dropped, dict(self._event_counts)
+        return LiveState(
+            prediction=prediction,
+            since_ms=None if prediction is None else round((now_s - predicted_s) * 1e3, 1),
+            fps=_rate([at_s for at_s, _ in recent]),
+            latency_ms={stage: _percentiles([getattr(item, f"{stage}_ms") for _, item in recent]) for stage in STAGES},
+            frames=frames,
+            dropped=dropped,
+            events=events,
+        )
 
 
 def _rate(times_s: list[float]) -> float | None:
@@ -131,7 +158,7 @@ def _rate(times_s: list[float]) -> float | None:
 
 
 def _percentiles(values: Iterable[float]) -> dict[str, float] | None:
-    """Return the nearest-rank percentiles; None without values."""
+    """Return the nearest-rank percentiles, by the names "p50" and so on; None without values."""
     ordered = sorted(values)
     if not ordered:
         return None
@@ -140,15 +167,15 @@ def _percentiles(values: Iterable[float]) -> dict[str, float] | None:
 
 
 def _encode(frame: Frame) -> bytes:
-    image = _opened(frame)
+    image = _rgb_copy(frame)
     image.thumbnail((PICTURE_SIDE, PICTURE_SIDE))
     encoded = io.BytesIO()
     image.save(encoded, "JPEG", quality=PICTURE_QUALITY)
     return encoded.getvalue()
 
 
-def _opened(frame: Frame) -> Image.Image:
-    """Return our own copy of a picture: a JPEG decoded at a scale near the displayed size."""
+def _rgb_copy(frame: Frame) -> Image.Image:
+    """Return a copy of a picture in RGB. A JPEG is decoded at a reduced scale near PICTURE_SIDE, which is faster."""
     import numpy as np
     from PIL import Image, ImageOps
 

@@ -1,103 +1,121 @@
-"""The server's metrics in Prometheus's text format."""
+"""The server's metrics for Prometheus, with the official client library.
+
+The library's global registry is not used: it would add metrics of the interpreter.
+"""
 
 from __future__ import annotations
 
-import math
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from edge_runtime.system.device_state import temperature_c
 from edge_runtime.web.hub import PERCENTILES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from prometheus_client import Metric
 
     from edge_runtime.live.records import Event
     from edge_runtime.live.sinks.outbox import Outbox
     from edge_runtime.web.hub import Hub
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"  # the text format that `generate_latest` writes
 
 
-class Metric(NamedTuple):
-    """One metric family.
+class ServerCollector(Collector):
+    """Collects the values of all metrics when Prometheus requests them.
 
-    Its name without the prefix, type, help, and its values by label texts such as `kind="left"`.
-    """
-
-    name: str
-    kind: str
-    help: str
-    values: Mapping[str, float | None]
-
-
-def metrics(hub: Hub, outboxes: Sequence[Outbox[Event]], uploads: Mapping[str, int]) -> str:
-    """Return all metrics as text.
-
-    Args:
+    Attributes:
         hub: the live loop's results.
-        outboxes: of the sinks, for their counts of delivered and dropped items.
+        outboxes: outboxes of the sinks, for their counts of delivered and dropped events.
         uploads: number of responses to POST /classify by HTTP status.
 
     """
-    families = [*_live(hub), *_deliveries(outboxes), *_process(uploads)]
-    return "".join(_lines(family) for family in families)
+
+    def __init__(self, hub: Hub, outboxes: Sequence[Outbox[Event]], uploads: Mapping[str, int]) -> None:
+        self.hub = hub
+        self.outboxes = outboxes
+        self.uploads = uploads
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield all metric families that have a known value."""
+        yield from _live_families(self.hub)
+        yield from _sink_families(self.outboxes)
+        yield from _counters("uploads_total", "Responses to POST /classify.", self.uploads, "status")
+        yield from _process_families()
 
 
-def _live(hub: Hub) -> Iterable[Metric]:
-    state, totals = hub.state(), hub.totals()
-    yield Metric("frames_total", "counter", "Frames decided.", {"": totals.get("frames", 0)})
-    yield Metric("frames_dropped_total", "counter", "Frames skipped for newer ones.", {"": totals.get("dropped", 0)})
-    events = {f'kind="{key[6:]}"': value for key, value in totals.items() if key.startswith("event ")}
-    yield Metric("events_total", "counter", "Events by kind.", events)
-    yield Metric("frames_per_second", "gauge", "Frames classified per second, recently.", {"": state["fps"]})
-    yield Metric("freshness_seconds", "gauge", "Time since the newest decision.", {"": hub.fresh_s()})
-    latency = {
-        f'stage="{stage}",quantile="{percent / 100:g}"': values and values[f"p{percent}"] / 1e3
-        for stage, values in state["latency_ms"].items()
-        for percent in PERCENTILES
-    }
-    yield Metric("latency_seconds", "gauge", "Recent latency by stage; age is from capture to decision.", latency)
+def render_metrics(hub: Hub, outboxes: Sequence[Outbox[Event]], uploads: Mapping[str, int]) -> bytes:
+    """Return the current metrics in Prometheus's text format, as UTF-8; see `ServerCollector` for the arguments."""
+    registry = CollectorRegistry()
+    registry.register(ServerCollector(hub, outboxes, uploads))
+    return generate_latest(registry)
 
 
-def _deliveries(outboxes: Sequence[Outbox[Event]]) -> Iterable[Metric]:
-    counts = {f'sink="{outbox.name}"': outbox.counts() for outbox in outboxes}
-    for index, (name, kind, text) in enumerate(
-        [
-            ("sink_delivered_total", "counter", "Events delivered."),
-            ("sink_dropped_total", "counter", "Events dropped."),
-            ("sink_waiting", "gauge", "Events waiting for delivery."),
-        ]
-    ):
-        yield Metric(name, kind, text, {label: count[index] for label, count in counts.items()})
+def _live_families(hub: Hub) -> Iterator[Metric]:
+    state = hub.state()
+    yield CounterMetricFamily("edgewise_frames_total", "Frames decided.", state.frames)
+    yield CounterMetricFamily("edgewise_frames_dropped_total", "Frames skipped for newer ones.", state.dropped)
+    yield from _counters("events_total", "Events by kind.", state.events, "kind")
+    yield from _gauge("frames_per_second", "Frames classified per second, recently.", state.fps)
+    yield from _gauge("freshness_seconds", "Time since the newest decision.", hub.fresh_s())
+    latency = GaugeMetricFamily(
+        "edgewise_latency_seconds",
+        "Recent latency by stage; age is from capture to decision.",
+        labels=("stage", "quantile"),
+    )
+    for stage, percentiles in state.latency_ms.items():
+        if percentiles is not None:
+            for percent in PERCENTILES:
+                latency.add_metric((stage, f"{percent / 100:g}"), percentiles[f"p{percent}"] / 1e3)
+    if latency.samples:
+        yield latency
 
 
-def _process(uploads: Mapping[str, int]) -> Iterable[Metric]:
-    answers = {f'status="{status}"': count for status, count in uploads.items()}
-    yield Metric("uploads_total", "counter", "Responses to POST /classify.", answers)
-    yield Metric("device_temperature_celsius", "gauge", "Hottest thermal zone.", {"": temperature_c()})
-    yield Metric("resident_memory_bytes", "gauge", "Resident memory of this process.", {"": _resident_bytes()})
-    yield Metric("processor_seconds_total", "counter", "Processor time of this process.", {"": time.process_time()})
+def _sink_families(outboxes: Sequence[Outbox[Event]]) -> Iterator[Metric]:
+    if not outboxes:
+        return
+    delivered = CounterMetricFamily("edgewise_sink_delivered_total", "Events delivered.", labels=("sink",))
+    dropped = CounterMetricFamily("edgewise_sink_dropped_total", "Events dropped.", labels=("sink",))
+    waiting = GaugeMetricFamily("edgewise_sink_waiting", "Events waiting for delivery.", labels=("sink",))
+    for outbox in outboxes:
+        counts = outbox.counts()
+        delivered.add_metric((outbox.name,), counts.delivered)
+        dropped.add_metric((outbox.name,), counts.dropped)
+        waiting.add_metric((outbox.name,), counts.waiting)
+    yield from (delivered, dropped, waiting)
+
+
+def _process_families() -> Iterator[Metric]:
+    yield from _gauge("device_temperature_celsius", "Hottest thermal zone.", temperature_c())
+    yield from _gauge("resident_memory_bytes", "Resident memory of this process.", _resident_bytes())
+    yield CounterMetricFamily(
+        "edgewise_processor_seconds_total", "Processor time of this process.", time.process_time()
+    )
+
+
+def _counters(name: str, documentation: str, values: Mapping[str, int], label: str) -> Iterator[Metric]:
+    """Yield a counter family with one label, unless it is empty."""
+    family = CounterMetricFamily(f"edgewise_{name}", documentation, labels=(label,))
+    for label_value, count in values.items():
+        family.add_metric((label_value,), count)
+    if values:
+        yield family
+
+
+def _gauge(name: str, documentation: str, value: float | None) -> Iterator[Metric]:
+    """Yield a gauge without labels, unless its value is unknown."""
+    if value is not None:
+        yield GaugeMetricFamily(f"edgewise_{name}", documentation, value)
 
 
 def _resident_bytes() -> int:
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
-
-
-def _lines(metric: Metric) -> str:
-    """Return one family's lines; unknown values are left out, and so is a family without known values."""
-    name = f"edgewise_{metric.name}"
-    known = {label: value for label, value in metric.values.items() if value is not None}
-    if not known:
-        return ""
-    samples = [
-        f"{name}{{{label}}} {_number(value)}" if label else f"{name} {_number(value)}" for label, value in known.items()
-    ]
-    return "\n".join([f"# HELP {name} {metric.help}", f"# TYPE {name} {metric.kind}", *samples]) + "\n"
-
-
-def _number(value: float) -> str:
-    return "+Inf" if math.isinf(value) else f"{value:.10g}"

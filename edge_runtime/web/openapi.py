@@ -1,10 +1,13 @@
-"""The OpenAPI description of the HTTP interface."""
+"""The OpenAPI document of the HTTP interface.
+
+It is written by hand: FastAPI would generate it, but needs pydantic's compiled core on the device.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from edge_runtime.web.uploads import MOST_BYTES
+from edge_runtime.web.uploads import MAX_BYTES
 
 ERROR = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
 SCORED = {
@@ -23,29 +26,41 @@ PREDICTION = {
     },
     "required": ["label", "score", "top", "decode_ms", "preprocess_ms", "inference_ms"],
 }
-REFUSALS = {
+ERRORS_OF_CLASSIFY = {
+    "400": "the connection ended early",
     "408": "the body was received too slowly",
     "413": "too many bytes or pixels",
-    "415": "no image",
+    "415": "not an image in a supported format",
     "422": "a damaged image",
     "503": "too busy; try again",
 }
 
 
-def openapi(version: str, *, token: bool) -> dict[str, Any]:
-    """Return the OpenAPI document; `token` says whether a token is required."""
+def openapi_document(version: str, *, token: bool) -> dict[str, Any]:
+    """Return the OpenAPI document.
+
+    Args:
+        version: version of Edgewise.
+        token: whether requests need the bearer token.
+
+    """
     document: dict[str, Any] = {
         "openapi": "3.1.0",
-        "info": {"title": "Edgewise", "version": version, "description": "A classifier behind a camera."},
+        "info": {"title": "Edgewise", "version": version, "description": "An image classifier that watches a camera."},
         "paths": {
             "/classify": {"post": _classify()},
             "/state": {"get": _get("The newest prediction, rates and latencies.", "application/json")},
             "/events": {
-                "get": _get("Server-sent: `hello`, `state` a few times a second, `event`.", "text/event-stream")
+                "get": _get(
+                    "Server-sent events: `hello` once, `state` a few times per second, `event` for every event.",
+                    "text/event-stream",
+                )
             },
-            "/picture.jpg": {"get": _get("The newest frame.", "image/jpeg")},
-            "/healthz": {"get": _get("200 while fresh frames are classified, else 503.", "application/json")},
-            "/metrics": {"get": _get("Prometheus's text format.", "text/plain")},
+            "/picture.jpg": {"get": _get("The newest frame as JPEG.", "image/jpeg")},
+            "/healthz": {
+                "get": _get("The health: 200 if frames are being classified, otherwise 503.", "application/json")
+            },
+            "/metrics": {"get": _get("Metrics in Prometheus's text format.", "text/plain")},
         },
         "components": {"schemas": {"Prediction": PREDICTION, "Scored": SCORED, "Error": ERROR}},
     }
@@ -56,25 +71,25 @@ def openapi(version: str, *, token: bool) -> dict[str, Any]:
 
 
 def _classify() -> dict[str, Any]:
-    refusals = {
+    errors = {
         status: {
-            "description": why,
+            "description": description,
             "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
         }
-        for status, why in REFUSALS.items()
+        for status, description in ERRORS_OF_CLASSIFY.items()
     }
     return {
-        "summary": f"Classify one image: the body is the encoded image, at most {MOST_BYTES // 1_000_000} MB.",
+        "summary": f"Classify one image: the body is the encoded image, at most {MAX_BYTES // 1_000_000} MB.",
         "requestBody": {"required": True, "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}}},
         "responses": {
             "200": {
-                "description": "the decision",
+                "description": "the prediction",
                 "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Prediction"}}},
             },
-            **refusals,
+            **errors,
         },
     }
 
 
 def _get(summary: str, media_type: str) -> dict[str, Any]:
-    return {"summary": summary, "responses": {"200": {"description": "as said", "content": {media_type: {}}}}}
+    return {"summary": summary, "responses": {"200": {"description": "success", "content": {media_type: {}}}}}

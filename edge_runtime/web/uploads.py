@@ -1,4 +1,4 @@
-"""Receive an uploaded image: limited in bytes, seconds and pixels, and never written to disk."""
+"""Uploaded images: received in memory, with limits on bytes, seconds and pixels."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from edge_runtime.errors import SourceError
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-MOST_BYTES = 20_000_000
-BODY_S = 20.0
-MOST_PIXELS = 16_000_000  # decoded completely: 48 MB
-MOST_JPEG_PIXELS = 64_000_000  # decoded at the scale that the model needs
-TEXT_BYTES = 4096
+MAX_BYTES = 20_000_000
+MAX_BODY_S = 20.0
+MAX_PIXELS = 16_000_000  # 48 MB when decoded
+MAX_JPEG_PIXELS = 64_000_000  # a JPEG is decoded at a reduced scale, close to the model's input size
+MAX_FORM_BYTES = 4096
 
 
 class UploadError(SourceError):
-    """A body that is refused.
+    """The server refuses a request's body.
 
     Attributes:
         status: the HTTP status of the response.
@@ -33,30 +33,40 @@ class UploadError(SourceError):
         self.status = status
 
 
-async def read_body(request: Request, *, most_bytes: int = MOST_BYTES, within_s: float = BODY_S) -> bytes:
-    """Read a request's body into memory. Raise UploadError as soon as a limit is exceeded."""
+async def read_body(request: Request, *, max_bytes: int = MAX_BYTES, timeout_s: float = MAX_BODY_S) -> bytes:
+    """Read a request's body into memory.
+
+    Args:
+        request: the request.
+        max_bytes: maximum size of the body.
+        timeout_s: maximum time for receiving it, in seconds.
+
+    Raises:
+        UploadError: a limit is exceeded, or the connection ended early.
+
+    """
     declared = request.headers.get("content-length", "0")
-    if not declared.isdigit() or int(declared[:20]) > most_bytes:
-        raise UploadError(413, f"more than {most_bytes} bytes; reduce the image first")
+    if not declared.isdigit() or int(declared[:20]) > max_bytes:
+        raise UploadError(413, f"the body has more than {max_bytes} bytes; send a smaller image")
     try:
-        return await asyncio.wait_for(_collect(request, most_bytes), within_s)
+        return await asyncio.wait_for(_collect(request, max_bytes), timeout_s)
     except ClientDisconnect:
         raise UploadError(400, "the connection ended before the body was complete") from None
     except asyncio.TimeoutError:
-        raise UploadError(408, f"was not received within {within_s:g} s") from None
+        raise UploadError(408, f"the body was not received within {timeout_s:g} s") from None
 
 
-async def _collect(request: Request, most_bytes: int) -> bytes:
+async def _collect(request: Request, max_bytes: int) -> bytes:
     body = bytearray()
     async for block in request.stream():
         body += block
-        if len(body) > most_bytes:
-            raise UploadError(413, f"more than {most_bytes} bytes; reduce the image first")
+        if len(body) > max_bytes:
+            raise UploadError(413, f"the body has more than {max_bytes} bytes; send a smaller image")
     return bytes(body)
 
 
 def check_pixels(content: bytes) -> None:
-    """Read only an image's header and raise UploadError unless it is cheap enough to decode."""
+    """Raise UploadError if an image is not in a supported format or has too many pixels. Only its header is read."""
     from PIL import Image, UnidentifiedImageError
 
     from edge_runtime.image.preprocess import FORMATS
@@ -64,14 +74,15 @@ def check_pixels(content: bytes) -> None:
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as image:
             pixels = image.size[0] * image.size[1]
-            most = MOST_JPEG_PIXELS if image.format in {"JPEG", "MPO"} else MOST_PIXELS
+            limit = MAX_JPEG_PIXELS if image.format in {"JPEG", "MPO"} else MAX_PIXELS
     except UnidentifiedImageError:
         raise UploadError(415, "not a JPEG, PNG, BMP, GIF or WebP image") from None
     except Image.DecompressionBombError:
-        raise UploadError(413, "too many pixels to decode; reduce the image first") from None
-    except Exception as problem:  # noqa: BLE001 - what a hostile header can make Pillow raise has no common base
-        raise UploadError(422, f"damaged image ({problem})") from None
-    if pixels > most:
+        raise UploadError(413, "the image has too many pixels; send a smaller image") from None
+    except Exception as problem:  # noqa: BLE001 - the exceptions that Pillow raises for a malformed header have no common base class
+        raise UploadError(422, f"the image is damaged ({problem})") from None
+    if pixels > limit:
         raise UploadError(
-            413, f"{pixels} pixels, over the limit of {most // 1_000_000} million; reduce the image first"
+            413,
+            f"the image has {pixels} pixels; at most {limit // 1_000_000} million are allowed; send a smaller image",
         )

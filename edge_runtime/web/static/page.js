@@ -1,21 +1,21 @@
 "use strict";
-// Everything that comes from outside is set as text, never as markup.
+// Data from the server is inserted as text, never as HTML.
 
-const at = (id) => document.getElementById(id);
-const STALE_MS = 3000; // without a decision, or without a message from the server
+const byId = (id) => document.getElementById(id);
+const STALE_MS = 3000; // time without a decision, or without a message from the server
 const RETRY_MS = 3000;
-const MOST_EVENTS = 100;
+const MAX_EVENTS = 100;
 const STAGES = { decode: "Decode", preprocess: "Resize", inference: "Inference", age: "Capture to decision" };
 
-let heardAt = 0;
+let lastMessageAt = 0;
 let shownFrame = null;
 let pictureLoading = false;
 
 function element(name, className, text) {
-  const made = document.createElement(name);
-  if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
-  return made;
+  const node = document.createElement(name);
+  if (className) node.className = className;
+  if (text !== undefined) node.textContent = text;
+  return node;
 }
 
 function percent(score) {
@@ -29,10 +29,10 @@ function duration(ms) {
 }
 
 function setValue(id, value, unit) {
-  at(id).replaceChildren(value, ...(unit ? [" ", element("small", "", unit)] : []));
+  byId(id).replaceChildren(value, ...(unit ? [" ", element("small", "", unit)] : []));
 }
 
-// Rows are changed in place, so that their bars move smoothly and a reader's focus stays.
+// Rows are updated in place, so that the bars are animated and the keyboard focus is kept.
 function drawBars(list, top) {
   while (list.children.length > top.length) list.lastChild.remove();
   top.forEach((item, index) => {
@@ -60,86 +60,86 @@ function drawLatency(latency) {
     }
     return row;
   });
-  at("latency").replaceChildren(...rows);
+  byId("latency").replaceChildren(...rows);
 }
 
 function showPicture(frame) {
   if (pictureLoading || frame === shownFrame || document.hidden) return;
   pictureLoading = true;
   shownFrame = frame;
-  at("picture").src = `/picture.jpg?frame=${frame}`;
+  byId("picture").src = `/picture.jpg?frame=${frame}`;
 }
 
 function setStatus(kind, text) {
-  at("status").className = `status ${kind}`;
-  at("status").textContent = text;
+  byId("status").className = `status ${kind}`;
+  byId("status").textContent = text;
   document.body.classList.toggle("old", kind !== "live");
 }
 
 function showState(state) {
-  heardAt = performance.now();
+  lastMessageAt = performance.now();
   const prediction = state.prediction;
   setValue("temperature", state.temperature_c === null ? "–" : state.temperature_c.toFixed(0), state.temperature_c === null ? "" : "°C");
-  at("temperature").classList.toggle("hot", Boolean(state.throttling && state.throttling.length));
-  at("temperature").title = state.throttling ? state.throttling.join(", ") : "";
+  byId("temperature").classList.toggle("hot", Boolean(state.throttling && state.throttling.length));
+  byId("temperature").title = state.throttling ? state.throttling.join(", ") : "";
   drawLatency(state.latency_ms);
   if (!prediction) {
     setStatus("waiting", "Waiting for the camera");
     return;
   }
   const stale = state.since_ms > STALE_MS;
-  setStatus(stale ? "stale" : "live", stale ? `No fresh frame for ${duration(state.since_ms).join(" ")}` : "Live");
-  at("label").textContent = prediction.stable;
-  // The label is decided over frames; a frame with another label has no score for it.
-  at("score").textContent = prediction.label === prediction.stable ? percent(prediction.score) : "";
-  drawBars(at("bars"), prediction.top);
+  setStatus(stale ? "stale" : "live", stale ? `No new frame for ${duration(state.since_ms).join(" ")}` : "Live");
+  byId("label").textContent = prediction.stable;
+  // The label is decided over several frames. The score belongs to the newest frame, so it is shown only if the labels match.
+  byId("score").textContent = prediction.label === prediction.stable ? percent(prediction.score) : "";
+  drawBars(byId("bars"), prediction.top);
   setValue("fps", state.fps === null || stale ? "–" : state.fps.toFixed(1));
   setValue("age", ...duration(prediction.age_ms));
   setValue("since", ...duration(state.since_ms));
   setValue("dropped", state.dropped.toLocaleString());
-  at("source").hidden = false;
-  at("source").textContent = `Frame ${prediction.frame.toLocaleString()} · ${prediction.source}`;
+  byId("source").hidden = false;
+  byId("source").textContent = `Frame ${prediction.frame.toLocaleString()} · ${prediction.source}`;
   showPicture(prediction.frame);
 }
 
 function describe(event) {
-  const long = event.duration_s ? duration(event.duration_s * 1000).join(" ") : "";
+  const elapsed = event.duration_s ? duration(event.duration_s * 1000).join(" ") : "";
   switch (event.event) {
     case "entered": return [`${event.label} entered`, percent(event.score)];
-    case "left": return [`${event.label} left`, `after ${long}, best ${percent(event.score)}`];
-    case "recovered": return ["Camera is back", long ? `after ${long}` : event.detail];
+    case "left": return [`${event.label} left`, `after ${elapsed}, best score ${percent(event.score)}`];
+    case "recovered": return ["Camera recovered", elapsed ? `after ${elapsed}` : event.detail];
     case "stalled": return ["Camera stalled", event.detail];
     default: return ["Camera lost", event.detail];
   }
 }
 
 function addEvent(event) {
-  at("no-events").hidden = true;
+  byId("no-events").hidden = true;
   const row = element("li", event.event);
-  const shot = element(event.picture ? "img" : "span", "shot");
+  const thumbnail = element(event.picture ? "img" : "span", "thumbnail");
   if (event.picture) {
-    shot.alt = "";
-    shot.loading = "lazy";
-    shot.src = `/events/${event.number}.jpg`;
+    thumbnail.alt = "";
+    thumbnail.loading = "lazy";
+    thumbnail.src = `/events/${event.number}.jpg`;
   }
-  const [what, more] = describe(event);
+  const [title, detail] = describe(event);
   const text = element("div");
-  text.append(element("div", "what", what), element("div", "more", more));
+  text.append(element("div", "what", title), element("div", "more", detail));
   const when = new Date(event.at * 1000);
   const time = element("time", "", when.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" }));
   time.dateTime = when.toISOString();
   time.title = when.toLocaleString();
-  row.append(shot, text, time);
-  at("events").prepend(row);
-  if (at("events").children.length > MOST_EVENTS) at("events").lastChild.remove();
+  row.append(thumbnail, text, time);
+  byId("events").prepend(row);
+  if (byId("events").children.length > MAX_EVENTS) byId("events").lastChild.remove();
 }
 
 function hello(server) {
-  at("title").textContent = server.title;
+  byId("title").textContent = server.title;
   document.title = `${server.title} · Edgewise`;
-  at("model").textContent = `${server.artifact} on ${server.backend}`;
-  at("events").replaceChildren(); // the server sends all events that it has kept
-  at("no-events").hidden = false;
+  byId("model").textContent = `${server.artifact} on ${server.backend}`;
+  byId("events").replaceChildren(); // the server sends all kept events again
+  byId("no-events").hidden = false;
 }
 
 function connect() {
@@ -148,53 +148,53 @@ function connect() {
   stream.addEventListener("state", (message) => showState(JSON.parse(message.data)));
   stream.addEventListener("event", (message) => addEvent(JSON.parse(message.data)));
   stream.onerror = () => {
-    setStatus("gone", "Reconnecting");
+    setStatus("offline", "Reconnecting");
     if (stream.readyState === EventSource.CLOSED) setTimeout(connect, RETRY_MS);
   };
 }
 
 async function classify(file) {
-  at("answer").hidden = false;
-  at("answer-label").textContent = "…";
-  at("answer-score").textContent = "";
-  at("answer-note").textContent = "";
-  at("answer-bars").replaceChildren();
-  URL.revokeObjectURL(at("preview").src);
-  at("preview").src = URL.createObjectURL(file);
+  byId("answer").hidden = false;
+  byId("answer-label").textContent = "…";
+  byId("answer-score").textContent = "";
+  byId("answer-note").textContent = "";
+  byId("answer-bars").replaceChildren();
+  URL.revokeObjectURL(byId("preview").src);
+  byId("preview").src = URL.createObjectURL(file);
   try {
     const response = await fetch("/classify", { method: "POST", body: file });
     const answer = await response.json();
     if (!response.ok) throw new Error(answer.error);
-    at("answer-label").textContent = answer.label;
-    at("answer-score").textContent = percent(answer.score);
-    drawBars(at("answer-bars"), answer.top.slice(0, 3));
-    at("answer-note").textContent =
+    byId("answer-label").textContent = answer.label;
+    byId("answer-score").textContent = percent(answer.score);
+    drawBars(byId("answer-bars"), answer.top.slice(0, 3));
+    byId("answer-note").textContent =
       `decode ${answer.decode_ms.toFixed(1)}, resize ${answer.preprocess_ms.toFixed(1)}, inference ${answer.inference_ms.toFixed(1)} ms`;
   } catch (problem) {
-    at("answer-label").textContent = "Not classified";
-    at("answer-note").textContent = problem.message;
+    byId("answer-label").textContent = "Not classified";
+    byId("answer-note").textContent = problem.message;
   }
 }
 
-at("picture").onload = () => {
+byId("picture").onload = () => {
   pictureLoading = false;
-  at("picture").hidden = false;
-  at("no-picture").hidden = true;
+  byId("picture").hidden = false;
+  byId("no-picture").hidden = true;
 };
-at("picture").onerror = () => { pictureLoading = false; };
-at("file").onchange = () => {
-  if (at("file").files.length) classify(at("file").files[0]);
-  at("file").value = "";
+byId("picture").onerror = () => { pictureLoading = false; };
+byId("file").onchange = () => {
+  if (byId("file").files.length) classify(byId("file").files[0]);
+  byId("file").value = "";
 };
 for (const kind of ["dragover", "dragleave", "drop"]) {
-  at("drop").addEventListener(kind, (event) => {
+  byId("drop").addEventListener(kind, (event) => {
     event.preventDefault();
-    at("drop").classList.toggle("over", kind === "dragover");
+    byId("drop").classList.toggle("over", kind === "dragover");
     if (kind === "drop" && event.dataTransfer.files.length) classify(event.dataTransfer.files[0]);
   });
 }
 setInterval(() => {
-  if (heardAt && performance.now() - heardAt > STALE_MS) setStatus("gone", "Reconnecting");
+  if (lastMessageAt && performance.now() - lastMessageAt > STALE_MS) setStatus("offline", "Reconnecting");
 }, 1000);
 drawLatency({});
 connect();

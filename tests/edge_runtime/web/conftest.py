@@ -16,6 +16,7 @@ from edge_runtime.live.records import Event, Frame, FramePrediction
 
 pytest.importorskip("uvicorn", reason="needs the serve extra")
 pytest.importorskip("starlette", reason="needs the serve extra")
+pytest.importorskip("prometheus_client", reason="needs the serve extra")
 
 COLORS = {"red": (220, 30, 20), "green": (25, 210, 30), "blue": (20, 40, 230)}
 
@@ -64,31 +65,29 @@ def make_frame():
 
 @pytest.fixture
 def serving(bundle):
-    """Give a function that starts a server in a thread and gives its hub, port and address; stopped at the end."""
+    """Return a function that starts a server in a thread and returns its hub, port and address.
+
+    All servers are stopped at the end of the test.
+    """
+    from edge_runtime.web.app import Site
     from edge_runtime.web.hub import Hub
     from edge_runtime.web.server import run_server
 
     stops = []
 
-    def start(**options):
+    def start(*, port=0, **options):
         hub, stop, ready, addresses = Hub(), threading.Event(), threading.Event(), []
-        classifier = Classifier.open(bundle, threads=1)
+        site = Site(hub, Classifier.open(bundle, threads=1), **options)
 
         def serve():
-            run_server(
-                hub,
-                classifier,
-                stop=stop,
-                on_ready=lambda address: (addresses.append(address), ready.set()),
-                **{"port": 0, **options},
-            )
+            run_server(site, port=port, stop=stop, on_ready=lambda address: (addresses.append(address), ready.set()))
 
         thread = threading.Thread(target=serve)
         thread.start()
         stops.append((stop, thread))
         assert ready.wait(20)
-        port = int(addresses[0].rsplit(":", 1)[1].rstrip("/"))
-        return SimpleNamespace(hub=hub, port=port, address=addresses[0], stop=stop, thread=thread)
+        bound_port = int(addresses[0].rsplit(":", 1)[1].rstrip("/"))
+        return SimpleNamespace(hub=hub, port=bound_port, address=addresses[0], stop=stop, thread=thread)
 
     yield start
     for stop, _ in stops:
@@ -100,7 +99,7 @@ def serving(bundle):
 
 @pytest.fixture
 def live(make_prediction, make_frame):
-    """Give a function that keeps a hub supplied with frames and predictions, as the live loop does."""
+    """Return a function that feeds a hub with frames, predictions and events, as the live loop does."""
     ended = threading.Event()
     threads = []
 

@@ -1,4 +1,4 @@
-"""More than 200 requests that mean no good, all to loopback; afterwards the server serves as before."""
+"""Malformed, oversized and slow requests, all to loopback: the server refuses them and continues to serve."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from png import plain_png
 from edge_runtime.web import connections, uploads
 
 
-def raw(port, data, within_s=5.0):
-    """Send bytes as they are and give what comes back, whatever becomes of the connection."""
-    got = b""
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port), within_s) as peer:
-        peer.settimeout(within_s)
+def raw(port, data, timeout_s=5.0):
+    """Send bytes unchanged and return the response; empty if the connection fails."""
+    received = b""
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout_s) as peer:
+        peer.settimeout(timeout_s)
         peer.sendall(data)
         peer.shutdown(socket.SHUT_WR)
         while block := peer.recv(65_536):
-            got += block
-    return got
+            received += block
+    return received
 
 
 def post(port, body):
@@ -84,15 +84,15 @@ def images():
     for form in ("JPEG", "PNG", "GIF", "BMP", "WEBP"):
         stream = io.BytesIO()
         Image.effect_noise((80, 60), 50).convert("RGB").save(stream, form)
-        whole = stream.getvalue()
+        valid = stream.getvalue()
         for _ in range(12):
-            harmed = bytearray(whole)
+            damaged = bytearray(valid)
             for _ in range(rng.randrange(1, 40)):
-                harmed[rng.randrange(len(harmed))] = rng.randrange(256)
-            yield bytes(harmed[: rng.randrange(1, len(harmed))])
+                damaged[rng.randrange(len(damaged))] = rng.randrange(256)
+            yield bytes(damaged[: rng.randrange(1, len(damaged))])
     yield from (plain_png(side, side) for side in (5_000, 20_000, 65_000, 2**31 - 1))
     yield from (b"", b"\0" * 1000, b"\xff\xd8\xff", b"<svg onload=alert(1)>", b"%PDF-1.4", b"../../etc/passwd")
-    yield b"\xff\xd8" + os.urandom(uploads.MOST_BYTES)
+    yield b"\xff\xd8" + os.urandom(uploads.MAX_BYTES)
 
 
 def memory_mb():
@@ -101,15 +101,17 @@ def memory_mb():
 
 
 @pytest.fixture
-def quick(monkeypatch):
-    """Shorten the patience, so that the test need not have more of it."""
+def short_timeouts(monkeypatch):
+    """Shorten the server's time limits, so that the test is fast."""
     monkeypatch.setattr(connections, "HEADER_S", 0.5)
     monkeypatch.setattr(connections, "WRITE_S", 0.5)
-    monkeypatch.setattr("edge_runtime.web.uploads.BODY_S", 0.5)
-    monkeypatch.setattr(uploads.read_body, "__kwdefaults__", {"most_bytes": uploads.MOST_BYTES, "within_s": 0.5})
+    monkeypatch.setattr("edge_runtime.web.uploads.MAX_BODY_S", 0.5)
+    monkeypatch.setattr(uploads.read_body, "__kwdefaults__", {"max_bytes": uploads.MAX_BYTES, "timeout_s": 0.5})
 
 
-def test_it_serves_on_after_all_of_them(serving, live, image_bytes, quick, capfd):
+def test_the_server_still_serves_after_more_than_200_hostile_requests(
+    serving, live, image_bytes, short_timeouts, capfd
+):
     server = serving()
     live(server.hub)
     assert post(server.port, image_bytes("blue"))[0] == 200
@@ -122,14 +124,14 @@ def test_it_serves_on_after_all_of_them(serving, live, image_bytes, quick, capfd
         ]
         sent += 1
     for body in images():
-        with suppress(ConnectionError):  # one that is refused before it was sent whole
+        with suppress(ConnectionError):  # the server may refuse a body before it has received all of it
             status, _ = post(server.port, body)
             assert status in {200, 413, 415, 422}
         sent += 1
     slow = slow_peers(server.port)
     sent += len(slow)
     assert sent >= 200
-    status, content = post(server.port, image_bytes("green"))  # while the slow ones hang on
+    status, content = post(server.port, image_bytes("green"))  # while the slow clients are still connected
     assert (status, json.loads(content)["label"]) == (200, "green")
     for peer in slow:
         peer.close()
@@ -138,28 +140,28 @@ def test_it_serves_on_after_all_of_them(serving, live, image_bytes, quick, capfd
 
 
 def slow_peers(port):
-    """Open more connections than are allowed: some say nothing, some half a header, some half a body."""
+    """Open more connections than are allowed: some send nothing, some part of a header, some part of a body."""
     openings = [
         b"",
         b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: ",
         b"POST /classify HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n\r\nx",
     ]
     peers = []
-    for number in range(connections.MOST_CONNECTIONS + 26):
+    for number in range(connections.MAX_CONNECTIONS + 26):
         peers.append(socket.create_connection(("127.0.0.1", port), 5))
         with suppress(OSError):
             peers[-1].sendall(openings[number % 2])
     for _ in range(uploads_at_once := 3):
         peers.append(socket.create_connection(("127.0.0.1", port), 5))
         peers[-1].sendall(openings[2])
-    assert uploads_at_once < 4  # one place stays free for who means well
+    assert uploads_at_once < 4  # one of four uploads remains available to other clients
     return peers
 
 
 @pytest.mark.parametrize(
     "opening", [b"", b"GET / HT", b"POST /classify HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\n\r\nx"]
 )
-def test_who_dawdles_is_put_out(serving, quick, opening):
+def test_a_client_that_sends_slowly_is_disconnected(serving, short_timeouts, opening):
     server = serving()
     with socket.create_connection(("127.0.0.1", server.port), 20) as peer:
         ended = threading.Event()
@@ -181,14 +183,14 @@ def test_who_dawdles_is_put_out(serving, quick, opening):
     assert time.monotonic() - started < 10
 
 
-def test_who_does_not_read_is_put_out(serving, quick):
+def test_a_client_that_does_not_read_is_disconnected(serving, short_timeouts):
     server = serving()
     with socket.create_connection(("127.0.0.1", server.port), 20) as peer:
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        asked = b"GET /static/page.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+        pipelined = b"GET /static/page.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
         with suppress(OSError):
             for _ in range(3000):
-                peer.sendall(asked)
+                peer.sendall(pipelined)
         with suppress(OSError):
             time.sleep(1.0)
             while peer.recv(65_536):
@@ -200,11 +202,11 @@ def test_who_does_not_read_is_put_out(serving, quick):
 
 def test_an_upload_that_is_too_large_is_refused_before_it_is_read(serving):
     server = serving()
-    head = f"POST /classify HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {uploads.MOST_BYTES + 1}\r\n\r\n"
+    head = f"POST /classify HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {uploads.MAX_BYTES + 1}\r\n\r\n"
     assert raw(server.port, head.encode()).startswith(b"HTTP/1.1 413")
 
 
-def test_no_request_leaves_anything_on_the_disk(serving, image_bytes, tmp_path, monkeypatch):
+def test_uploads_are_not_written_to_the_disk(serving, image_bytes, tmp_path, monkeypatch):
     server = serving()
     empty = tmp_path / "empty"
     empty.mkdir()

@@ -10,15 +10,15 @@ from edge_runtime.live.records import Event, Frame
 from edge_runtime.web.hub import Hub
 
 
-def test_before_the_first_frame_there_is_nothing_and_nothing_is_made_up():
+def test_before_the_first_frame_the_state_is_empty():
     hub = Hub()
     state = hub.state()
     assert hub.jpeg() is None
-    assert (state["prediction"], state["since_ms"], state["fps"]) == (None, None, None)
+    assert (state.prediction, state.since_ms, state.fps) == (None, None, None)
     assert hub.fresh_s() == float("inf")
 
 
-def test_rates_and_latencies_are_of_the_last_seconds_alone(make_prediction):
+def test_rates_and_latencies_use_only_the_last_seconds(make_prediction):
     now = [100.0]
     hub = Hub(clock=lambda: now[0])
     hub.prediction(make_prediction(0, inference_ms=1000.0))
@@ -27,13 +27,13 @@ def test_rates_and_latencies_are_of_the_last_seconds_alone(make_prediction):
         hub.prediction(make_prediction(number, inference_ms=float(number), dropped=1))
         now[0] += 0.1
     state = hub.state()
-    assert state["fps"] == 10.0
-    assert state["latency_ms"]["inference"] == {"p50": 6.0, "p90": 10.0, "p99": 11.0}
-    assert (state["frames"], state["dropped"]) == (12, 11)
-    assert state["since_ms"] == pytest.approx(100)
+    assert state.fps == 10.0
+    assert state.latency_ms["inference"] == {"p50": 6.0, "p90": 10.0, "p99": 11.0}
+    assert (state.frames, state.dropped) == (12, 11)
+    assert state.since_ms == pytest.approx(100)
 
 
-def test_events_are_counted_kept_newest_and_given_once():
+def test_events_are_counted_and_the_newest_are_kept():
     hub = Hub()
     for number in range(150):
         hub.event(Event("entered", "cam", float(number), "cat", thumbnail=b"x" if number == 149 else None))
@@ -41,21 +41,21 @@ def test_events_are_counted_kept_newest_and_given_once():
     assert [item.number for item in kept] == list(range(51, 151))
     assert hub.events_after(149)[0].event.at == 149.0
     assert (hub.thumbnail(150), hub.thumbnail(149), hub.thumbnail(1)) == (b"x", None, None)
-    assert hub.totals()["event entered"] == 150
+    assert hub.state().events == {"entered": 150}
 
 
 @pytest.mark.parametrize("kind", ["jpeg", "array", "image", "path"])
-def test_any_frame_becomes_a_jpeg_of_bounded_size(kind, tmp_path):
+def test_every_kind_of_frame_is_encoded_as_a_jpeg_of_bounded_size(kind, tmp_path):
     image = Image.new("RGB", (2000, 1000), (10, 200, 30))
     image.save(tmp_path / "x.jpg")
-    of = {
+    images = {
         "jpeg": (tmp_path / "x.jpg").read_bytes(),
         "array": np.asarray(image),
         "image": image,
         "path": tmp_path / "x.jpg",
     }
     hub = Hub()
-    hub.frame(Frame("cam", 7, of[kind], 0.0, 0.0))
+    hub.frame(Frame("cam", 7, images[kind], 0.0, 0.0))
     number, encoded = hub.jpeg()
     shown = Image.open(io.BytesIO(encoded))
     assert number == 7
@@ -64,7 +64,7 @@ def test_any_frame_becomes_a_jpeg_of_bounded_size(kind, tmp_path):
     assert image.size == (2000, 1000)
 
 
-def test_many_viewers_of_one_frame_cost_one_encoding(make_frame):
+def test_a_frame_is_encoded_once_for_all_viewers(make_frame):
     hub = Hub()
     hub.frame(make_frame(1))
     assert hub.jpeg()[1] is hub.jpeg()[1]

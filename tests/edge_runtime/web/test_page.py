@@ -18,7 +18,7 @@ TOKEN = "correct-horse-battery-staple"
 
 @pytest.fixture(scope="module")
 def chromium():
-    """Give a function that opens a browser of a desktop's or a phone's size: the same one for every test."""
+    """Return a function that opens a browser with the window size of a desktop or a phone, once for all tests."""
     for program in ("chromium", "chromedriver"):
         if shutil.which(program) is None:
             pytest.skip(f"needs Debian's {program}")
@@ -31,20 +31,22 @@ def chromium():
 
 @pytest.fixture
 def browser(chromium):
-    """Give a function that gives a browser in which nothing is left of the test before."""
+    """Return a function that returns a browser, and reset the browsers after the test."""
     used = []
 
-    def take(*, phone=False):
+    def open_page(*, phone=False):
         used.append(chromium(phone=phone))
         return used[-1]
 
-    yield take
+    yield open_page
     for page in used:
         page.reset()
 
 
 @pytest.mark.parametrize("phone", [False, True], ids=["desktop", "phone"])
-def test_the_page_lives_classifies_and_fits(serving, live, browser, photo, tmp_path, phone):
+def test_the_page_shows_live_results_classifies_an_upload_and_fits_the_window(
+    serving, live, browser, photo, tmp_path, phone
+):
     server = serving(title="Porch")
     live(server.hub)
     page = browser(phone=phone)
@@ -73,7 +75,7 @@ def test_the_page_lives_classifies_and_fits(serving, live, browser, photo, tmp_p
     assert page.console() == []
 
 
-def test_the_picture_is_dark_for_who_likes_it_dark(serving, browser):
+def test_the_page_is_dark_if_the_browser_prefers_dark_colors(serving, browser):
     page = browser()
     page.open(serving().address)
     color = "return getComputedStyle(document.body).backgroundColor"
@@ -85,7 +87,7 @@ def test_the_picture_is_dark_for_who_likes_it_dark(serving, browser):
     )
 
 
-def test_a_camera_that_stops_is_shown_and_a_label_is_never_markup(serving, browser, make_prediction, make_frame):
+def test_a_stopped_camera_is_shown_and_text_is_never_inserted_as_html(serving, browser, make_prediction, make_frame):
     server = serving()
     page = browser()
     server.hub.frame(make_frame())
@@ -93,7 +95,7 @@ def test_a_camera_that_stops_is_shown_and_a_label_is_never_markup(serving, brows
     server.hub.event(Event("lost", "cam", 1e9, detail="<b>unplugged</b>"))
     server.hub._clock = lambda: time.monotonic() + 60  # a minute later
     page.open(server.address)
-    page.until("return document.getElementById('status').textContent.startsWith('No fresh frame for')")
+    page.until("return document.getElementById('status').textContent.startsWith('No new frame for')")
     assert page.text("label") == "<img src=x onerror=alert(1)>"
     assert "Camera lost<b>unplugged</b>" in page.text("events")
     assert page.run("return document.body.classList.contains('old')")
@@ -102,7 +104,7 @@ def test_a_camera_that_stops_is_shown_and_a_label_is_never_markup(serving, brows
     assert page.console() == []
 
 
-def test_a_server_that_goes_is_noticed_and_one_that_comes_back_too(serving, live, browser):
+def test_the_page_reconnects_after_the_server_has_restarted(serving, live, browser):
     server = serving()
     live(server.hub)
     page = browser()
@@ -116,7 +118,7 @@ def test_a_server_that_goes_is_noticed_and_one_that_comes_back_too(serving, live
     assert page.text("title") == "Back"
 
 
-def test_the_token_is_asked_for_and_opens_the_page(serving, live, browser):
+def test_the_login_page_asks_for_the_token_and_then_opens_the_page(serving, live, browser):
     server = serving(token=TOKEN)
     live(server.hub)
     page = browser()
@@ -125,7 +127,7 @@ def test_the_token_is_asked_for_and_opens_the_page(serving, live, browser):
     page.type_into("#token", "wrong-but-long-enough\n")
     page.until("return !document.getElementById('token').value")
     assert page.address() == f"{server.address}login"
-    page.console()  # a refused login is told there
+    page.console()  # the browser logs the refused login
     page.type_into("#token", f"{TOKEN}\n")
     page.until("return document.getElementById('status') && document.getElementById('status').textContent === 'Live'")
     assert page.address() == server.address
