@@ -107,4 +107,4 @@ def test_without_any_runtime_the_command_says_what_to_install(bundle, photo):
         print(err.getvalue(), end="")
     """
     told = python(code, bundle, photo(), blocked=(*WORKSTATION, "ai_edge_litert", "tflite_runtime", "onnxruntime"))
-    assert told == "edge-run: backend litert is not installed; pip install 'edgewise[pi]' brings it\n"
+    assert told == "edge-run: backend litert is not installed; install it with: pip install 'edgewise[pi]'\n"

@@ -126,19 +126,19 @@ def test_a_spec_with_an_unknown_or_missing_key_is_one_line(bundle, refused, phot
 
 def test_an_unknown_artifact_is_one_line(bundle, refused, photo):
     line = refused("classify", bundle, photo(), "--artifact", "int4.tflite")
-    assert "no artifact 'int4.tflite'; it holds float32.tflite, int8.tflite, float32.onnx" in line
+    assert "no artifact 'int4.tflite'; it contains float32.tflite, int8.tflite, float32.onnx" in line
 
 
 def test_a_missing_backend_is_one_line_with_the_install_line(bundle, refused, photo, monkeypatch):
     monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
     line = refused("classify", bundle, photo(), "--backend", "litert", "--artifact", "int8.tflite")
-    assert "backend litert is not installed; pip install 'edgewise[pi]' brings it" in line
+    assert "backend litert is not installed; install it with: pip install 'edgewise[pi]'" in line
 
 
 def test_a_broken_model_file_with_a_right_digest_is_one_line(bundle_of, spec, tmp_path, refused, photo):
     (tmp_path / "x.tflite").write_bytes(b"no model")
     folder = bundle_of(spec, {"int8.tflite": tmp_path / "x.tflite"})
-    assert "does not load it" in refused("classify", folder, photo())
+    assert "cannot load it" in refused("classify", folder, photo())
 
 
 @pytest.mark.parametrize(

@@ -106,7 +106,7 @@ def test_a_file_that_is_no_model_is_one_clear_error(run, tmp_path, spec, name, c
     file_format = next(key for key, names in BACKENDS_BY_FORMAT.items() if name in names)
     path = tmp_path / f"model.{file_format}"
     path.write_bytes(content)
-    with pytest.raises(InferenceError, match="does not load it"):
+    with pytest.raises(InferenceError, match="cannot load it"):
         run(path, spec, name)
 
 
@@ -136,7 +136,7 @@ def test_a_quantized_input_that_stands_for_scaled_pixels_gets_their_levels(run, 
 
 def test_a_quantized_input_of_an_unknown_range_is_refused(tmp_path):
     detail = {"dtype": np.uint8, "quantization": (0.02, 100)}
-    with pytest.raises(InferenceError, match=r"stands for -2\.\.3.1, not for pixels"):
+    with pytest.raises(InferenceError, match=r"represents -2\.\.3.1, not pixels"):
         _input_levels(tmp_path / "model.tflite", detail)
 
 
@@ -156,9 +156,9 @@ def test_tflite_runtime_serves_where_litert_is_missing(monkeypatch):
 @pytest.mark.parametrize(
     ("file_format", "wanted", "line"),
     [
-        ("tflite", None, r"backend litert is not installed; pip install 'edgewise\[pi\]'"),
+        ("tflite", None, r"backend litert is not installed; install it with: pip install 'edgewise\[pi\]'"),
         ("tflite", "tflite-runtime", r"pip install 'edgewise\[tflite-runtime\]'"),
-        ("onnx", None, r"backend onnx is not installed; pip install 'edgewise\[onnx\]'"),
+        ("onnx", None, r"backend onnx is not installed; install it with: pip install 'edgewise\[onnx\]'"),
     ],
 )
 def test_a_missing_runtime_is_answered_with_its_install_line(monkeypatch, file_format, wanted, line):

@@ -183,7 +183,7 @@ def test_a_row_to_send_holds_the_device_the_versions_and_every_number(bundle, ed
     code, _, err = bench(edge_run, bundle, tmp_path / "rows.json")
     (row,) = json.loads((tmp_path / "rows.json").read_text())["rows"]
     assert code == 0
-    assert err[-1].endswith("1 row, ready to be sent")
+    assert err[-1].endswith("1 row, ready to be published")
     assert {"processor", "architecture", "memory_mb", "governor", "kernel", "c_library"} == set(row["device"])
     assert {"python", "edgewise", "numpy", "pillow"} <= set(row["versions"])
     assert row["bundle"]["input"] == [24, 32]

@@ -78,7 +78,7 @@ def test_a_damaged_artifact_is_never_run(bundle):
 
 def test_a_model_of_other_classes_than_the_spec_is_never_run(bundle_of, make_spec, models):
     folder = bundle_of(make_spec(labels=("a", "b")), models)
-    with pytest.raises(InferenceError, match=r"gives output \(1, 3\), but its spec says \(N, 2\)"):
+    with pytest.raises(InferenceError, match=r"output has shape \(1, 3\), but its spec says \(N, 2\)"):
         Classifier.open(folder)
 
 

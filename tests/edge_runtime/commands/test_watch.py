@@ -88,7 +88,7 @@ def test_a_camera_whose_frames_cannot_be_decoded_is_told_once_and_not_for_each(b
     patience = ["--give-up", "0.4", "--stall-timeout", "0.3"]
     code, _, err = edge_run("watch", bundle, "--source", source, "--roi", "100,0,9,9", *patience)
     assert code == 1
-    skipped = "skipped: region 100,0,9,9 lies outside the 64x48 picture"
+    skipped = "skipped: region 100,0,9,9 is outside of the 64x48 picture"
     told = re.sub(r"frame \d+ ", "", err[0])  # a slow device misses the first
     assert [told, *err[1:]] == [
         f"edge-run: {source}: {skipped}",

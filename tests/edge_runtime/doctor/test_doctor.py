@@ -68,7 +68,7 @@ def test_a_library_that_crashes_is_told_and_takes_nothing_with_it(monkeypatch, t
     (tmp_path / "crashes.py").write_text("import os; os.abort()")
     (tmp_path / "fails.py").write_text("raise ImportError('libfoo.so.1: cannot open shared object file')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    assert libraries.import_problem("crashes") == "the process died of signal 6"
+    assert libraries.import_problem("crashes") == "the process was killed by signal 6"
     assert "libfoo.so.1" in libraries.import_problem("fails")
     assert libraries.runtime("onnx", "1.26.4", lambda _: "ImportError: no").state == "broken"
 

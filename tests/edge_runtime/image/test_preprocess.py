@@ -232,7 +232,7 @@ def test_a_cameras_multi_picture_jpeg_gives_its_first(spec):
         ("truncated", "damaged or incomplete image"),
         ("text", "not a JPEG, PNG, BMP, GIF or WebP image"),
         ("empty", "an empty file"),
-        ("huge", "more pixels than are decoded"),
+        ("huge", "too many pixels to decode"),
     ],
 )
 def test_an_unusable_file_is_refused_by_name(spec, bad_images, kind, reason):

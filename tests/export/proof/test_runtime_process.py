@@ -27,7 +27,7 @@ def test_a_file_that_the_runtime_refuses_is_an_error_with_the_runtimes_reason(ar
     _, spec = artifact
     broken = tmp_path / "model.int8.tflite"
     broken.write_bytes(b"TFL3 is not where this starts")
-    with pytest.raises(ExportError, match=r"model.int8.tflite in litert: .*does not load it"):
+    with pytest.raises(ExportError, match=r"model.int8.tflite in litert: .*cannot load it"):
         run_on_device(broken, spec, np.zeros((1, 24, 24, 3), np.uint8), "litert")
 
 
