@@ -1,4 +1,4 @@
-"""The main job on real input: ten classes from scratch, and a device that has the runtime alone."""
+"""Train ten classes from scratch, export them, and classify on a device that has only the runtime installed."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def command(module: str, *words: object) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module")
 def digits(shared, tmp_path_factory) -> Path:
-    """Train the article's network on hand-signed digits and export it; give the folder of both."""
+    """Train the baseline CNN on hand-signed digits and export it; return the folder with the run and the bundle."""
     folder = tmp_path_factory.mktemp("digits")
     data = shared("data/sign-digits")
-    # Hands are photographed upright and centred: turned far, they are other signs.
+    # The hands are upright and centered. With a large rotation, one sign can look like another.
     command(
         "trainer.cli", "train", data, "--model", "cnn", "--augment", "gentle", "--epochs", "24", "--out", folder / "run"
     )
@@ -47,7 +47,7 @@ def test_all_six_artifacts_pass_every_check(digits):
 
 @pytest.fixture(scope="module")
 def device(tmp_path_factory) -> Path:
-    """An environment with the `pi` extra alone; give its bin folder."""
+    """Create an environment with only the `pi` extra; return its bin folder."""
     folder = tmp_path_factory.mktemp("device")
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
     install = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", f"{ROOT}[pi]"]
@@ -55,31 +55,31 @@ def device(tmp_path_factory) -> Path:
     return folder / "bin"
 
 
-def test_a_device_without_tensorflow_decides_like_the_workstation(digits, device, shared):
+def test_a_device_without_tensorflow_predicts_the_same_labels_as_the_workstation(digits, device, shared):
     photographs = sorted(shared("data/sign-digits").glob("*/*"))[::40]
     words = ["classify", digits / "bundle", *photographs, "--json", "--artifact", "int8.tflite"]
-    there = subprocess.run([device / "edge-run", *words], capture_output=True, text=True, check=True)
-    here = command("edge_runtime.cli", *words)
-    decided = [[json.loads(line)["label"] for line in run.stdout.splitlines()] for run in (there, here)]
-    assert len(decided[0]) == len(photographs)
-    assert decided[0] == decided[1]
+    on_device = subprocess.run([device / "edge-run", *words], capture_output=True, text=True, check=True)
+    on_workstation = command("edge_runtime.cli", *words)
+    labels = [[json.loads(line)["label"] for line in run.stdout.splitlines()] for run in (on_device, on_workstation)]
+    assert len(labels[0]) == len(photographs)
+    assert labels[0] == labels[1]
 
 
-def test_a_device_has_nothing_that_the_pi_extra_does_not_name(device):
+def test_the_pi_extra_installs_only_the_expected_packages(device):
     listed = subprocess.run(
         [device / "python", "-m", "pip", "list", "--format=json"], capture_output=True, text=True, check=True
     )
     names = {row["name"].lower().replace("_", "-") for row in json.loads(listed.stdout)}
     allowed = {"pip", "setuptools", "edgewise", "numpy", "pillow", "ai-edge-litert"}
-    needs_of_litert = {"flatbuffers", "protobuf", "tqdm", "typing-extensions", "backports.strenum", "ml-dtypes"}
-    assert names <= allowed | needs_of_litert
+    requirements_of_litert = {"flatbuffers", "protobuf", "tqdm", "typing-extensions", "backports.strenum", "ml-dtypes"}
+    assert names <= allowed | requirements_of_litert
 
 
-def test_a_device_without_a_runtime_is_told_which_extra_brings_one(digits, device, shared):
+def test_the_error_for_a_missing_runtime_names_the_extra_to_install(digits, device, shared):
     photograph = next(shared("data/sign-digits").glob("*/*"))
     words = ["classify", digits / "bundle", photograph, "--backend", "onnx"]
     done = subprocess.run([device / "edge-run", *words], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
-        "edge-run: backend onnx is not installed; pip install 'edgewise[onnx]' brings it"
+        "edge-run: backend onnx is not installed; install it with: pip install 'edgewise[onnx]'"
     ]

@@ -1,4 +1,4 @@
-"""One reader's folder for README.md and docs/: trained and exported once, whatever page asks."""
+"""One folder in which the commands of README.md and docs/ are run, once for all tests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from manual import Reader, shown_commands
 
 @pytest.fixture(scope="session")
 def reader(shared, tmp_path_factory):
-    """A folder with photographs and weights, as README.md says that the reader has."""
+    """Prepare a folder with the photographs and weights that README.md expects."""
     folder = tmp_path_factory.mktemp("reader")
     (folder / "cats-dogs").symlink_to(shared("data/cats-dogs"))
     weights = shared("weights/mobilenet_v2_1.0_160_notop.weights.h5")
@@ -20,8 +20,8 @@ def reader(shared, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def followed(reader):
-    """Follow all pages in order; give what each command gave, by page and line."""
-    ran = {}
+    """Run the commands of all pages in order, and return their results by page and line."""
+    results = {}
     for _, commands in groupby(shown_commands(), key=lambda shown: shown.page):
-        ran |= reader.follow(list(commands))
-    return ran
+        results |= reader.follow(list(commands))
+    return results

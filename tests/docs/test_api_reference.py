@@ -1,4 +1,4 @@
-"""The API reference is made of the docstrings without a warning."""
+"""The API reference is built from the docstrings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from manual import ROOT
 
 
 @pytest.mark.skipif(find_spec("pdoc") is None, reason="needs pdoc")
-def test_the_runtimes_reference_is_built_without_a_warning(tmp_path):
+def test_the_reference_of_the_runtime_is_built_without_warnings(tmp_path):
     command = [sys.executable, ROOT / "docs" / "build_api.py", tmp_path, "edge_runtime"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""The benchmark page and README's tables are what benchmarks/page.py makes of benchmarks/results."""
+"""The benchmark page and the tables in README.md are generated from benchmarks/results."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from manual import ROOT
 BENCHMARKS = ROOT / "benchmarks"
 
 
-def loaded(name):
+def load_script(name):
     spec = spec_from_file_location(name, BENCHMARKS / f"{name}.py")
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-def test_the_committed_page_is_what_the_committed_results_say():
+def test_the_committed_page_matches_the_committed_results():
     done = subprocess.run(
         [sys.executable, BENCHMARKS / "page.py", "--check"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
 
 
-def test_a_result_that_is_missing_leaves_its_section_out():
-    sections = loaded("sections")
+def test_a_section_is_omitted_if_its_result_is_missing():
+    sections = load_script("sections")
     assert not any(make({}) for make in sections.SECTIONS)
     assert not any(make({}) for make in sections.README_TABLES.values())
 
 
-def test_a_ratio_is_to_the_first_program():
-    sections = loaded("sections")
+def test_ratios_are_relative_to_the_first_program():
+    sections = load_script("sections")
     rows = [
         {"name": "ours", "cold_ms": 200.0, "peak_mb": 60.0},
         {"name": "theirs", "cold_ms": 900.0, "peak_mb": 180.0},
@@ -42,7 +42,7 @@ def test_a_ratio_is_to_the_first_program():
     assert lines[3].startswith("| theirs | 900 (x4.5) | 180 (x3) |")
 
 
-def test_make_bench_knows_every_benchmark():
-    run_all = loaded("run_all")
+def test_make_bench_runs_every_benchmark():
+    run_all = load_script("run_all")
     scripts = {path.stem for path in BENCHMARKS.glob("*.py")} - run_all.OTHERS
     assert scripts <= set(run_all.ARGUMENTS)

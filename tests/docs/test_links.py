@@ -1,4 +1,4 @@
-"""Links within the repository lead to files and headings that exist, and every page can be reached."""
+"""Links within the repository point to existing files and headings, and the index links to every page."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ def prose_of(path):
 
 
 def anchors(path):
-    """Give the anchors of a page's headings, as GitHub makes them."""
+    """Return the anchors that GitHub generates for a page's headings."""
     headings = re.findall(r"^#+ (.+)$", prose_of(path), re.MULTILINE)
     plain = [re.sub(r"[^\w\- ]", "", heading.lower().replace("`", "")) for heading in headings]
     return {heading.strip().replace(" ", "-") for heading in plain}
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_links_lead_somewhere(name):
+def test_links_point_to_existing_files_and_headings(name):
     page = ROOT / name
     for target in LINK.findall(prose_of(page)):
         if re.match(r"https?:|mailto:", target):
             continue
         path, _, anchor = target.partition("#")
-        there = (page.parent / path).resolve() if path else page
-        assert there.exists(), target
-        assert ROOT in (there, *there.parents), target
+        linked = (page.parent / path).resolve() if path else page
+        assert linked.exists(), target
+        assert ROOT in (linked, *linked.parents), target
         if anchor:
-            assert anchor in anchors(there), target
+            assert anchor in anchors(linked), target
 
 
-def test_the_index_names_every_page():
+def test_the_index_links_to_every_page():
     assert {path.name for path in INDEX.parent.glob("*.md")} == {page.name for page in pages()[1:]}

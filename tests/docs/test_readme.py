@@ -1,4 +1,4 @@
-"""What README.md promises of the folder that its commands make, on real photographs."""
+"""The accuracy and sizes that README.md states, measured on real photographs."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from manual import shown_commands
 pytestmark = pytest.mark.slow
 
 
-def rows(ran):
-    assert ran.code == 0, ran.err
-    return [json.loads(line) for line in ran.out.splitlines()]
+def rows(result):
+    assert result.code == 0, result.err
+    return [json.loads(line) for line in result.out.splitlines()]
 
 
-def right(found):
+def count_correct(found):
     return sum(Path(row["path"]).parent.name == row["label"] for row in found)
 
 
-def test_it_shows_all_three_commands():
+def test_the_readme_shows_all_three_commands():
     shown = {shown.line.split()[0] for shown in shown_commands() if shown.page == "README.md"}
     assert shown == {"edge-train", "edge-export", "edge-run"}
 
 
-def test_the_fine_tuned_mobilenet_reaches_97_percent_on_photographs_it_never_saw(followed, reader):
+def test_the_fine_tuned_mobilenet_reaches_97_percent_on_the_test_images(followed, reader):
     metrics = json.loads((reader.folder / "run" / "metrics.json").read_text())
     assert metrics["test"]["accuracy"] >= 0.97
 
 
-def test_its_bundle_holds_six_artifacts_that_decide_like_it(followed, reader):
+def test_the_bundle_contains_six_artifacts_that_agree_with_the_trained_model(followed, reader):
     manifest = json.loads((reader.folder / "bundle" / "manifest.json").read_text())
     parity = {artifact["name"]: artifact["parity"] for artifact in manifest["artifacts"]}
     assert len(parity) == 6
@@ -38,16 +38,16 @@ def test_its_bundle_holds_six_artifacts_that_decide_like_it(followed, reader):
     assert min(item["top1_agreement"] for item in parity.values()) >= 0.98
 
 
-def test_its_int8_file_is_at_most_2_8_megabytes(followed, reader):
+def test_the_int8_file_has_at_most_2_8_megabytes(followed, reader):
     assert (reader.folder / "bundle" / "model.int8.tflite").stat().st_size <= 2_800_000
 
 
-def test_it_names_the_photographs_of_a_folder(followed, reader):
+def test_the_bundle_classifies_the_photographs_of_a_folder(followed, reader):
     found = rows(reader.run("edge-run classify bundle cats-dogs --json"))
     assert len(found) == 1099
-    assert right(found) / len(found) >= 0.97
+    assert count_correct(found) / len(found) >= 0.97
 
 
-def test_the_network_from_scratch_names_newly_drawn_shapes(followed, reader):
+def test_the_network_trained_from_scratch_classifies_new_shapes(followed, reader):
     found = rows(reader.run("edge-run classify shapes-bundle new-shapes --json"))
-    assert right(found) >= 0.9 * len(found)
+    assert count_correct(found) >= 0.9 * len(found)

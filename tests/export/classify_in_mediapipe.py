@@ -1,4 +1,7 @@
-"""Classify preprocessed pixels with MediaPipe Tasks: MODEL PIXELS.npy RESULT.json, in MediaPipe's own environment."""
+"""Classify preprocessed pixels with MediaPipe Tasks.
+
+Usage: classify_in_mediapipe.py MODEL PIXELS.npy RESULT.json, in the environment in which MediaPipe is installed.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ if __name__ == "__main__":
     found = []
     with vision.ImageClassifier.create_from_options(options) as classifier:
         for image in np.load(pixels):
-            given = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(image))
-            top = classifier.classify(given).classifications[0].categories[0]
+            picture = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(image))
+            top = classifier.classify(picture).classifications[0].categories[0]
             found.append([top.category_name, top.score])
     Path(result).write_text(json.dumps(found))

@@ -1,4 +1,5 @@
-// Open model files with Netron's own parser; one JSON line a file: its format and the names of its graph's ends.
+// Open model files with Netron's parser. Print one JSON line per file: its format, and the names of its inputs, outputs
+// and metadata.
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { pathToFileURL } from 'node:url';

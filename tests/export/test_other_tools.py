@@ -1,6 +1,6 @@
-"""Our files in the tools of others: MediaPipe Tasks, Netron and the oldest ONNX Runtime that devices may have.
+"""Exported files work in MediaPipe Tasks, in Netron and in the oldest supported ONNX Runtime.
 
-Each is as PyPI has it, in an environment of its own.
+Each tool is installed from PyPI in its own environment.
 """
 
 import json
@@ -31,7 +31,7 @@ def oldest_onnx_runtime(request):
 
 
 def environment(request, name, *packages):
-    """Make an environment once, in pytest's cache; give its python."""
+    """Create an environment in pytest's cache unless it exists, and return the path of its Python."""
     folder = request.config.cache.mkdir(name)
     python = folder / "bin" / "python"
     if not (folder / "ready").exists():
@@ -51,23 +51,23 @@ def pixels(tiny_run):
 
 
 @pytest.mark.parametrize("name", ["float32.tflite", "int8.tflite"])
-def test_mediapipe_classifies_with_our_files_as_we_do(other_tools, tiny_bundle, tmp_path, pixels, name):
+def test_mediapipe_returns_the_same_labels_and_scores(other_tools, tiny_bundle, tmp_path, pixels, name):
     path = tiny_bundle / f"model.{name}"
     np.save(tmp_path / "pixels.npy", pixels)
     command = [other_tools, HERE / "classify_in_mediapipe.py", path, tmp_path / "pixels.npy", tmp_path / "found.json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    theirs = json.loads((tmp_path / "found.json").read_text())
+    classified = json.loads((tmp_path / "found.json").read_text())
     spec = Bundle.open(tiny_bundle).spec
-    ours = run_on_device(path, spec, pixels, "litert").probabilities
-    assert [label for label, _ in theirs] == [spec.labels[index] for index in ours.argmax(axis=1)]
-    assert [score for _, score in theirs] == pytest.approx(ours.max(axis=1), abs=2 / 256)
+    expected = run_on_device(path, spec, pixels, "litert").probabilities
+    assert [label for label, _ in classified] == [spec.labels[index] for index in expected.argmax(axis=1)]
+    assert [score for _, score in classified] == pytest.approx(expected.max(axis=1), abs=2 / 256)
 
 
-def test_netrons_parser_opens_every_file(other_tools, tiny_bundle):
+def test_netron_opens_every_file(other_tools, tiny_bundle):
     node = shutil.which("node")
     if node is None:
-        pytest.skip("needs node, which runs Netron's parser")
+        pytest.skip("needs node to run Netron's parser")
     (netron,) = other_tools.parents[1].glob("lib/python*/site-packages/netron")
     files = sorted(tiny_bundle.glob("model.*"))
     command = [node, HERE / "open_in_netron.mjs", netron, *files]
@@ -80,7 +80,7 @@ def test_netrons_parser_opens_every_file(other_tools, tiny_bundle):
 
 
 @pytest.mark.parametrize("name", ["float32.onnx", "int8.onnx"])
-def test_the_oldest_onnx_runtime_that_we_promise_runs_our_files_as_we_do(oldest_onnx_runtime, tiny_bundle, name):
+def test_the_oldest_supported_onnx_runtime_passes_the_selftest(oldest_onnx_runtime, tiny_bundle, name):
     command = [oldest_onnx_runtime, "-m", "edge_runtime.cli", "selftest", tiny_bundle, "--artifact", name]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env={"PYTHONPATH": str(ROOT)})
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,4 +1,4 @@
-"""A headless Chromium, driven through chromedriver's own interface (W3C WebDriver) with the standard library."""
+"""Control a headless Chromium through chromedriver (W3C WebDriver), with the standard library."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FLAGS = [
     "--disable-sync",
     "--disable-dev-shm-usage",
 ]
-ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the key that the standard gives to an element's id
+ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the key of an element's id in the WebDriver standard
 
 
 class Browser:
@@ -40,15 +40,15 @@ class Browser:
             options["mobileEmulation"] = {"deviceMetrics": size}
         capabilities = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
         self._url = url
-        answer = self._call("POST", "/session", {"capabilities": {"alwaysMatch": capabilities}})
-        self._url = f"{url}/session/{answer['sessionId']}"
+        session = self._call("POST", "/session", {"capabilities": {"alwaysMatch": capabilities}})
+        self._url = f"{url}/session/{session['sessionId']}"
 
     def _call(self, method, path, body=None):
         data = None if method in {"GET", "DELETE"} else json.dumps(body or {}).encode()
         request = urllib.request.Request(self._url + path, data, {"Content-Type": "application/json"}, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                return json.load(answer)["value"]
+            with urllib.request.urlopen(request, timeout=60) as response:
+                return json.load(response)["value"]
         except urllib.error.HTTPError as problem:
             raise RuntimeError(problem.read().decode()[:500]) from None
 
@@ -68,30 +68,30 @@ class Browser:
         found = self._call("POST", "/element", {"using": "css selector", "value": selector})
         self._call("POST", f"/element/{found[ELEMENT]}/value", {"text": str(text)})
 
-    def until(self, script, within_s=20.0):
-        deadline = time.monotonic() + within_s
+    def until(self, script, timeout_s=20.0):
+        deadline = time.monotonic() + timeout_s
         while not (value := self.run(script)):
-            assert time.monotonic() < deadline, f"never: {script}; console: {self.console()}"
+            assert time.monotonic() < deadline, f"still false after {timeout_s} s: {script}; console: {self.console()}"
             time.sleep(0.05)
         return value
 
     def console(self):
-        """Give what the page wrote to the console, as (level, message), since it was last asked."""
+        """Return the console messages since the last call, as (level, message)."""
         return [(entry["level"], entry["message"]) for entry in self._call("POST", "/se/log", {"type": "browser"})]
 
     def reset(self):
-        """Forget what a test has left: its page, cookies, colour scheme and console."""
+        """Remove the state of the previous test: its page, cookies, color scheme and console messages."""
         self._cdp("Emulation.setEmulatedMedia", {"features": []})
         self._call("DELETE", "/cookie")
         self.open("about:blank")
         self.console()
 
-    def dark(self):
+    def prefer_dark(self):
         features = [{"name": "prefers-color-scheme", "value": "dark"}]
         self._cdp("Emulation.setEmulatedMedia", {"features": features})
 
-    def picture(self, path):
-        """Write the whole page as a PNG."""
+    def screenshot(self, path):
+        """Write a screenshot of the complete page as a PNG."""
         shot = self._cdp("Page.captureScreenshot", {"captureBeyondViewport": True, "format": "png"})
         path.write_bytes(base64.b64decode(shot["data"]))
 
@@ -107,7 +107,7 @@ def _wait_for(port):
     deadline = time.monotonic() + 20
     with socket.socket() as probe:
         while probe.connect_ex(("127.0.0.1", port)):
-            assert time.monotonic() < deadline, "chromedriver does not answer"
+            assert time.monotonic() < deadline, "chromedriver does not respond"
             time.sleep(0.05)
 
 

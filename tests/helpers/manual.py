@@ -1,4 +1,4 @@
-"""README.md and docs/ as a reader follows them: their commands, run in order, in one folder of real photographs."""
+"""Run the commands of README.md and docs/ in order, as a reader does, in one folder with real photographs."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ NUMBER = re.compile(r"[-+]?\d[\d,]*(\.\d+)?(e[-+]?\d+)?")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 ELISION = "..."
-# These go on until they are stopped, unless they are told for how long.
-LASTING = re.compile(r"(edge-run (serve|watch)|mosquitto) (?!.*--frames)")
-PORTS = ("8080", "1883")  # as they are written; others are taken, so that a busy one fails no test
-SHOWN_WITHIN_S, STOPPED_WITHIN_S = 60.0, 30.0
+# Commands that run until they are stopped.
+LONG_RUNNING = re.compile(r"(edge-run (serve|watch)|mosquitto) (?!.*--frames)")
+PORTS = ("8080", "1883")  # the ports in the pages; free ports replace them, so that a busy port fails no test
+OUTPUT_TIMEOUT_S, STOP_TIMEOUT_S = 60.0, 30.0
 
 
 class Shown(NamedTuple):
-    """A command, the page that it stands on, and the lines that the page shows under it."""
+    """A command, the page that contains it, and the output that the page shows for it."""
 
     page: str
     line: str
     output: tuple[str, ...]
 
 
-class Ran(NamedTuple):
-    """What a command gave.
+class Result(NamedTuple):
+    """The result of a command.
 
     Attributes:
-        code: its exit code.
-        out: its standard output; both streams of a command that goes on.
-        err: its standard error.
-        ended: by itself; a command that goes on was stopped.
-        missing: names a program that is not installed, so that nothing was run.
+        code: exit code.
+        out: standard output; for a long-running command also standard error.
+        err: standard error.
+        ended: whether the command ended by itself; a long-running command is stopped.
+        missing: name of the program that is not installed; the command was not run.
 
     """
 
@@ -53,25 +53,26 @@ class Ran(NamedTuple):
 
 
 def pages() -> list[Path]:
-    """Give README.md, docs/README.md and the pages that it names, in its order."""
-    named = [
+    """Return README.md, docs/README.md and the pages that the latter links to, in its order."""
+    linked = [
         target for target in LINK.findall(INDEX.read_text(encoding="utf-8")) if re.fullmatch(r"[\w-]+\.md", target)
     ]
-    found = [INDEX.parent / name for name in dict.fromkeys(named)]
+    found = [INDEX.parent / name for name in dict.fromkeys(linked)]
     return [ROOT / "README.md", INDEX, *(page for page in found if page.exists())]
 
 
 def blocks(page: Path, language: str) -> list[str]:
-    """Give the texts of a page's fenced blocks of one language."""
+    """Return the texts of a page's fenced blocks in one language."""
     return [text for tag, text in FENCE.findall(page.read_text(encoding="utf-8")) if tag == language]
 
 
 def name_of(page: Path) -> str:
+    """Return a page's path relative to the repository."""
     return page.relative_to(ROOT).as_posix()
 
 
 def shown_commands() -> list[Shown]:
-    """Give every command in a `console` block: a line that begins with `$ `, with those it is continued on."""
+    """Return every command in the `console` blocks: a line that begins with `$ `, and its continuation lines."""
     found: list[Shown] = []
     for page in pages():
         for block in blocks(page, "console"):
@@ -84,7 +85,7 @@ def shown_commands() -> list[Shown]:
 
 
 def edge_words(block: str) -> list[list[str]]:
-    """Give the words of each `edge-*` command in a block of shell, from its name to what ends it."""
+    """Return the words of each `edge-*` command in a shell block, up to a pipe, a redirection or the line's end."""
     import shlex
 
     found = []
@@ -102,16 +103,16 @@ def edge_words(block: str) -> list[list[str]]:
 
 
 class Reader:
-    """Runs commands in a folder, as a person with the environment of this checkout does.
+    """Runs commands in a folder, with the packages and the programs of this environment.
 
     Attributes:
-        folder: where.
+        folder: the folder.
 
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._done: dict[str, Ran] = {}
+        self._results: dict[str, Result] = {}
         self._ports = dict(zip(PORTS, _free_ports(len(PORTS)), strict=True))
         binaries = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"], "/usr/sbin"))
         self._environment = {
@@ -122,84 +123,89 @@ class Reader:
             "XDG_CONFIG_HOME": str(folder / ".config"),
         }
 
-    def follow(self, commands: list[Shown]) -> dict[tuple[str, str], Ran]:
-        """Run a page's commands in order, each line once in all; the lasting ones end with the page."""
-        ran: dict[tuple[str, str], Ran] = {}
-        lasting: list[tuple[Shown, subprocess.Popen[bytes]]] = []
+    def follow(self, commands: list[Shown]) -> dict[tuple[str, str], Result]:
+        """Run a page's commands in order, and return their results by page and line.
+
+        A line that has been run before is not run again. Long-running commands are stopped at the end of the page.
+        """
+        results: dict[tuple[str, str], Result] = {}
+        running: list[tuple[Shown, subprocess.Popen[bytes]]] = []
         for shown in commands:
             program = shown.line.split()[0]
             if shutil.which(program, path=self._environment["PATH"]) is None:
-                ran[shown.page, shown.line] = Ran(0, "", "", missing=program)
-            elif LASTING.match(shown.line):
-                lasting.append((shown, self._start(shown)))
+                results[shown.page, shown.line] = Result(0, "", "", missing=program)
+            elif LONG_RUNNING.match(shown.line):
+                running.append((shown, self._start(shown)))
             else:
-                ran[shown.page, shown.line] = self.run(shown.line)
-        for shown, process in reversed(lasting):
-            ran[shown.page, shown.line] = self._stop(shown, process)
-        return ran
+                results[shown.page, shown.line] = self.run(shown.line)
+        for shown, process in reversed(running):
+            results[shown.page, shown.line] = self._stop(shown, process)
+        return results
 
-    def run(self, line: str) -> Ran:
-        """Run a line of shell to its end, or give what it gave before."""
-        if line not in self._done:
-            command = ["bash", "-c", self._with_ports(line)]
+    def run(self, line: str) -> Result:
+        """Run a shell line and return its result, or the earlier result of the same line."""
+        if line not in self._results:
+            command = ["bash", "-c", self._with_free_ports(line)]
             done = subprocess.run(command, cwd=self.folder, capture_output=True, check=False, env=self._environment)
-            self._done[line] = Ran(done.returncode, self._as_written(done.stdout), self._as_written(done.stderr))
-        return self._done[line]
+            self._results[line] = Result(
+                done.returncode, self._with_documented_ports(done.stdout), self._with_documented_ports(done.stderr)
+            )
+        return self._results[line]
 
     def _start(self, shown: Shown) -> subprocess.Popen[bytes]:
-        """Start a command and wait until what the page shows has come."""
+        """Start a command and wait until it has printed the output that the page shows."""
         path = self._log(shown)
         with path.open("wb") as log:
             process = subprocess.Popen(
-                ["bash", "-c", f"exec {self._with_ports(shown.line)}"],
+                ["bash", "-c", f"exec {self._with_free_ports(shown.line)}"],
                 cwd=self.folder, stdout=log, stderr=log, env=self._environment,
             )  # fmt: skip
-        ends_s = time.monotonic() + SHOWN_WITHIN_S
-        while time.monotonic() < ends_s and process.poll() is None:
-            if path.stat().st_size and has_shown(self._as_written(path.read_bytes()), shown.output):
+        deadline_s = time.monotonic() + OUTPUT_TIMEOUT_S
+        while time.monotonic() < deadline_s and process.poll() is None:
+            if path.stat().st_size and contains_shown(self._with_documented_ports(path.read_bytes()), shown.output):
                 break
             time.sleep(0.1)
         return process
 
-    def _stop(self, shown: Shown, process: subprocess.Popen[bytes]) -> Ran:
+    def _stop(self, shown: Shown, process: subprocess.Popen[bytes]) -> Result:
         """Stop a command as Ctrl-C does, unless it has ended by itself."""
         ended = process.poll() is not None
         if not ended:
             process.send_signal(signal.SIGINT)
-        code = process.wait(STOPPED_WITHIN_S)
-        return Ran(code, self._as_written(self._log(shown).read_bytes()), "", ended)
+        code = process.wait(STOP_TIMEOUT_S)
+        return Result(code, self._with_documented_ports(self._log(shown).read_bytes()), "", ended)
 
     def _log(self, shown: Shown) -> Path:
         return self.folder / f".{re.sub(r'[^a-z]+', '-', f'{shown.page} {shown.line}'.lower())[:100]}.log"
 
-    def _with_ports(self, line: str) -> str:
-        for written, taken in self._ports.items():
-            line = re.sub(rf"\b{written}\b", taken, line)
+    def _with_free_ports(self, line: str) -> str:
+        for documented, free in self._ports.items():
+            line = re.sub(rf"\b{documented}\b", free, line)
         return line
 
-    def _as_written(self, output: bytes) -> str:
+    def _with_documented_ports(self, output: bytes) -> str:
         text = output.decode(errors="replace")
-        for written, taken in self._ports.items():
-            text = re.sub(rf"\b{taken}\b", written, text)
+        for documented, free in self._ports.items():
+            text = re.sub(rf"\b{free}\b", documented, text)
         return text
 
 
-def layout(lines: list[str]) -> list[str]:
-    """Reduce output to what does not vary with the machine: its words, with every number as `#`."""
+def normalized(lines: list[str]) -> list[str]:
+    """Return the lines without what varies between machines: numbers become `#`, and spaces are normalized."""
     return [" ".join(NUMBER.sub("#", line).split()) for line in lines if line.strip()]
 
 
-def is_as_shown(output: str, shown: tuple[str, ...]) -> bool:
-    """Tell whether an output has the shown lines and no others; `...` stands for some, `…` for a part of one."""
-    pattern = "".join(r"(.*\n)*?" if line == ELISION else f"{_pattern(line)}\n" for line in layout(list(shown)))
-    return re.fullmatch(pattern, "".join(f"{line}\n" for line in layout(output.splitlines()))) is not None
+def matches_shown(output: str, shown: tuple[str, ...]) -> bool:
+    """Return whether an output consists of the shown lines; `...` matches any lines, `…` any part of a line."""
+    pattern = "".join(r"(.*\n)*?" if line == ELISION else f"{_pattern(line)}\n" for line in normalized(list(shown)))
+    return re.fullmatch(pattern, "".join(f"{line}\n" for line in normalized(output.splitlines()))) is not None
 
 
-def has_shown(output: str, shown: tuple[str, ...]) -> bool:
-    """Tell whether the shown lines have come, in their order, among others."""
-    lines = iter(layout(output.splitlines()))
-    wanted = [_pattern(line) for line in layout(list(shown)) if line != ELISION]
-    return all(any(re.fullmatch(pattern, line) for line in lines) for pattern in wanted)
+def contains_shown(output: str, shown: tuple[str, ...]) -> bool:
+    """Return whether an output contains the shown lines in their order; other lines may be between them."""
+    lines = iter(normalized(output.splitlines()))
+    expected = [_pattern(line) for line in normalized(list(shown)) if line != ELISION]
+    return all(any(re.fullmatch(pattern, line) for line in lines) for pattern in expected)
 
 
 def _pattern(line: str) -> str:

@@ -68,7 +68,7 @@ def test_the_page_shows_live_results_classifies_an_upload_and_fits_the_window(
     page.until("return document.getElementById('answer-score').textContent")
     assert page.text("answer-label") == "green"
 
-    page.picture(tmp_path / "page.png")
+    page.screenshot(tmp_path / "page.png")
     with Image.open(tmp_path / "page.png") as picture:
         assert picture.width == (780 if phone else pytest.approx(1280, abs=20))
     assert page.run("return document.documentElement.scrollWidth <= window.innerWidth")
@@ -80,7 +80,7 @@ def test_the_page_is_dark_if_the_browser_prefers_dark_colors(serving, browser):
     page.open(serving().address)
     color = "return getComputedStyle(document.body).backgroundColor"
     light = page.run(color)
-    page.dark()
+    page.prefer_dark()
     assert page.run(color) != light
     assert page.text("status") == "Connecting" or page.until(
         "return document.getElementById('status').textContent === 'Waiting for the camera'"
