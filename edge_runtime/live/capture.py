@@ -1,4 +1,4 @@
-"""Read a source in its own thread: of a camera only the newest frame, of a file every frame.
+"""Read a source in its own thread: only the newest frame of a camera, every frame of a file.
 
 A camera that stalls or is lost is reported as an event and reopened, with increasing waits.
 """
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 OPEN_TIMEOUT_S = 15.0  # a network stream is analysed before its first frame
 LONGEST_WAIT_S = 30.0
-POLL_S = 0.2  # how long a request to stop may go unnoticed
-LET_GO_S = 1.0  # time for a reader that is no longer needed to close its camera
-MOST_READERS = 3  # a driver can block a thread for ever; a limit keeps such threads from piling up
+POLL_S = 0.2  # maximum delay until a request to stop is noticed
+CLOSE_S = 1.0  # time limit for a reader that is not needed any more to close its camera
+MOST_READERS = 3  # a driver can block a thread for ever, so the number of such threads is limited
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ class Patience:
     """How long to wait for a camera.
 
     Attributes:
-        stall_timeout_s: seconds without a fresh frame after which it has stalled.
+        stall_timeout_s: seconds without a fresh frame after which the camera counts as stalled.
         give_up_s: seconds without a fresh frame after which the capture fails.
-        first_wait_s: seconds before it is reopened for the first time; each wait is twice the previous one, up to half
-            a minute.
+        first_wait_s: seconds before the camera is reopened for the first time; each wait is twice the previous one, up
+            to half a minute.
 
     """
 
@@ -70,7 +70,8 @@ class Capture:
         """Yield the frames until the source ends or `stop` is set.
 
         Raises:
-            SourceError: reading a file failed, a camera could not be opened at first, or sent no frame for `give_up_s`.
+            SourceError: a file could not be read, or a camera could not be opened at the start or sent no fresh frame
+                for `give_up_s`.
 
         """
         try:
@@ -79,7 +80,7 @@ class Capture:
             self._reader.close()
 
     def reject(self) -> None:
-        """Record that the frame yielded last could not be decoded, so that it does not count as a sign of life."""
+        """Record that the frame yielded last could not be decoded, so that it does not count as a fresh frame."""
         self._fresh_s = self._fresh_before_s
 
     def _all(self) -> Iterator[Frame]:
@@ -126,7 +127,7 @@ class Capture:
         return max(self._fresh_s, opened_s) + self._patience.stall_timeout_s
 
     def _lost(self, problem: Exception) -> Event:
-        """Enter the state without a camera. Raise the problem if the camera could not be opened even once."""
+        """Return the event that the camera is away. Raise the problem if the camera could not be opened even once."""
         if isinstance(problem, SourceError) and self._next_number == 0 and self._reader.opened_s is None:
             raise problem
         self._away = True
@@ -141,7 +142,7 @@ class Capture:
         return Event("recovered", self.source.name, time.time(), duration_s=time.monotonic() - self._fresh_s)
 
     def _reopen(self) -> None:
-        """Wait, then open the camera again. Raise SourceError if it has been away for too long."""
+        """Wait, then open the camera again. Raise SourceError if it sent no fresh frame for too long."""
         self._reader.frames.end()
         left_s = self._fresh_s + self._patience.give_up_s - time.monotonic()
         self._stop.wait(max(0.0, min(self._wait_s, left_s)))
@@ -173,9 +174,9 @@ class _Reader:
         self.thread.start()
 
     def close(self) -> None:
-        """Ask the thread to end, and wait a moment for it to close the camera."""
+        """Ask the thread to end, and wait up to CLOSE_S for it to close the camera."""
         self.frames.end()
-        self.thread.join(LET_GO_S)
+        self.thread.join(CLOSE_S)
 
     def _read(self, source: Source) -> None:
         try:
@@ -183,7 +184,7 @@ class _Reader:
                 self.opened_s = time.monotonic()
                 before: Frame | None = None
                 for frame in source:
-                    if self.frames.ended:  # checked here, too, because a camera may send nothing but damaged frames
+                    if self.frames.ended:  # needed here too, because a camera may send only damaged frames
                         return
                     if source.live and not is_new(frame, before):
                         continue

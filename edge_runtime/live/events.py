@@ -1,4 +1,4 @@
-"""Events over frames: which class entered, which left, how long it was present, and its best frame."""
+"""Turn decisions over frames into events: a class entered or left, its duration and its best frame."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Presence:
 
     Attributes:
         label: its label.
-        since_s: when it entered, in the source's time in seconds.
-        last_s: when it was last seen, in the same time.
-        last_at: the same moment as wall-clock time.
+        since_s: when it entered, in seconds of the source's clock.
+        last_s: when it was last seen, on the same clock.
+        last_at: the same moment as wall-clock time, seconds since the epoch.
         score: its best smoothed probability so far.
         frame: the frame of that score.
         image: that frame's picture.
@@ -54,8 +54,8 @@ class EventTracker:
         Args:
             label: the stable label.
             score: its smoothed probability, 0..1.
-            frame: the decided frame.
-            image: its picture, decoded; kept as long as it is the best.
+            frame: the frame.
+            image: its decoded picture; kept as long as its score is the best.
             at_s: the source's time in seconds: a camera's monotonic clock, or a video's own time.
 
         Returns:
@@ -77,7 +77,13 @@ class EventTracker:
         return events
 
     def end(self, at_s: float | None = None, at: float | None = None) -> list[Event]:
-        """End the present class at a time, or at the time when it was last seen; return the event "left", if any."""
+        """End the presence of the present class, if any, and return its "left" event.
+
+        Args:
+            at_s: time of the end on the source's clock; None uses the time when the class was last seen.
+            at: the same as wall-clock time.
+
+        """
         present, self._present = self._present, None
         if present is None:
             return []
@@ -98,7 +104,7 @@ class EventTracker:
 
 
 def thumbnail(image: Image.Image) -> bytes:
-    """Return an RGB image as a small JPEG, no side longer than THUMBNAIL_SIDE pixels."""
+    """Return an RGB image as a JPEG whose longer side has at most THUMBNAIL_SIDE pixels."""
     small = image.copy()
     small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
     stream = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Run the model in its own thread, so that it starts again at once while the previous result is decided."""
+"""Run the model in its own thread, on the next frame while the previous result is processed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Inferred(NamedTuple):
-    """A prepared frame, the graph's output for it, and the time that the graph took."""
+    """A prepared frame, the graph's output for it, and the duration of the inference in milliseconds."""
 
     item: Prepared
     output: NDArray[Any]
@@ -51,25 +51,25 @@ class Inference:
         self._thread.start()
 
     def forget_scene(self) -> None:
-        """Notify the preparation; see `Preparation.forget`."""
+        """Treat the next frame as changed; see `Preparation.forget_scene`."""
         self._preparation.forget_scene()
 
     def close(self) -> None:
-        """End this thread and the preparation's; wait until the model is not in use."""
+        """End this thread and the preparation's, and wait until the model is not in use."""
         self.done.end()
         self._preparation.close()
         self._thread.join()
 
     def _run(self) -> None:
         try:
-            while self._pass_on():
+            while self._process_next():
                 pass
         except Ended:
             self.done.end()
         except Exception as problem:  # noqa: BLE001 - raised again in the thread that takes the items
             self.done.end(problem)
 
-    def _pass_on(self) -> bool:
+    def _process_next(self) -> bool:
         """Take an item, run the model if needed, and hand it on; return False if the other side has ended."""
         waited = self._preparation.ready.empty
         item = self._preparation.ready.get()
@@ -78,9 +78,9 @@ class Inference:
         if self.done.ended:
             return False
         old = time.monotonic() - item.frame.captured_s > self._longest_wait_s
-        return self.done.put(item if old else self._inferred(item, item.tensor, waited=waited))
+        return self.done.put(item if old else self._infer(item, item.tensor, waited=waited))
 
-    def _inferred(self, item: Prepared, tensor: NDArray[Any], *, waited: bool) -> Inferred:
+    def _infer(self, item: Prepared, tensor: NDArray[Any], *, waited: bool) -> Inferred:
         pace = self._preparation.pace
         pace.inference_began(waited=waited)
         began = time.perf_counter()

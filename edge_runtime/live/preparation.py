@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from edge_runtime.live.capture import Capture
 
 NEWEST_WEIGHT = 0.2  # weight of the newest duration in the running means
-LEAST_SLACK_S, MOST_SLACK_S = 0.001, 0.1  # a frame must not become old while it waits for a slow model
-LATE_GROWTH, IN_TIME_SHRINKAGE = 1.5, 0.998  # settle where the model waits for one frame in two hundred
+LEAST_SLACK_S, MOST_SLACK_S = 0.001, 0.1  # the upper limit keeps a frame from becoming old before a slow model
+LATE_GROWTH, IN_TIME_SHRINKAGE = 1.5, 0.998  # in balance if the model waits for one frame in two hundred
 MOTION_STEP = 4  # every fourth pixel of the model's input is enough to detect motion
 
 
@@ -36,8 +36,8 @@ class Selection:
 
     Attributes:
         roi: region of the picture, or None for the complete picture.
-        every: classify one of this number of delivered frames.
-        max_fps: largest number of frames per second, or None.
+        every: classify one of every this many delivered frames.
+        max_fps: maximum number of frames per second, or None.
         motion: skip a frame whose pixels differ from the last classified frame by less than this on average, 0..255;
             None skips none.
 
@@ -50,7 +50,16 @@ class Selection:
 
 
 class Prepared(NamedTuple):
-    """A frame that is ready for the model: the graph's input, or None for an unchanged scene; its decoded picture."""
+    """A frame that is ready for the model.
+
+    Attributes:
+        frame: the frame.
+        tensor: the graph's input, or None if the scene has not changed.
+        image: the decoded picture.
+        decode_ms: time to decode it.
+        preprocess_ms: time to resize it and to convert it to the graph's type.
+
+    """
 
     frame: Frame
     tensor: NDArray[Any] | None
@@ -67,10 +76,10 @@ class Unreadable(NamedTuple):
 
 
 class Pace:
-    """Decide when to take a camera's newest frame, so that it is ready exactly when the model is, and no older.
+    """Decide when to take a camera's newest frame, so that it is prepared just before the model is free.
 
-    The lead over the expected duration adapts: it grows as soon as the model had to wait, and shrinks slowly
-    while it did not.
+    A frame that is taken earlier is older when it is classified; one that is taken later makes the model wait. The
+    slack, a reserve of time, adapts: it grows when the model had to wait, and shrinks slowly while it did not.
     """
 
     def __init__(self) -> None:
@@ -114,25 +123,25 @@ class Preparation:
         self._model_input = classifier.backend.model_input
         self._selection = selection
         self._stop = stop
-        self._decided_upon: Pixels | None = None  # every fourth pixel of it
+        self._reference: Pixels | None = None  # for the motion gate: every fourth pixel of the last classified frame
         self._thread = threading.Thread(target=self._run, name="preprocess", daemon=True)
         self._thread.start()
 
     def forget_scene(self) -> None:
-        """Treat the next frame as changed, because the frame with which it would be compared was not classified."""
-        self._decided_upon = None
+        """Treat the next frame as changed; needed if the frame with which it would be compared was not classified."""
+        self._reference = None
 
     def close(self) -> None:
-        """End the thread; wait a moment for it to close the source."""
+        """End the thread, and wait up to two seconds for it to close the source."""
         self._stop.set()
         self.ready.end()
         self._thread.join(2.0)
 
     def _run(self) -> None:
         try:
-            for item in self._chosen():
+            for item in self._selected():
                 if isinstance(item, Event):
-                    self.forget_scene()  # anything may have happened in the meantime
+                    self.forget_scene()  # the scene may have changed while the camera sent nothing
                 if not self.ready.put(item if isinstance(item, Event) else self._prepare(item)):
                     return
         except Exception as problem:  # noqa: BLE001 - raised again in the thread that takes the items
@@ -140,8 +149,8 @@ class Preparation:
         else:
             self.ready.end()
 
-    def _chosen(self) -> Iterator[Frame | Event]:
-        """Take the capture's items when they are needed, and skip the frames that are not."""
+    def _selected(self) -> Iterator[Frame | Event]:
+        """Take the capture's items when the model needs them, and skip the frames that are not selected."""
         next_number, next_s = 0, 0.0
         items = iter(self._capture)
         try:
@@ -161,7 +170,7 @@ class Preparation:
             items.close()  # type: ignore[attr-defined]
 
     def _wait(self, next_s: float) -> None:
-        """Wait until the model has taken the previous input and is nearly done with it, or the rate allows a frame."""
+        """Wait until the model has taken the previous input and is almost done with it, and the rate allows a frame."""
         self.ready.wait_until_taken()
         seconds = next_s - time.monotonic()
         if self._capture.source.live:
@@ -188,9 +197,9 @@ class Preparation:
         if self._selection.motion is None:
             return True
         points = pixels[::MOTION_STEP, ::MOTION_STEP]
-        if self._decided_upon is not None and motion(points, self._decided_upon) < self._selection.motion:
+        if self._reference is not None and motion(points, self._reference) < self._selection.motion:
             return False
-        self._decided_upon = points
+        self._reference = points
         return True
 
 

@@ -1,4 +1,4 @@
-"""The data of the live loop: a source's frame, the prediction for it, the events over predictions."""
+"""The data of the live loop: frames, their predictions, events, and the protocols of sources and sinks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Frame:
     Attributes:
         source: the source's name, as the user gave it.
         number: counts the frames that the source delivered, including dropped ones; from 0.
-        image: an encoded JPEG as bytes, a PIL image, RGB pixels as uint8 (h, w, 3), or a path.
+        image: an encoded JPEG as bytes, a PIL image, RGB pixels as uint8 (height, width, 3), or a path.
         captured_at: wall-clock time of capture, seconds since the epoch.
         captured_s: the same time on the monotonic clock, from which the age is computed.
         dropped: number of frames that were skipped since the previous frame that was passed on.
@@ -44,7 +44,7 @@ class Source(Protocol):
 
     Attributes:
         name: the name that the user gave.
-        live: True for a camera, whose old frames are worthless; False for a file, of which no frame is lost.
+        live: True for a camera, of which only the newest frame matters; False for a file, of which every frame is read.
 
     """
 
@@ -52,13 +52,13 @@ class Source(Protocol):
     live: bool
 
     def __enter__(self) -> Self:
-        """Open it. Raise SourceError."""
+        """Open the source. Raise SourceError."""
         ...
 
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close it; never raise."""
+        """Close the source; never raise."""
         ...
 
     def __iter__(self) -> Iterator[Frame]:
@@ -82,7 +82,7 @@ class FramePrediction:
         stable: the label decided over frames (smoothing, k of n, hysteresis), or "unknown".
         decode_ms: time to decode.
         preprocess_ms: time to resize to the model's input and to convert it to the graph's type.
-        inference_ms: time that the graph took.
+        inference_ms: time to run the model.
 
     """
 
@@ -130,7 +130,7 @@ class Event:
         at: wall-clock time, seconds since the epoch.
         label: the class; empty for events about the source.
         score: the best smoothed probability of the label so far, 0..1; 0 for events about the source.
-        duration_s: for "left", how long the class was present; for "recovered", how long the source was away; else 0.
+        duration_s: for "left", how long the class was present; for "recovered", how long the camera was away; else 0.
         frame: number of the frame at which the event was decided; for "left", of the best frame.
         detail: for events about the source, the reason.
         thumbnail: a small JPEG of the best frame, or None.
@@ -164,7 +164,8 @@ class Event:
 class Sink(Protocol):
     """A receiver of results.
 
-    A sink must return at once: if it sends to the outside, it queues, and counts what it drops.
+    A sink must return at once. A sink that sends to another program or machine queues the results, and counts those
+    that it drops.
     """
 
     def prediction(self, prediction: FramePrediction) -> None:
@@ -176,5 +177,5 @@ class Sink(Protocol):
         ...
 
     def close(self) -> None:
-        """Deliver what is queued, within a bounded time, and close; never raise."""
+        """Deliver what is queued, within a time limit, and close; never raise."""
         ...

@@ -1,4 +1,7 @@
-"""The rules of the decision over frames as a JSON file: tune-decision writes it, watch reads it."""
+"""Read and write the rules of the decision over frames as a JSON file.
+
+`edge-run tune-decision` writes it; `edge-run watch` and `edge-run serve` read it.
+"""
 
 from __future__ import annotations
 
@@ -31,12 +34,14 @@ def read_rules(path: str, spec: ModelSpec) -> Rules:
         raise SpecError(f"{path}: 'thresholds' must be a JSON object with one number for each label")
     expect_keys(thresholds, spec.labels, f"{path}: thresholds", SpecError)
     for key, value in [*((key, data[key]) for key in KEYS), *thresholds.items()]:
-        if not _usable(key in COUNTS and key in data, value):
-            raise SpecError(f"{path}: {key!r} has the invalid value {value!r}")
+        is_count = key in COUNTS and key in data
+        if not _is_valid(value, is_count):
+            expected = "an integer of at least 1" if is_count else "a number from 0 to 1"
+            raise SpecError(f"{path}: {key!r} must be {expected}, not {value!r}")
     return Rules(tuple(float(thresholds[label]) for label in spec.labels), **{key: data[key] for key in KEYS})
 
 
-def _usable(is_count: bool, value: Any) -> bool:  # noqa: ANN401 - a JSON value
+def _is_valid(value: Any, is_count: bool) -> bool:  # noqa: ANN401 - a JSON value
     if is_count:
         return type(value) is int and value >= 1
     return type(value) in {int, float} and 0 <= value <= 1

@@ -1,4 +1,4 @@
-"""Decisions over frames that do not flicker: exponential smoothing, then k of n votes with hysteresis."""
+"""Decide a stable label over frames: exponential smoothing, then k of n votes with hysteresis."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Rules:
-    """How the results of several frames are combined.
+    """Parameters of the decision over frames.
 
     Attributes:
         thresholds: for each class, the smoothed probability below which a frame votes for unknown.
@@ -58,25 +58,29 @@ def advance(state: State, probabilities: NDArray[np.float32], rules: Rules) -> S
     """Update the state with one frame's probabilities, of shape (classes,)."""
     smoothed = smooth(state.smoothed, probabilities, rules.alpha)
     votes = (*state.votes, vote(smoothed, state.stable, rules))[-rules.n :]
-    return State(smoothed, votes, settle(votes, state.stable, rules))
+    return State(smoothed, votes, update_stable(votes, state.stable, rules))
 
 
 def smooth(before: NDArray[np.float32] | None, probabilities: NDArray[np.float32], alpha: float) -> NDArray[np.float32]:
-    """Average the newest probabilities with weight `alpha` and the earlier ones; the first are taken unchanged."""
+    """Return `alpha * probabilities + (1 - alpha) * before`, or the probabilities if there are none before."""
     if before is None:
         return probabilities
     return np.float32(alpha) * probabilities + np.float32(1 - alpha) * before
 
 
 def vote(smoothed: NDArray[np.float32], stable: int, rules: Rules) -> int:
-    """Return the top class, or -1 below its threshold; the stable class may fall below it by the margin."""
+    """Return the top class, or -1 if it is below its threshold, which is lower by the margin for the stable class."""
     top = int(np.argmax(smoothed))
     threshold = rules.thresholds[top] - (rules.margin if top == stable else 0.0)
     return top if smoothed[top] >= threshold else -1
 
 
-def settle(votes: Sequence[int], stable: int, rules: Rules) -> int:
-    """Return the stable class after the newest vote: another one with `k` votes, else the present one, else -1."""
+def update_stable(votes: Sequence[int], stable: int, rules: Rules) -> int:
+    """Return the stable class after the newest vote.
+
+    The class of the newest vote becomes stable if it has `k` votes. Otherwise the present class stays stable if it has
+    at least `leave` votes, and else the result is -1, for unknown.
+    """
     newest = votes[-1]
     if newest not in (-1, stable) and votes.count(newest) >= rules.k:
         return newest

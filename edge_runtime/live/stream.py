@@ -1,4 +1,7 @@
-"""The live loop: decisions and sinks. Other threads capture frames, prepare them and run the model."""
+"""The live loop: it decides on each frame and calls the sinks.
+
+Three other threads capture the frames, prepare them and run the model.
+"""
 
 from __future__ import annotations
 
@@ -27,12 +30,12 @@ if TYPE_CHECKING:
     from edge_runtime.errors import SourceError
     from edge_runtime.live.records import Frame, Sink, Source
 
-POLL_S = 0.2  # how long a request to stop may go unnoticed
+POLL_S = 0.2  # maximum delay until a request to stop is noticed
 
 
 @dataclass
 class Tally:
-    """What the loop has done.
+    """Counts of what the loop has processed.
 
     Attributes:
         predictions: classified frames.
@@ -48,15 +51,32 @@ class Tally:
     events: dict[str, int] = field(default_factory=dict)
 
 
-def _nothing(*_: object) -> None:
+def _do_nothing(*_: object) -> None:
     """Do nothing; the default of the hooks."""
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """Functions that the loop calls in its own thread.
+
+    Attributes:
+        heartbeat: called when a fresh frame was classified, or found unchanged by the motion gate; a watchdog that it
+            notifies detects every kind of stall.
+        on_frame: called with each frame and its prediction, before the sinks.
+        on_unreadable: called with each frame that could not be decoded, and the reason.
+
+    """
+
+    heartbeat: Callable[[], None] = _do_nothing
+    on_frame: Callable[[Frame, FramePrediction], None] = _do_nothing
+    on_unreadable: Callable[[Frame, SourceError], None] = _do_nothing
 
 
 class Stream:
     """One run of the loop, in the thread that calls `run`; sinks and hooks are called only in that thread.
 
     Attributes:
-        tally: what it has done so far.
+        tally: counts so far.
 
     """
 
@@ -72,26 +92,21 @@ class Stream:
         top_k: int = 3,
         frames: int | None = None,
         stop: threading.Event | None = None,
-        heartbeat: Callable[[], None] = _nothing,
-        on_frame: Callable[[Frame, FramePrediction], None] = _nothing,
-        on_unreadable: Callable[[Frame, SourceError], None] = _nothing,
+        hooks: Hooks | None = None,
     ) -> None:
-        """Set up a run; nothing is opened before `run`.
+        """Store the settings; nothing is opened before `run`.
 
         Args:
             source: a camera or files.
             classifier: classifies each frame; its thresholds decide a frame's label.
             sinks: receive the predictions and events; the caller closes them.
             selection: which frames are classified.
-            rules: decide the label over frames; None takes the defaults, with the spec's thresholds.
+            rules: combine the results of several frames; None uses the defaults, with the thresholds of the spec.
             patience: how long to wait for a camera.
             top_k: number of classes in each prediction.
             frames: end after this number of predictions.
             stop: ends the run when it is set, for example by a signal handler.
-            heartbeat: called when a fresh frame was classified, or found unchanged by the motion gate; a watchdog that
-                it notifies detects every kind of stall.
-            on_frame: called with each frame and its prediction, before the sinks.
-            on_unreadable: called with each frame that could not be decoded.
+            hooks: called for each frame; None calls none.
 
         """
         self.tally = Tally()
@@ -104,9 +119,7 @@ class Stream:
         self._top_k = top_k
         self._frames = frames
         self._stop = stop or threading.Event()
-        self._heartbeat = heartbeat
-        self._on_frame = on_frame
-        self._on_unreadable = on_unreadable
+        self._hooks = hooks or Hooks()
         self._state = State()
         self._probabilities: NDArray[np.float32] | None = None  # of the last classified scene
         self._tracker = EventTracker()
@@ -114,10 +127,10 @@ class Stream:
         self._longest_wait_s = self._patience.stall_timeout_s if source.live else math.inf
 
     def run(self) -> Tally:
-        """Run until the source ends, `frames` are classified, or `stop` is set.
+        """Run until the source ends, `frames` predictions are made, or `stop` is set.
 
         Raises:
-            SourceError: the source cannot be opened or read, or a camera was away for too long.
+            SourceError: the source cannot be opened or read, or a camera sent no fresh frame for too long.
             InferenceError: the runtime failed.
 
         """
@@ -128,50 +141,50 @@ class Stream:
         try:
             while not self._stop.is_set() and self.tally.predictions != self._frames:
                 try:
-                    self._take(inference.done.get(POLL_S), inference)
+                    self._handle(inference.done.get(POLL_S), inference)
                 except TimeoutError:
                     continue
                 except Ended:
                     break
         finally:
             inference.close()
-            self._tell(self._tracker.end())
+            self._publish(self._tracker.end())
         return self.tally
 
-    def _take(self, item: Inferred | Prepared | Unreadable | Event, inference: Inference) -> None:
+    def _handle(self, item: Inferred | Prepared | Unreadable | Event, inference: Inference) -> None:
         if isinstance(item, Inferred):
-            if self._grew_old(item.item.frame, item.inference_ms):
+            if self._is_outdated(item.item.frame, item.inference_ms):
                 self._forget_scene(inference)
             else:
-                self._decide(*item)
+                self._handle_output(*item)
         elif isinstance(item, Prepared):
             if item.tensor is not None:
                 self._forget_scene(inference)
-            elif not self._grew_old(item.frame):
-                self._pass_over(item)
+            elif not self._is_outdated(item.frame):
+                self._handle_unchanged(item)
         elif isinstance(item, Unreadable):
             self.tally.unreadable += 1
-            self._on_unreadable(*item)
+            self._hooks.on_unreadable(*item)
         else:
-            if item.kind in {"stalled", "lost"}:  # what was present before may have changed
-                self._tell(self._tracker.end())
+            if item.kind in {"stalled", "lost"}:  # the scene may change while the camera sends nothing
+                self._publish(self._tracker.end())
                 self._state, self._probabilities = State(), None
-            self._tell([item])
+            self._publish([item])
 
     def _forget_scene(self, inference: Inference) -> None:
-        """Skip a frame that is too old; the next frames are then compared with a scene that was not classified."""
+        """Make the motion gate pass the next frame: the skipped frame was not classified, so nothing may repeat it."""
         inference.forget_scene()
         self._probabilities = None
 
-    def _pass_over(self, item: Prepared) -> None:
-        """Count another vote for the last result, because the frame shows the same scene."""
+    def _handle_unchanged(self, item: Prepared) -> None:
+        """Count the last result as this frame's vote, because the frame shows the same scene."""
         self.tally.unchanged += 1
-        self._heartbeat()
+        self._hooks.heartbeat()
         if self._probabilities is not None:
             self._advance(self._probabilities)
-            self._tell(self._tracked(item))
+            self._publish(self._new_events(item))
 
-    def _decide(self, item: Prepared, output: NDArray[Any], inference_ms: float) -> None:
+    def _handle_output(self, item: Prepared, output: NDArray[Any], inference_ms: float) -> None:
         frame = item.frame
         probabilities = self._classifier.backend.probabilities(output)[0]
         self._advance(probabilities)
@@ -192,11 +205,11 @@ class Stream:
         )
         self._last_number = frame.number
         self.tally.predictions += 1
-        self._heartbeat()
-        self._on_frame(frame, prediction)
+        self._hooks.heartbeat()
+        self._hooks.on_frame(frame, prediction)
         for sink in self._sinks:
             sink.prediction(prediction)
-        self._tell(self._tracked(item))
+        self._publish(self._new_events(item))
 
     def _advance(self, probabilities: NDArray[np.float32]) -> None:
         self._probabilities = probabilities
@@ -205,19 +218,19 @@ class Stream:
     def _stable(self) -> str:
         return label_of(self._state.stable, self._classifier.spec.labels)
 
-    def _tracked(self, item: Prepared) -> list[Event]:
-        """Return the events that result from a frame's new state."""
+    def _new_events(self, item: Prepared) -> list[Event]:
+        """Return the events that a frame causes."""
         smoothed = self._state.smoothed
         score = 0.0 if smoothed is None or self._state.stable == -1 else float(smoothed[self._state.stable])
         # A camera's monotonic clock or a video's own time: neither of them jumps.
         at_s = item.frame.captured_s if self._source.live else item.frame.captured_at
         return self._tracker.update(self._stable(), score, item.frame, item.image, at_s)
 
-    def _grew_old(self, frame: Frame, inference_ms: float = 0.0) -> bool:
+    def _is_outdated(self, frame: Frame, inference_ms: float = 0.0) -> bool:
         """Return whether a hook or a sink delayed this loop so long that a camera's frame is out of date."""
         return time.monotonic() - frame.captured_s - inference_ms / 1e3 > self._longest_wait_s
 
-    def _tell(self, events: Iterable[Event]) -> None:
+    def _publish(self, events: Iterable[Event]) -> None:
         for event in events:
             self.tally.events[event.kind] = self.tally.events.get(event.kind, 0) + 1
             for sink in self._sinks:

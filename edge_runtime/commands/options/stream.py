@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from edge_runtime.errors import SourceError
     from edge_runtime.live.records import Frame, FramePrediction, Sink, Source
     from edge_runtime.live.smoothing import Rules
-    from edge_runtime.live.stream import Stream
+    from edge_runtime.live.stream import Hooks, Stream
 
 SOURCES = (
     "image, folder, 'quoted/*.jpg', - (paths on stdin), video file, camera index or /dev/videoN, http:// (MJPEG), "
@@ -150,7 +150,7 @@ def stream_from(
     """Set up the live loop that the options describe; it also notifies systemd's watchdog. Raise SpecError."""
     from edge_runtime.live.capture import Patience
     from edge_runtime.live.preparation import Selection
-    from edge_runtime.live.stream import Stream
+    from edge_runtime.live.stream import Hooks, Stream
     from edge_runtime.system.notification import heartbeat
 
     return Stream(
@@ -163,9 +163,7 @@ def stream_from(
         top_k=options.top_k,
         frames=options.frames,
         stop=stop,
-        heartbeat=heartbeat(),
-        on_frame=on_frame,
-        on_unreadable=unreadable_reporter(source),
+        hooks=Hooks(heartbeat(), on_frame, unreadable_reporter(source)),
     )
 
 

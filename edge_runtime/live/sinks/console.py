@@ -29,18 +29,18 @@ CSV_COLUMNS = (
 )
 
 
-class Form(Protocol):
-    """The text form of results, each as one complete line.
+class LineFormat(Protocol):
+    """A text format with one line per result.
 
     Attributes:
-        head: text before the first line, or nothing.
+        head: text before the first line, or an empty string.
 
     """
 
     head: str
 
     def prediction(self, prediction: FramePrediction) -> str:
-        """Return a frame's line, or nothing if the decision has not changed."""
+        """Return a frame's line, or an empty string to write none."""
         ...
 
     def event(self, event: Event) -> str:
@@ -49,20 +49,20 @@ class Form(Protocol):
 
 
 class Console:
-    """A sink that writes lines of some form."""
+    """A sink that writes results as lines."""
 
-    def __init__(self, form: Form, lines: DirectLines | QueuedLines) -> None:
-        self._form = form
+    def __init__(self, line_format: LineFormat, lines: DirectLines | QueuedLines) -> None:
+        self._format = line_format
         self._lines = lines
-        self._write(form.head)
+        self._write(line_format.head)
 
     def prediction(self, prediction: FramePrediction) -> None:
-        """Write a frame's line. Raise OSError if the reader has closed the stream or nothing more can be written."""
-        self._write(self._form.prediction(prediction))
+        """Write a frame's line. Raise OSError if the reader has closed the stream or the disk is full."""
+        self._write(self._format.prediction(prediction))
 
     def event(self, event: Event) -> None:
         """Write an event's line. Raise as `prediction` does."""
-        self._write(self._form.event(event))
+        self._write(self._format.event(event))
 
     def close(self) -> None:
         """Deliver what is queued."""
@@ -74,7 +74,7 @@ class Console:
 
 
 class DirectLines:
-    """Lines that are written at once, however long that takes, so that no result of a file is lost."""
+    """Writes each line at once and waits for a slow reader, so that no result of a file is lost."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -89,18 +89,18 @@ class DirectLines:
 
 
 class Text:
-    """A line for a person: only of frames whose stable label or own label differs from the previous line."""
+    """Text for a person: a line for each event, and for each frame whose label or stable label has changed."""
 
     head = ""
 
     def __init__(self) -> None:
-        self._told: tuple[str, str] | None = None
+        self._last_labels: tuple[str, str] | None = None
 
     def prediction(self, prediction: FramePrediction) -> str:
-        """Return a line for a frame whose decision has changed."""
-        if (prediction.label, prediction.stable) == self._told:
+        """Return a frame's line, or an empty string if its labels are those of the previous line."""
+        if (prediction.label, prediction.stable) == self._last_labels:
             return ""
-        self._told = prediction.label, prediction.stable
+        self._last_labels = prediction.label, prediction.stable
         return (
             f"{_clock(prediction.captured_at)}  frame {prediction.frame}  {prediction.label} {prediction.score:.2f}  "
             f"stable {prediction.stable}  age {prediction.age_ms:.0f} ms  dropped {prediction.dropped}\n"
@@ -129,7 +129,7 @@ class Json:
 
 
 class Csv:
-    """CSV: the column names, then a row for each frame, with the kind `frame`, and for each event, with its own."""
+    """CSV: a header, then one row per frame or event; the kind of a frame is `frame`."""
 
     def __init__(self) -> None:
         self._rows = csv.DictWriter(_Echo(), CSV_COLUMNS, restval="", extrasaction="ignore", lineterminator="\n")
@@ -148,7 +148,7 @@ class Csv:
 
 
 class _Echo:
-    """A file whose `write` returns the text: the csv module passes it on as `writerow`'s result."""
+    """A file whose `write` returns the text; `csv.writer.writerow` returns what `write` returns."""
 
     def write(self, text: str) -> str:
         return text

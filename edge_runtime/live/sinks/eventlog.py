@@ -1,8 +1,7 @@
 """A log of events with thumbnails in one SQLite file, which stays below a size limit and survives power cuts.
 
-It uses write-ahead logging with synchronous=FULL: an event that was written is on the medium before the next one is
-taken, and a power cut during a write leaves the file as it was before. Events are rare, so the cost of the sync does
-not matter.
+It uses write-ahead logging with synchronous=FULL: each event is on the medium before the next one is written, and a
+power cut during a write leaves the file as it was before. Events are rare, so the time for the sync does not matter.
 """
 
 from __future__ import annotations
@@ -23,10 +22,11 @@ if TYPE_CHECKING:
     from edge_runtime.live.records import FramePrediction
 
 SCHEMA_VERSION = 1
-BUSY_S = 5.0  # another program may be reading
+BUSY_S = 5.0  # how long to wait while another program reads the file
 PAGE_BYTES = 4096
 WAL_PAGES = 64  # reserved for the write-ahead log, a quarter of a megabyte
-# From this size on it is moved into the file; one event that makes room, and the vacuum after it, may be added to it.
+# From this size on, the write-ahead log is copied into the file. One more event, the deletion of old events that makes
+# room for it, and the vacuum after it may be added to the log before that.
 CHECKPOINT_PAGES = 16
 SMALLEST_BUDGET_BYTES = 1_000_000
 COLUMNS = "kind, source, at, label, score, duration_s, frame, detail, thumbnail"
@@ -51,7 +51,7 @@ class EventLog:
     """
 
     def __init__(self, path: Path, *, budget_bytes: int) -> None:
-        """Open or create the file. A damaged one is renamed and reported, and a new one is created.
+        """Open or create the file. Rename and report a damaged one, and create a new one.
 
         Args:
             path: its folder must exist.
@@ -63,7 +63,7 @@ class EventLog:
         """
         self.path = path
         self._budget_pages = (max(budget_bytes, SMALLEST_BUDGET_BYTES) // PAGE_BYTES) - WAL_PAGES
-        self._connection = _open_or_renew(path)
+        self._connection = _open_or_replace(path)
         self.outbox = Outbox("event log", self._write, attempts=3)
 
     def prediction(self, prediction: FramePrediction) -> None:
@@ -87,7 +87,7 @@ class EventLog:
                 marks = ", ".join("?" * len(COLUMNS.split(",")))
                 self._connection.execute(f"INSERT INTO events ({COLUMNS}) VALUES ({marks})", (*values, *rest))  # noqa: S608 - constants alone
                 self._make_room()
-            # execute() would take a single step of it, which frees only one page
+            # execute() would run only one step of it, which frees one page
             self._connection.executescript("PRAGMA incremental_vacuum")
         except sqlite3.Error as problem:
             raise DeliveryError(f"{self.path}: {problem}") from None
@@ -121,8 +121,8 @@ def read_events(path: Path, *, newest: int = 100) -> list[Event]:
     return [Event(*row) for row in reversed(rows) if row[0] in get_args(EventKind)]
 
 
-def _open_or_renew(path: Path) -> sqlite3.Connection:
-    """Open the log. Rename a damaged file, because a device must keep running without help."""
+def _open_or_replace(path: Path) -> sqlite3.Connection:
+    """Open the log. If it is damaged, rename it and create a new one, so that the device keeps running unattended."""
     try:
         return _open(path)
     except sqlite3.DatabaseError as problem:
@@ -137,7 +137,7 @@ def _open_or_renew(path: Path) -> sqlite3.Connection:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    # Only the outbox's thread uses it once it is open.
+    # Another thread uses it, the outbox's, but only that one once it is open.
     connection = sqlite3.connect(path, timeout=BUSY_S, check_same_thread=False)
     try:
         _check(connection, path)
@@ -155,7 +155,7 @@ def _open(path: Path) -> sqlite3.Connection:
 
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:
-    """Raise SourceError for another program's database, sqlite3.DatabaseError for a damaged one."""
+    """Raise SourceError for another program's database, and sqlite3.DatabaseError for a damaged one."""
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
     if version != SCHEMA_VERSION and tables:

@@ -1,4 +1,4 @@
-"""The MQTT discovery messages with which Home Assistant shows a classifier as one device.
+"""The MQTT discovery messages that make Home Assistant show a classifier as one device.
 
 https://www.home-assistant.io/integrations/mqtt/#mqtt-discovery
 """
@@ -9,8 +9,9 @@ from typing import Any, NamedTuple, get_args
 
 from edge_runtime.live.records import EventKind
 
-DISCOVERY = "homeassistant"  # Home Assistant's own default prefix
-BIRTH = f"{DISCOVERY}/status"  # it publishes "online" here when it starts and needs the discovery messages again
+DISCOVERY = "homeassistant"  # Home Assistant's default prefix
+# Home Assistant publishes "online" here when it starts, and then needs the discovery messages again.
+BIRTH = f"{DISCOVERY}/status"
 EXPIRES_S = 120  # seconds after which Home Assistant shows a value that was not renewed as unavailable
 
 
@@ -47,9 +48,21 @@ def discovery(node: str, base: str, version: str) -> dict[str, dict[str, Any]]:
         "device": {"identifiers": [f"edgewise_{node}"], "name": node, "model": "Edgewise", "sw_version": version},
         "origin": {"name": "Edgewise", "sw_version": version},
     }
+    return {
+        f"{DISCOVERY}/{component}/edgewise_{node}/{name}/config": {
+            **shared,
+            **entity,
+            "unique_id": f"edgewise_{node}_{name}",
+        }
+        for (component, name), entity in _entities(at).items()
+    }
+
+
+def _entities(at: Topics) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return the configuration of each entity, by its component and its name."""
     from_prediction = {"state_topic": at.prediction, "expire_after": EXPIRES_S}
     milliseconds = {"unit_of_measurement": "ms", "state_class": "measurement", "entity_category": "diagnostic"}
-    entities: dict[tuple[str, str], dict[str, Any]] = {
+    return {
         ("sensor", "label"): {**from_prediction, "name": "Label", "value_template": "{{ value_json.stable }}"},
         ("sensor", "score"): {
             **from_prediction,
@@ -67,12 +80,4 @@ def discovery(node: str, base: str, version: str) -> dict[str, dict[str, Any]]:
         ("binary_sensor", "camera"): {"state_topic": at.camera, "name": "Camera", "device_class": "connectivity"},
         ("event", "event"): {"state_topic": at.event, "name": "Event", "event_types": list(get_args(EventKind))},
         ("image", "best"): {"image_topic": at.thumbnail, "name": "Best frame", "content_type": "image/jpeg"},
-    }
-    return {
-        f"{DISCOVERY}/{component}/edgewise_{node}/{name}/config": {
-            **shared,
-            **entity,
-            "unique_id": f"edgewise_{node}_{name}",
-        }
-        for (component, name), entity in entities.items()
     }

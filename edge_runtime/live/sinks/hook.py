@@ -1,6 +1,7 @@
-"""Run a command on every event: the facts in its environment, the best frame's JPEG on its standard input.
+"""Run a command on every event.
 
-Its standard output is discarded; its standard error goes to that of this process, such as the journal.
+The command gets the event in its environment variables and the best frame as a JPEG on its standard input. Its standard
+output is discarded. Its standard error goes to the standard error of this process, such as the journal.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ if TYPE_CHECKING:
     from edge_runtime.live.records import Event, FramePrediction
 
 TIMEOUT_S = 30.0
-AT_ONCE = 2  # commands that run in parallel
+WORKERS = 2  # commands that run in parallel
 CAPACITY = 100
 
 
 class Hook:
-    """Run a command on every event, without a shell, a few at the same time, each for a limited time.
+    """Run a command on every event, without a shell, with a time limit, and at most WORKERS in parallel.
 
-    A command that fails or takes too long is reported and not run again: it may have done half of its work.
+    A command that fails or takes too long is reported and not run again, because it may have done part of its work.
 
     Attributes:
         command: the program and its arguments.
@@ -41,11 +42,11 @@ class Hook:
         """Check the command; it is not run yet.
 
         Args:
-            command: words, or one text that is split as a shell would split it; no shell is used.
-            timeout_s: time limit, after which the command and its child processes are killed.
+            command: the program and its arguments, or one string, which is split as a shell would split it.
+            timeout_s: time limit in seconds, after which the command and its child processes are killed.
 
         Raises:
-            SourceError: there is no such program.
+            SourceError: there is no such executable.
 
         """
         try:
@@ -53,9 +54,11 @@ class Hook:
         except ValueError as problem:
             raise SourceError(f"--on-event {command!r}: {problem}") from None
         if not self.command or not shutil.which(self.command[0]):
-            raise SourceError(f"--on-event {command!r}: no such program; give its path, and a script its x permission")
+            raise SourceError(
+                f"--on-event {command!r}: no such executable; check its path, and make a script executable (chmod +x)"
+            )
         self._timeout_s = timeout_s
-        self.outbox = Outbox("on-event", self._run, workers=AT_ONCE, capacity=CAPACITY)
+        self.outbox = Outbox("on-event", self._run, workers=WORKERS, capacity=CAPACITY)
 
     def prediction(self, prediction: FramePrediction) -> None:
         """Ignore it: the command is for events."""
@@ -74,7 +77,7 @@ class Hook:
                 self.command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
-                env={**os.environ, **facts(event)},
+                env={**os.environ, **event_variables(event)},
                 start_new_session=True,  # a process group of its own, so that its children can be killed with it
             )
         except OSError as problem:
@@ -90,7 +93,10 @@ class Hook:
             raise DeliveryRefused(f"{self.command[0]}: exit code {process.returncode}")
 
 
-def facts(event: Event) -> dict[str, str]:
-    """Return an event as environment variables: EDGE_EVENT, EDGE_LABEL and so on; no value contains a NUL."""
+def event_variables(event: Event) -> dict[str, str]:
+    """Return an event as environment variables such as EDGE_EVENT and EDGE_LABEL.
+
+    NUL characters, which an environment variable cannot contain, are removed.
+    """
     values = {**event.to_json(), "event": event.kind}
     return {f"EDGE_{key.upper()}": str(value).replace("\0", "") for key, value in values.items()}

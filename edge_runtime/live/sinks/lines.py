@@ -1,4 +1,4 @@
-"""Lines for a reader that may be slow: a full pipe, a stopped terminal, a busy disk."""
+"""Write lines to a stream whose reader may be slow, such as a full pipe, a stopped terminal or a busy disk."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from edge_runtime.live.sinks.outbox import Outbox
 if TYPE_CHECKING:
     from typing import TextIO
 
-CAPACITY = 256  # lines; after a pause the reader should get recent ones
+CAPACITY = 256  # lines; few, so that after a pause the reader gets recent ones
 
 
 class QueuedLines:
-    """Lines that are written as fast as they are read; if too many are waiting, the oldest are dropped and counted.
+    """Queue lines and write them in another thread; if the queue is full, the oldest line is dropped and counted.
 
     Attributes:
         outbox: its queue and counts.
@@ -25,8 +25,8 @@ class QueuedLines:
         """Start the writing thread.
 
         Args:
-            stream: a file, pipe or terminal. The file descriptor is written directly, not through the stream's buffer:
-                a blocked writer would hold the buffer's lock for ever, and the process could not even exit.
+            stream: a file, pipe or terminal. Its file descriptor is written directly, without the stream's buffer: a
+                blocked write holds the lock of the buffer, and the process then cannot exit.
             capacity: maximum number of waiting lines.
 
         """
@@ -35,11 +35,11 @@ class QueuedLines:
         self._encoding, self._errors = stream.encoding, stream.errors or "strict"
         self._problem: OSError | None = None
         self.outbox: Outbox[bytes] = Outbox(
-            "standard output", self._deliver, capacity=capacity, attempts=1, things="lines"
+            "standard output", self._deliver, capacity=capacity, attempts=1, noun="lines"
         )
 
     def write(self, line: str) -> None:
-        """Queue a line. Raise the OSError, such as BrokenPipeError, with which an earlier line failed."""
+        """Queue a line. If an earlier line failed, raise its OSError, such as BrokenPipeError."""
         if self._problem:
             raise self._problem
         self.outbox.put(line.encode(self._encoding, self._errors))

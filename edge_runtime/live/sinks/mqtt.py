@@ -34,8 +34,8 @@ KEEP_ALIVE_S = 30
 LONGEST_WAIT_S = 30  # between two attempts to connect
 PREDICTION_EVERY_S = 1.0
 POLL_S = 0.2
-MOST_IN_PAHO = 100  # messages that paho keeps itself; the outbox keeps the rest
-GOODBYE_S = 1.0
+MOST_IN_PAHO = 100  # messages in paho's own queue; all others wait in the outbox
+OFFLINE_S = 1.0  # time limit for the broker to acknowledge the last message
 USER_VARIABLE, PASSWORD_VARIABLE = "EDGE_RUN_MQTT_USER", "EDGE_RUN_MQTT_PASSWORD"
 CAMERA_STATE = {"stalled": "OFF", "lost": "OFF", "recovered": "ON"}
 
@@ -58,12 +58,12 @@ class Mqtt:
     """
 
     def __init__(self, broker: Broker, *, node: str | None = None, base: str | None = None) -> None:
-        """Start to connect, in the background: a broker that is not reachable is not an error.
+        """Connect in the background; a broker that is not reachable is not an error.
 
         Args:
             broker: its address.
-            node: the device's identifier; None takes the host's name.
-            base: the prefix of all topics; None takes edgewise/NODE.
+            node: the device's identifier; None uses the host's name.
+            base: the prefix of all topics; None uses edgewise/NODE.
 
         Raises:
             BackendUnavailable: paho-mqtt is not installed.
@@ -75,7 +75,7 @@ class Mqtt:
         self._announcements = discovery(node, base, version("edgewise"))
         self._camera = "ON"
         self._connected = threading.Event()
-        self._why_not = f"no answer at {broker.host}:{broker.port} yet"
+        self._reason = f"no answer at {broker.host}:{broker.port} yet"
         self._predicted_s = float("-inf")
         self._client = _client(f"edgewise-{node}", broker, self.topics.availability)
         self._client.on_connect = self._on_connect
@@ -94,17 +94,17 @@ class Mqtt:
         self.outbox.put(event)
 
     def close(self) -> None:
-        """Publish what is queued, within a few seconds, then publish the state offline and disconnect."""
+        """Publish what is queued, within a few seconds, then publish "offline" as the availability and disconnect."""
         self.outbox.close()
         if self._connected.is_set():
-            goodbye = self._client.publish(self.topics.availability, "offline", qos=1, retain=True)
-            _acknowledged(goodbye, GOODBYE_S)
+            offline = self._client.publish(self.topics.availability, "offline", qos=1, retain=True)
+            _acknowledged(offline, OFFLINE_S)
         self._client.disconnect()
         self._client.loop_stop()
 
     def _send_event(self, event: Event) -> None:
         if not self._connected.wait(1.0):
-            raise DeliveryError(f"the broker is not reachable: {self._why_not}")
+            raise DeliveryError(f"the broker is not reachable: {self._reason}")
         if event.kind in CAMERA_STATE:
             self._camera = CAMERA_STATE[event.kind]
             self._publish_retained(self.topics.camera, self._camera)
@@ -112,9 +112,9 @@ class Mqtt:
             self._publish_retained(self.topics.thumbnail, event.thumbnail)
         payload = json.dumps({"event_type": event.kind, **event.to_json()})
         sent = self._client.publish(self.topics.event, payload, qos=1)
-        # paho sends a message again after every reconnection, so it must not be passed to paho twice.
+        # paho sends an unacknowledged message again after every reconnection, so it is passed to paho only once.
         while not _acknowledged(sent, POLL_S):
-            if self.outbox.given_up():
+            if self.outbox.expired():
                 raise DeliveryError("the broker did not acknowledge in time")
 
     def _send_prediction(self, prediction: FramePrediction) -> None:
@@ -136,7 +136,7 @@ class Mqtt:
         self, client: Client, _data: object, _flags: ConnectFlags, reason: ReasonCode, _more: Properties | None
     ) -> None:
         if reason.is_failure:
-            self._why_not = str(reason)
+            self._reason = str(reason)
             return
         client.subscribe(BIRTH)
         self._announce()
@@ -146,7 +146,7 @@ class Mqtt:
         self, _client: Client, _data: object, _flags: DisconnectFlags, reason: ReasonCode, _more: Properties | None
     ) -> None:
         self._connected.clear()
-        self._why_not = str(reason)
+        self._reason = str(reason)
         if reason.is_failure:
             self.outbox.report(f"the connection to the broker was lost: {reason}")
 

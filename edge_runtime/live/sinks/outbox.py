@@ -1,7 +1,7 @@
 """Deliver results to a receiver that may be slow or not reachable, with a bounded queue and its own threads.
 
-Every sink that sends to the outside uses it, so that queueing, retries, drops and counts are in one place. Adding an
-item takes microseconds, whatever the receiver does.
+Every sink that sends to another program or machine uses it for its queue, retries, drops and counts. Adding an item
+takes microseconds, even if the receiver is slow.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Item = TypeVar("Item")
 Delivered = TypeVar("Delivered")
 
 CAPACITY = 1000  # events, each with a thumbnail of about 10 kB
-LONGEST_PAUSE_S = 30.0
+LONGEST_PAUSE_S = 30.0  # between two attempts
 CLOSE_S = 5.0
 REPORT_EVERY_S = 60.0
 
@@ -33,12 +33,19 @@ class DeliveryError(EdgeError):
     """The receiver is not reachable or overloaded; a retry may succeed."""
 
 
-class DeliveryRefused(DeliveryError):  # noqa: N818 - a refusal is what it is, and trying again will not help
-    """The receiver refuses this item, and a retry would not change that."""
+class DeliveryRefused(DeliveryError):  # noqa: N818 - the name says that the receiver refuses
+    """The receiver refuses this item; a retry cannot succeed."""
 
 
 class Counts(NamedTuple):
-    """Counts of the items: delivered, dropped (no room, or the last attempt failed), and still waiting."""
+    """Counts of an outbox's items, without predictions.
+
+    Attributes:
+        delivered: items that were delivered.
+        dropped: items that were dropped because the queue was full or the last attempt failed.
+        waiting: items that are in the queue or being delivered.
+
+    """
 
     delivered: int
     dropped: int
@@ -46,10 +53,10 @@ class Counts(NamedTuple):
 
 
 class Outbox(Generic[Item]):
-    """A queue of items, mostly events, the newest prediction, and the threads that deliver both.
+    """A queue of items, such as events, the newest prediction, and the threads that deliver both.
 
-    If the queue is full, the oldest item is dropped and counted. A newer prediction replaces an older one, and a
-    prediction that fails is not retried, because it would be old.
+    If the queue is full, the oldest item is dropped and counted. A new prediction replaces one that is waiting. A
+    prediction that fails is not retried, because a newer one follows.
 
     Attributes:
         name: the sink's, in reports and metrics.
@@ -66,19 +73,19 @@ class Outbox(Generic[Item]):
         attempts: int | None = None,
         first_pause_s: float = 1.0,
         workers: int = 1,
-        things: str = "events",
+        noun: str = "events",
     ) -> None:
         """Start the threads.
 
         Args:
             name: the sink's, in reports and metrics.
-            deliver: delivers one item, within a bounded time; raises DeliveryError if that failed.
+            deliver: delivers one item, within a time limit of its own; raises DeliveryError if the delivery failed.
             deliver_prediction: the same for the newest prediction; None ignores predictions.
             capacity: maximum number of waiting items.
-            attempts: for each item; None retries until the outbox is closed.
-            first_pause_s: pause before the second attempt; it doubles up to LONGEST_PAUSE_S.
-            workers: number of threads; with one, items arrive in order.
-            things: the plural noun for the items in reports.
+            attempts: maximum number of attempts for each item; None retries until the outbox is closed.
+            first_pause_s: pause before the second attempt; each pause is twice the previous one, up to LONGEST_PAUSE_S.
+            workers: number of threads; one thread delivers the items in order.
+            noun: the plural noun for the items in reports.
 
         """
         self.name = name
@@ -87,14 +94,14 @@ class Outbox(Generic[Item]):
         self._attempts = attempts
         self._first_pause_s = first_pause_s
         self._capacity = capacity
-        self._things = things
+        self._noun = noun
         self._items: deque[Item] = deque()
         self._prediction: FramePrediction | None = None
-        self._delivered = self._dropped = self._told_dropped = self._in_hand = 0
+        self._delivered = self._dropped = self._reported_dropped = self._in_delivery = 0
         self._changed = threading.Condition()
         self._closing = threading.Event()
         self._deadline_s = float("inf")
-        self._failing = self._settled = False
+        self._failing = self._closed = False
         self._reported_s = float("-inf")
         self._threads = [threading.Thread(target=self._work, name=f"sink {name}", daemon=True) for _ in range(workers)]
         for thread in self._threads:
@@ -123,14 +130,14 @@ class Outbox(Generic[Item]):
     def counts(self) -> Counts:
         """Return the counts so far."""
         with self._changed:
-            return Counts(self._delivered, self._dropped, len(self._items) + self._in_hand)
+            return Counts(self._delivered, self._dropped, len(self._items) + self._in_delivery)
 
-    def given_up(self) -> bool:
-        """Return whether the time for closing is over, for a delivery that waits for its receiver."""
+    def expired(self) -> bool:
+        """Return whether the time limit of `close` has passed; a delivery must then stop waiting."""
         return time.monotonic() > self._deadline_s
 
     def close(self, within_s: float = CLOSE_S) -> None:
-        """Deliver what is waiting, for at most `within_s` seconds, and stop; the rest is dropped and counted."""
+        """Deliver what is waiting for at most `within_s` seconds, drop and count the rest, and end the threads."""
         with self._changed:
             self._deadline_s = time.monotonic() + within_s
             self._closing.set()
@@ -138,28 +145,28 @@ class Outbox(Generic[Item]):
         for thread in self._threads:
             thread.join(max(0.0, self._deadline_s - time.monotonic()) + 0.5)
         with self._changed:
-            left = len(self._items) + self._in_hand
-            self._dropped, self._in_hand, self._settled = self._dropped + left, 0, True
+            left = len(self._items) + self._in_delivery
+            self._dropped, self._in_delivery, self._closed = self._dropped + left, 0, True
             self._items.clear()
-        if self._dropped > self._told_dropped:
+        if self._dropped > self._reported_dropped:
             self.report("closed before all were delivered" if left else "closed", at_once=True)
 
     def _work(self) -> None:
-        while (item := self._take()) is not None:
+        while (item := self._next()) is not None:
             if isinstance(item, tuple):
                 self._try_prediction(item[0])
             else:
                 self._try_item(item)
 
-    def _take(self) -> Item | tuple[FramePrediction] | None:
-        """Wait for an item, or else a prediction (in a tuple, to distinguish them); return None to stop."""
+    def _next(self) -> Item | tuple[FramePrediction] | None:
+        """Wait for an item or a prediction; return a prediction in a tuple, to distinguish them, and None to stop."""
         with self._changed:
             while not (self._items or self._prediction or self._closing.is_set()):
                 self._changed.wait()
-            if self.given_up():
+            if self.expired():
                 return None
             if self._items:
-                self._in_hand += 1
+                self._in_delivery += 1
                 return self._items.popleft()
             prediction, self._prediction = self._prediction, None
             return (prediction,) if prediction else None
@@ -167,46 +174,53 @@ class Outbox(Generic[Item]):
     def _try_item(self, item: Item) -> None:
         pause_s = self._first_pause_s
         for attempt in count(1):
-            problem = self._failure(self._deliver, item)
+            problem = self._attempt(self._deliver, item)
             if problem is None or isinstance(problem, DeliveryRefused):
                 break
             if attempt == self._attempts or self._closing.is_set():
                 break
-            self._closing.wait(pause_s)  # closing ends the wait, and one last attempt follows
+            self._closing.wait(pause_s)  # `close` ends the pause, and one last attempt follows
             pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
         with self._changed:
-            if self._settled:  # closing has counted it as dropped
+            if self._closed:  # `close` has counted it as dropped
                 return
-            self._in_hand -= 1
+            self._in_delivery -= 1
             self._delivered += problem is None
             self._dropped += problem is not None
         self.report(f"gave up: {problem}") if problem else self._report_recovery()
 
     def _try_prediction(self, prediction: FramePrediction) -> None:
         if self._deliver_prediction is not None:
-            self._failure(self._deliver_prediction, prediction)
+            self._attempt(self._deliver_prediction, prediction)
 
-    def _failure(self, deliver: Callable[[Delivered], None], item: Delivered) -> Exception | None:
-        """Return the problem, or None; no exception of a delivery may end the thread."""
+    def _attempt(self, deliver: Callable[[Delivered], None], item: Delivered) -> Exception | None:
+        """Deliver an item; return the exception if it failed, because no exception may end the thread."""
         try:
             deliver(item)
         except DeliveryError as problem:
             self.report(str(problem))
             return problem
-        except Exception as problem:  # noqa: BLE001 - a bug in one sink must not silence it for months
+        except Exception as problem:  # noqa: BLE001 - after a bug in one delivery, the next items are still delivered
             self.report(f"failed unexpectedly: {problem!r}")
             return problem
         return None
 
     def report(self, why: str, *, at_once: bool = False, failing: bool = True) -> None:
-        """Report a problem on stderr, but not repeatedly: writing logs wears out an SD card."""
+        """Report a problem on stderr, at most once per REPORT_EVERY_S, because every write wears out an SD card.
+
+        Args:
+            why: the problem.
+            at_once: report it even if the last report is recent.
+            failing: whether deliveries fail, so that the next success is reported as well.
+
+        """
         now_s = time.monotonic()
         if now_s - self._reported_s < REPORT_EVERY_S and not at_once:
             return
         self._reported_s, self._failing = now_s, failing or self._failing
         counts = self.counts()
-        self._told_dropped = counts.dropped
-        state = f"{self._things} waiting: {counts.waiting}, dropped so far: {counts.dropped}"
+        self._reported_dropped = counts.dropped
+        state = f"{self._noun} waiting: {counts.waiting}, dropped so far: {counts.dropped}"
         print(f"edge-run: {self.name}: {' '.join(why.split())} ({state})", file=sys.stderr, flush=True)
 
     def _report_recovery(self) -> None:

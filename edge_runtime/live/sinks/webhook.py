@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 6  # with pauses of 1, 2, 4, 8 and 16 s
 TIMEOUT_S = 10.0
-TOKEN_VARIABLE = "EDGE_RUN_WEBHOOK_TOKEN"  # noqa: S105 - the name of the variable, no secret
-TRY_AGAIN = frozenset({408, 425, 429})  # and every 5xx: a problem of the receiver, not of the event
+TOKEN_VARIABLE = "EDGE_RUN_WEBHOOK_TOKEN"  # noqa: S105 - the name of the variable, not a secret
+RETRIED = frozenset({408, 425, 429})  # and every 5xx: temporary problems of the receiver
 
 
 class Webhook:
     """Post events to a URL, in order, with a limited number of attempts each.
 
-    A receiver answers with any 2xx. After a time-out, a lost connection, a 5xx, 408, 425 or 429 the event is sent
-    again; any other answer, including a redirection, means that the receiver refuses the event.
+    Any status 2xx means success. After a time-out, a lost connection, or the status 5xx, 408, 425 or 429, the event is
+    sent again. Any other status, including a redirection, means that the receiver refuses the event.
 
     Attributes:
         url: http or https.
@@ -75,7 +75,7 @@ class Webhook:
             self._opener.open(request, timeout=self._timeout_s).close()
         except urllib.error.HTTPError as answer:
             answer.close()
-            again = answer.code in TRY_AGAIN or answer.code >= http.client.INTERNAL_SERVER_ERROR
+            again = answer.code in RETRIED or answer.code >= http.client.INTERNAL_SERVER_ERROR
             raise (DeliveryError if again else DeliveryRefused)(f"{self.url}: answered {answer.code}") from None
         except (OSError, http.client.HTTPException) as problem:
             reason = getattr(problem, "reason", None) or problem
@@ -83,7 +83,7 @@ class Webhook:
 
 
 class _NoRedirection(urllib.request.HTTPRedirectHandler):
-    """Follow no redirection: urllib would turn the POST into a GET and send the token to the new address."""
+    """Does not follow redirections, because urllib changes the POST to a GET and sends the token to the new address."""
 
     def redirect_request(self, *_: Any) -> None:  # noqa: ANN401 - urllib's own signature
         return None

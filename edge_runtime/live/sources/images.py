@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ImageFiles:
-    """The images that one argument names, one frame each; see `image_files`.
+    """The images that one command-line argument names, one frame each; see `edge_runtime.image.files.image_files`.
 
     Attributes:
         name: the argument.
@@ -38,6 +38,6 @@ class ImageFiles:
         """Do nothing; no file stays open."""
 
     def __iter__(self) -> Iterator[Frame]:
-        """Yield a frame for each file, which is not read yet. Raise SourceError as `image_files` does."""
+        """Yield a frame for each file, without reading the file. Raise SourceError as `image_files` does."""
         for number, path in enumerate(paths(self.name)):
             yield Frame(self.name, number, path, time.time(), time.monotonic())

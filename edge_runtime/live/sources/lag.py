@@ -1,4 +1,4 @@
-"""Compute how old a received frame is, from the stream's own timestamps."""
+"""Compute the age of a received frame from the timestamps of its stream."""
 
 from __future__ import annotations
 
@@ -6,27 +6,28 @@ WINDOW_S = 30.0
 
 
 class Lag:
-    """Distinguish frames that waited in a buffer or on the network from frames that arrived at once.
+    """Measure how long each frame waited in a buffer or on the network.
 
-    A frame's delay is how much later it arrived, relative to its timestamp, than the fastest frame of the last half to
-    one minute. The period is not longer, because two clocks drift apart by seconds per day.
+    The difference between a frame's time of arrival and its timestamp is smallest for frames that did not wait. The
+    delay of a frame is its difference minus the smallest difference of the last 30 to 60 seconds. The period is short
+    because two clocks drift apart by seconds per day.
     """
 
     def __init__(self) -> None:
         self._window_began_s = float("-inf")
-        self._least = self._least_before = float("inf")
+        self._smallest = self._smallest_before = float("inf")
 
     def seconds(self, received_s: float, stamped_s: float) -> float:
-        """Return by how many seconds a frame is late.
+        """Return the delay of a frame in seconds.
 
         Args:
-            received_s: time of arrival on the monotonic clock.
-            stamped_s: its timestamp on the stream's own clock.
+            received_s: time of arrival on the monotonic clock, in seconds.
+            stamped_s: the timestamp on the stream's own clock, in seconds.
 
         """
         difference = received_s - stamped_s
         if received_s - self._window_began_s > WINDOW_S:
             self._window_began_s = received_s
-            self._least_before, self._least = self._least, difference
-        self._least = min(self._least, difference)
-        return difference - min(self._least, self._least_before)
+            self._smallest_before, self._smallest = self._smallest, difference
+        self._smallest = min(self._smallest, difference)
+        return difference - min(self._smallest, self._smallest_before)

@@ -1,4 +1,4 @@
-"""Return the source that a text on the command line names."""
+"""Choose the kind of source for the name that the user gives on the command line."""
 
 from __future__ import annotations
 
@@ -22,16 +22,18 @@ def open_source(text: str, *, fps: float | None = None, timeout_s: float = 10.0)
     Args:
         text: an image, a folder, a glob pattern, `-` (paths on standard input), a video file, a camera's index or
             `/dev/videoN`, an http:// (MJPEG) or rtsp:// address, `picamera`, or `simulated:FOLDER?fps=30`.
-            A camera takes `?size=640x480&fps=30`.
-        fps: of a video file, frames to yield from each second; None yields every frame.
-        timeout_s: how long a network stream may send nothing while it is read.
+            A camera accepts settings such as `?size=640x480&fps=30`.
+        fps: frames to yield per second of a video file; None yields every frame.
+        timeout_s: seconds without data after which reading a network stream fails.
 
     Raises:
-        SourceError: there is no such kind of source, or the library that it needs is not installed.
+        SourceError: the kind of source is unknown, or a library that it needs is not installed.
 
     """
     if not text:
-        raise SourceError("a source needs a name, such as /dev/video0, a folder or rtsp://camera/stream")
+        raise SourceError(
+            "the name of the source is empty; use for example /dev/video0, a folder or rtsp://camera/stream"
+        )
     scheme = text.partition(":")[0]
     if scheme == "simulated":
         from edge_runtime.live.sources.simulated import SimulatedCamera
@@ -47,7 +49,7 @@ def open_source(text: str, *, fps: float | None = None, timeout_s: float = 10.0)
         return v4l2_camera(text)
     if "://" in text:
         if scheme not in NETWORK:
-            raise SourceError(f"{text}: {scheme} is not a kind of source; use one of {', '.join(NETWORK)}")
+            raise SourceError(f"{text}: unknown kind of source {scheme!r}; use one of {', '.join(NETWORK)}")
         from edge_runtime.live.sources.video import network_camera
 
         return network_camera(text, timeout_s=timeout_s)

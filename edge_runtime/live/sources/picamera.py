@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-RGB = "BGR888"  # picamera2 names the bytes of a little-endian word: this format is R, G, B in memory
-MAIN = (1280, 960)
+RGB = "BGR888"  # picamera2 names the bytes of a little-endian word: in memory, this format is R, G, B
+MAIN = (1280, 960)  # large enough for a sensor mode with the complete field of view
 
 
 class PiCamera:
-    """Yield RGB frames of `?size=640x480&fps=30`, resized by the camera's own hardware if possible.
+    """Yield RGB frames, resized by the camera's hardware, as set by `picamera?size=640x480&fps=30`.
 
     Attributes:
         name: the name that the user gave.
@@ -54,7 +54,7 @@ class PiCamera:
             self._camera = Picamera2()
             self._camera.configure(self._configuration())
             self._camera.start()
-        except (RuntimeError, IndexError, OSError) as problem:  # there is no camera, or another program uses it
+        except (RuntimeError, IndexError, OSError) as problem:  # there is no camera, or another program uses the camera
             self.__exit__(None, None, None)
             raise SourceError(f"{self.name}: cannot be opened: {problem}") from None
         return self
@@ -79,24 +79,24 @@ class PiCamera:
             except (RuntimeError, OSError) as problem:
                 raise SourceError(f"{self.name}: cannot be read: {problem}") from None
             if stamp is None or stamp != latest:
-                late_s = _lateness(stamp)
-                yield Frame(self.name, count, pixels, time.time() - late_s, time.monotonic() - late_s)
+                age_s = _age_s(stamp)
+                yield Frame(self.name, count, pixels, time.time() - age_s, time.monotonic() - age_s)
             count, latest = count + 1, stamp
 
     def _configuration(self) -> Any:  # noqa: ANN401 - picamera2 has no types
-        """Request RGB at the wanted size, from `lores` if that stream provides RGB.
+        """Request RGB at the requested size, from the `lores` stream if it can be RGB.
 
-        The hardware scales both streams; with a large `main` stream the sensor uses its complete field of view, while a
-        small one would select a mode that crops.
+        The hardware scales both streams. With a large `main` stream, the sensor uses its complete field of view; a
+        small one selects a mode that crops.
         """
         controls = {"FrameRate": self._fps}
-        wanted = {"size": self._size, "format": RGB}
+        requested = {"size": self._size, "format": RGB}
         if _is_pi_5():
             self._stream = "lores"
             return self._camera.create_video_configuration(
-                main={"size": MAIN}, lores=wanted, controls=controls, buffer_count=2
+                main={"size": MAIN}, lores=requested, controls=controls, buffer_count=2
             )
-        return self._camera.create_video_configuration(main=wanted, controls=controls, buffer_count=2)
+        return self._camera.create_video_configuration(main=requested, controls=controls, buffer_count=2)
 
 
 def _is_pi_5() -> bool:
@@ -107,8 +107,8 @@ def _is_pi_5() -> bool:
         return False
 
 
-def _lateness(stamp_ns: int | None) -> float:
-    """Return how many seconds ago the sensor took the frame, from SensorTimestamp, which counts since boot."""
+def _age_s(stamp_ns: int | None) -> float:
+    """Return the seconds since a SensorTimestamp, which is in nanoseconds since boot."""
     if stamp_ns is None:
         return 0.0
     return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - stamp_ns / 1e9)

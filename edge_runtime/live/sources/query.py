@@ -1,4 +1,4 @@
-"""Parse the `?key=value&key=value` after a camera's name."""
+"""Parse the settings after a camera's name, as in `?key=value&key=value`."""
 
 from __future__ import annotations
 
@@ -11,10 +11,7 @@ if TYPE_CHECKING:
 
 
 def split_query(text: str, known: Collection[str]) -> tuple[str, list[tuple[str, str]]]:
-    """Split `name?key=value&...` into the name and its pairs, in order.
-
-    Raise SourceError, which names an unknown key.
-    """
+    """Split `name?key=value&...` into the name and the pairs, in order. Raise SourceError for an unknown key."""
     name, _, query = text.partition("?")
     pairs = [tuple(part.partition("=")[::2]) for part in query.split("&") if part]
     for key, _ in pairs:

@@ -1,17 +1,17 @@
-"""A camera for tests and demos: it plays a folder of images at a frame rate, with faults on request.
+"""A camera for tests and demos: it plays the images of a folder in a loop, with faults on request.
 
 `simulated:FOLDER?fps=30&size=640x480&form=jpeg&stall=90:5` plays at 30 frames per second and sends nothing for 5 s
-before frame 90. The faults, each written as `NAME=FRAME:VALUE` and as often as needed:
+before frame 90. `form` is `jpeg` or `array`, RGB pixels. A fault is written `NAME=FRAME:VALUE` and may be repeated:
 
     stall=90:5        no frame for 5 s
-    freeze=90:30      the same picture for 30 frames
+    freeze=90:30      the same picture is sent for 30 frames
     drop=90:10        10 frames are lost
-    tear=90:3         3 frames end in the middle; as arrays, their lower half is the frame's before
-    corrupt=90:3      3 JPEGs whose data is noise; arrays have none to corrupt
-    swap=90:30        30 frames with red and blue exchanged
-    shape=90:320x240  frames of another size from here on
-    jump=90:-3600     the clock leaps by an hour
-    disconnect=90:5   the read fails, and opening fails, for 5 s
+    tear=90:3         3 JPEGs end in the middle; the lower half of 3 arrays is from the previous frame
+    corrupt=90:3      the second half of 3 JPEGs is noise; no effect on arrays
+    swap=90:30        red and blue are exchanged in 30 frames
+    shape=90:320x240  all further frames have another size
+    jump=90:-3600     the wall clock is set back by an hour
+    disconnect=90:5   reading and opening fail for 5 s
 """
 
 from __future__ import annotations
@@ -41,8 +41,9 @@ if TYPE_CHECKING:
 
 FaultKind = Literal["stall", "freeze", "drop", "tear", "corrupt", "swap", "shape", "jump", "disconnect"]
 SETTINGS = ("fps", "size", "form", "frames", *get_args(FaultKind))
-MOST_PICTURES = 64  # held in memory
-COMMENT = b"\xff\xfe\x00\x0a"  # a JPEG comment of eight bytes, because two pictures of a real camera are never equal
+MOST_PICTURES = 64  # kept in memory
+# The start of a JPEG comment of eight bytes, which makes each picture unique, as those of a real camera are.
+COMMENT = b"\xff\xfe\x00\x0a"
 
 
 class Fault(NamedTuple):
@@ -59,8 +60,8 @@ class Fault(NamedTuple):
 
 
 @dataclass
-class Played:
-    """How far the camera has played; shared by all its copies."""
+class Playback:
+    """The state of the camera, which all its copies share."""
 
     frame: int = 0
     clock_offset_s: float = 0.0
@@ -71,7 +72,7 @@ class Played:
 
 
 class SimulatedCamera:
-    """Play a folder again and again; see this module's docstring.
+    """Play the images of a folder in a loop; see this module's docstring.
 
     Attributes:
         name: the name that the user gave.
@@ -85,14 +86,14 @@ class SimulatedCamera:
         self.name = name
         self._folder, pairs = split_query(name.partition(":")[2], SETTINGS)
         settings = dict(pairs)
-        self._fps = number(name, settings.get("fps", "30"))  # 0: as fast as they are taken
+        self._fps = number(name, settings.get("fps", "30"))  # 0: without waiting
         self._frames = number(name, settings.get("frames", "0"))
         self._size = size(name, settings.get("size", "640x480"))
         self._form = settings.get("form", "jpeg")
         if self._form not in {"jpeg", "array"}:
             raise SourceError(f"{name}: form must be jpeg or array, not {self._form!r}")
         self._faults = [_fault(name, kind, value) for kind, value in pairs if kind in get_args(FaultKind)]
-        self._played = Played()
+        self._playback = Playback()
         self._pictures: dict[tuple[int, Size], Pixels] = {}
         self._jpegs: dict[tuple[int, Size, bool], bytes] = {}
         self._paths: list[str] = []
@@ -100,7 +101,7 @@ class SimulatedCamera:
 
     def __enter__(self) -> Self:
         """Find the folder's images. Raise SourceError, also while the camera is disconnected."""
-        if time.monotonic() < self._played.absent_until_s:
+        if time.monotonic() < self._playback.absent_until_s:
             raise SourceError(f"{self.name}: disconnected")
         if not self._paths:
             for path in image_files(self._folder):
@@ -108,9 +109,9 @@ class SimulatedCamera:
                 if len(self._paths) == MOST_PICTURES:
                     break
         if not Path(self._paths[0]).is_file():
-            raise SourceError(f"{self.name}: no such folder; simulated:FOLDER?fps=30 plays the images in one")
-        self._played.openings += 1
-        self._opening = self._played.openings
+            raise SourceError(f"{self.name}: no such folder; simulated:FOLDER?fps=30 plays the images of FOLDER")
+        self._playback.openings += 1
+        self._opening = self._playback.openings
         return self
 
     def __exit__(
@@ -119,35 +120,35 @@ class SimulatedCamera:
         """Do nothing; no file stays open."""
 
     def __iter__(self) -> Iterator[Frame]:
-        """Yield frames at their time, with the faults. Raise SourceError if the camera disconnects."""
-        first, due_s = self._played.frame, time.monotonic()
-        while not self._frames or self._played.frame < self._frames:
-            frame = self._played.frame
+        """Yield frames at the frame rate, with the faults. Raise SourceError if the camera disconnects."""
+        first, due_s = self._playback.frame, time.monotonic()
+        while not self._frames or self._playback.frame < self._frames:
+            frame = self._playback.frame
             due_s = max(due_s + (1 / self._fps if self._fps else 0.0), time.monotonic() - 1.0)
             time.sleep(max(0.0, due_s - time.monotonic()))
             self._play_faults(frame)
-            time.sleep(max(0.0, self._played.silent_until_s - time.monotonic()))
-            if self._opening != self._played.openings:
+            time.sleep(max(0.0, self._playback.silent_until_s - time.monotonic()))
+            if self._opening != self._playback.openings:
                 raise SourceError(f"{self.name}: was opened again by another reader")
-            self._played.frame += 1
+            self._playback.frame += 1
             if not any(fault.kind == "drop" and fault.covers(frame) for fault in self._faults):
-                at = time.time() + self._played.clock_offset_s
+                at = time.time() + self._playback.clock_offset_s
                 yield Frame(self.name, frame - first, self._image(frame), at, time.monotonic())
 
     def _play_faults(self, frame: int) -> None:
         """Start each fault that begins at this frame, once."""
         for fault in self._faults:
-            if fault.first > frame or fault in self._played.done:
+            if fault.first > frame or fault in self._playback.done:
                 continue
-            self._played.done.add(fault)
+            self._playback.done.add(fault)
             if fault.kind == "stall":
-                self._played.silent_until_s = time.monotonic() + fault.amount
+                self._playback.silent_until_s = time.monotonic() + fault.amount
             elif fault.kind == "jump":
-                self._played.clock_offset_s += fault.amount
+                self._playback.clock_offset_s += fault.amount
             elif fault.kind == "shape":
                 self._size = fault.size
             elif fault.kind == "disconnect":
-                self._played.absent_until_s = time.monotonic() + fault.amount
+                self._playback.absent_until_s = time.monotonic() + fault.amount
                 raise SourceError(f"{self.name}: disconnected")
 
     def _image(self, frame: int) -> bytes | Pixels:

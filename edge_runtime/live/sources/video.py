@@ -1,6 +1,6 @@
-"""Video files, V4L2 cameras, HTTP MJPEG and RTSP streams, all through PyAV.
+"""Video files, V4L2 cameras, HTTP MJPEG and RTSP streams, all read with PyAV.
 
-Packets of a JPEG stream are passed on unchanged, so that the JPEG decoder can scale to the size that the model needs.
+The packets of a JPEG stream are not decoded here, so that the JPEG decoder can scale to the size that the model needs.
 """
 
 from __future__ import annotations
@@ -24,17 +24,16 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 OPEN_TIMEOUT_S = 10.0
-STAMPED = frozenset(
-    {"rtsp", "video4linux2,v4l2", "v4l2"}
-)  # the timestamps of other containers are counted, not measured
+# Containers with measured timestamps; other containers compute them from the frame rate.
+STAMPED = frozenset({"rtsp", "video4linux2,v4l2", "v4l2"})
 PASSWORD = re.compile(r"(?<=://)([^/@:]*):[^/@]*@")
-# Frames that were received while the stream was analysed would be passed on late, as if they were new.
+# FFmpeg analyses a stream before the first frame; these options keep it from buffering frames, which would be old.
 FRESH = {"fflags": "nobuffer", "flags": "low_delay", "fpsprobesize": "0", "analyzeduration": "500000"}
 
 
 @dataclass
 class Video:
-    """A video that PyAV opens; several copies of it can be open at the same time.
+    """A video file, camera or stream that PyAV opens; several copies of it can be open at the same time.
 
     Attributes:
         name: the name that the user gave, without a password.
@@ -42,8 +41,8 @@ class Video:
         live: True for a camera or a stream, False for a file.
         container_format: PyAV's name of the device, such as "v4l2", or None.
         options: sets of FFmpeg options, tried in turn until one opens.
-        fps: frames to yield from each second of a file, or None for all.
-        timeout_s: time limits for opening and for a read; None, as for files, sets none.
+        fps: frames to yield per second of a file, or None for all.
+        timeout_s: time limits in seconds for opening and for a read; None, as for files, sets no limit.
 
     """
 
@@ -79,8 +78,8 @@ class Video:
         try:
             yield from self._live_frames(pictures) if self.live else self._file_frames(pictures)
         except av.error.FFmpegError as problem:
-            # Its frames refer to the last packet, which is in the driver's memory and must be released before the
-            # device is closed: released later, at the latest when the process ends, it crashes the process.
+            # The traceback's frames refer to the last packet, which is in the driver's memory. It must be released
+            # before the device is closed; releasing it later crashes the process.
             clear_frames(problem.__traceback__)
             raise SourceError(f"{self.name}: cannot be read: {problem.strerror}") from None
 
@@ -98,7 +97,7 @@ class Video:
     def _packets(self, stream: Any) -> Iterator[tuple[float | None, Any]]:  # noqa: ANN401 - PyAV's stream
         """Yield each JPEG with its time in the stream, in seconds; None for a damaged one."""
         for packet in self._container.demux(stream):
-            if packet.size:  # the last one is empty: it flushes a decoder
+            if packet.size:  # the last packet is empty; it flushes a decoder
                 seconds = None if packet.pts is None else float(packet.pts * packet.time_base)
                 yield seconds, None if packet.is_corrupt else bytes(packet)
 
@@ -113,7 +112,7 @@ class Video:
             except av.error.InvalidDataError:
                 if not self.live:
                     raise
-                pictures = [None]  # a stream that was joined between two key frames, or data that was lost
+                pictures = [None]  # the stream was joined between two key frames, or data was lost
             for picture in pictures:
                 yield picture and picture.time, None if picture is None or picture.is_corrupt else picture
 
@@ -123,13 +122,13 @@ class Video:
         for count, (seconds, picture) in enumerate(pictures):
             received_s = time.monotonic()
             if picture is None or (stamped and seconds == latest):
-                continue  # damaged, or the same picture again
+                continue  # damaged, or a repeated picture
             latest = seconds
-            late_s = lag.seconds(received_s, seconds) if stamped and seconds is not None else 0.0
-            yield Frame(self.name, count, _image(picture), time.time() - late_s, received_s - late_s)
+            delay_s = lag.seconds(received_s, seconds) if stamped and seconds is not None else 0.0
+            yield Frame(self.name, count, _image(picture), time.time() - delay_s, received_s - delay_s)
 
     def _file_frames(self, pictures: Iterator[tuple[float | None, Any]]) -> Iterator[Frame]:
-        opened_at, due_s, given = time.time(), 0.0, 0
+        opened_at, due_s, yielded = time.time(), 0.0, 0
         for count, (at, picture) in enumerate(pictures):
             seconds = float(count if at is None else at)
             if self.fps and seconds < due_s - 1e-6:
@@ -137,37 +136,45 @@ class Video:
             if picture is None:
                 raise SourceError(f"{self.name}: damaged at {seconds:.2f} s; copy or convert it again")
             due_s = max(due_s + 1 / self.fps, seconds) if self.fps else due_s
-            yield Frame(self.name, given, _image(picture), opened_at + seconds, time.monotonic())
-            given += 1
+            yield Frame(self.name, yielded, _image(picture), opened_at + seconds, time.monotonic())
+            yielded += 1
 
 
 def video_file(path: str, *, fps: float | None = None) -> Video:
     """Return a video file as a source. Raise SourceError if PyAV is missing."""
-    _demand_pyav(path)
+    _require_pyav(path)
     return Video(path, path, live=False, fps=fps)
 
 
 def network_camera(url: str, *, timeout_s: float) -> Video:
     """Return an http:// or rtsp:// stream as a camera. Raise SourceError if PyAV is missing."""
     name = PASSWORD.sub(r"\1:***@", url)
-    _demand_pyav(name)
-    # Over UDP, lost packets distort the picture; TCP delivers everything or fails.
+    _require_pyav(name)
+    # Over UDP, lost packets distort the picture. TCP sends them again or fails.
     options = {**FRESH, "rtsp_transport": "tcp"} if url.startswith("rtsp") else FRESH
     return Video(name, url, live=True, options=(options,), timeout_s=(OPEN_TIMEOUT_S, timeout_s))
 
 
 def v4l2_camera(text: str) -> Video:
-    """Return a USB or other V4L2 camera, given as `/dev/videoN` or N, `?size=640x480&fps=30`. Raise SourceError."""
+    """Return a USB or other V4L2 camera as a source.
+
+    Args:
+        text: `/dev/videoN` or N, with settings such as `?size=640x480&fps=30`.
+
+    Raises:
+        SourceError: a setting is invalid, or PyAV is missing.
+
+    """
     device, pairs = split_query(text, ("size", "fps"))
-    _demand_pyav(text)
-    wanted = {"video_size": "640x480", "framerate": "30"}
+    _require_pyav(text)
+    settings = {"video_size": "640x480", "framerate": "30"}
     for key, value in pairs:
         if key == "size":
-            wanted["video_size"] = "{}x{}".format(*size(text, value))
+            settings["video_size"] = "{}x{}".format(*size(text, value))
         else:
-            wanted["framerate"] = f"{number(text, value):g}"
-    # JPEG first: it is decoded at the scale that the model needs, and USB transports it at the full rate.
-    options: tuple[dict[str, str], ...] = ({**wanted, "input_format": "mjpeg"}, wanted, {})
+            settings["framerate"] = f"{number(text, value):g}"
+    # JPEG first: it is decoded at the scale that the model needs, and USB is fast enough for it at the full frame rate.
+    options: tuple[dict[str, str], ...] = ({**settings, "input_format": "mjpeg"}, settings, {})
     url = f"/dev/video{device}" if device.isdecimal() else device
     return Video(text, url, live=True, container_format="v4l2", options=options)
 
@@ -177,7 +184,7 @@ def _image(picture: Any) -> Any:  # noqa: ANN401 - a packet's bytes, or PyAV's f
     if isinstance(picture, bytes):
         return picture
     pixels = picture.to_ndarray(format="rgb24")
-    turns = round(picture.rotation / 90) % 4  # the orientation of a phone
+    turns = round(picture.rotation / 90) % 4  # a phone stores how it was held
     if not turns:
         return pixels
     import numpy as np
@@ -185,6 +192,6 @@ def _image(picture: Any) -> Any:  # noqa: ANN401 - a packet's bytes, or PyAV's f
     return np.rot90(pixels, turns)
 
 
-def _demand_pyav(name: str) -> None:
+def _require_pyav(name: str) -> None:
     if find_spec("av") is None:
         raise SourceError(f"{name}: videos and cameras need PyAV; install it with: pip install 'edgewise[camera]'")

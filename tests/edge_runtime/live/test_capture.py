@@ -1,4 +1,4 @@
-"""A camera is read in a thread of its own; the cameras here do as the test says, by events and not by the clock."""
+"""Capture: a source is read in its own thread; the cameras here follow a script, mostly with events, not the clock."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ BRIEF = Patience(stall_timeout_s=0.2, give_up_s=5.0, first_wait_s=0.01)
 
 
 class Scripted:
-    """A camera whose openings follow a script: "frame", "old frame", seconds of silence, a call or error.
+    """A camera that follows one script per opening.
 
-    What it calls to be silent must return before the capture is let go, or that waits for the thread.
+    A step of a script is "frame", "old frame", seconds of silence, a function to call, or an error to raise. An error
+    in place of a script makes the opening fail. A function that blocks must return before the capture is closed,
+    because closing waits for the thread.
     """
 
     live = True
@@ -54,7 +56,7 @@ class Scripted:
 
 @pytest.fixture
 def silence():
-    """Give a function that stays silent; `silence.end()` ends it, so that a capture need not wait for its thread."""
+    """Return a function that blocks until `silence.end()` is called, so that a capture can close without waiting."""
     ended = threading.Event()
 
     def wait():
@@ -69,7 +71,7 @@ def capture(source, patience=BRIEF):
     return Capture(source, patience, threading.Event())
 
 
-def take(items, count):
+def next_items(items, count):
     return [next(items) for _ in range(count)]
 
 
@@ -77,18 +79,18 @@ def kinds(items):
     return [item.kind if isinstance(item, Event) else "frame" for item in items]
 
 
-def test_a_camera_gives_its_newest_frame_and_counts_the_dropped(silence):
-    go, gone = threading.Event(), threading.Event()
-    items = iter(capture(Scripted(["frame", go.wait, *["frame"] * 49, gone.set, silence])))
+def test_a_camera_yields_its_newest_frame_and_counts_the_dropped_ones(silence):
+    go, sent = threading.Event(), threading.Event()
+    items = iter(capture(Scripted(["frame", go.wait, *["frame"] * 49, sent.set, silence])))
     assert next(items).number == 0
     go.set()
-    gone.wait()
+    sent.wait()
     newest = next(items)
-    assert (newest.number, newest.dropped) == (50, 49)  # the call between them counts too
+    assert (newest.number, newest.dropped) == (50, 49)  # the call between them is numbered too
     silence.end()
 
 
-def test_a_file_loses_no_frame_however_slow_the_reader():
+def test_a_slow_consumer_gets_every_frame_of_a_file():
     source = Scripted(["frame"] * 20, live=False)
     numbers = []
     for frame in capture(source):
@@ -97,14 +99,14 @@ def test_a_file_loses_no_frame_however_slow_the_reader():
     assert numbers == [(number, 0) for number in range(20)]
 
 
-def test_a_files_failed_read_is_raised_after_what_came_before():
+def test_a_failed_read_of_a_file_is_raised_after_the_frames_before_it():
     items = iter(capture(Scripted(["frame", SourceError("damaged")], live=False)))
     assert kinds([next(items)]) == ["frame"]
     with pytest.raises(SourceError, match="damaged"):
         next(items)
 
 
-def test_a_bug_in_a_source_keeps_its_type():
+def test_an_unexpected_exception_of_a_source_keeps_its_type():
     with pytest.raises(ZeroDivisionError):
         list(capture(Scripted([ZeroDivisionError()], live=False)))
 
@@ -114,11 +116,11 @@ def test_a_camera_that_cannot_be_opened_at_first_fails_at_once():
         next(iter(capture(Scripted(SourceError("no such camera")))))
 
 
-def test_a_stall_is_told_within_its_timeout_and_the_camera_opened_again(silence):
+def test_a_stall_is_reported_after_its_timeout_and_the_camera_is_reopened(silence):
     source = Scripted(["frame", silence], ["frame", silence])
     began = time.monotonic()
-    given = iter(capture(source))
-    items = take(given, 4)
+    captured = iter(capture(source))
+    items = next_items(captured, 4)
     silence.end()
     assert kinds(items) == ["frame", "stalled", "recovered", "frame"]
     assert items[1].detail == "no fresh frame for 0.2 s"
@@ -126,7 +128,7 @@ def test_a_stall_is_told_within_its_timeout_and_the_camera_opened_again(silence)
     assert time.monotonic() - began < 3
 
 
-def test_a_lost_camera_is_told_once_and_numbers_go_on_after_its_return(silence):
+def test_a_lost_camera_is_reported_once_and_frame_numbers_continue_after_it_returns(silence):
     away = SourceError("unplugged")
     source = Scripted(["frame", "frame", away], away, away, ["frame", silence])
     items = []
@@ -141,14 +143,14 @@ def test_a_lost_camera_is_told_once_and_numbers_go_on_after_its_return(silence):
     assert numbers == sorted(set(numbers))
 
 
-def test_the_end_of_a_cameras_stream_is_a_loss(silence):
-    calm = Patience(stall_timeout_s=30.0, give_up_s=60.0, first_wait_s=0.01)
-    items = iter(capture(Scripted(["frame"], ["frame", silence]), calm))
-    assert kinds(take(items, 3)) == ["frame", "lost", "recovered"]
+def test_the_end_of_a_camera_stream_is_reported_as_lost(silence):
+    patience = Patience(stall_timeout_s=30.0, give_up_s=60.0, first_wait_s=0.01)
+    items = iter(capture(Scripted(["frame"], ["frame", silence]), patience))
+    assert kinds(next_items(items, 3)) == ["frame", "lost", "recovered"]
     silence.end()
 
 
-def test_the_waits_before_reopening_grow():
+def test_each_wait_before_reopening_is_twice_the_previous_one():
     source = Scripted(["frame"])
     patience = Patience(stall_timeout_s=0.2, give_up_s=0.7, first_wait_s=0.05)
     with pytest.raises(SourceError, match=r"no fresh frame for 0.7 s; gave up"):
@@ -158,39 +160,39 @@ def test_the_waits_before_reopening_grow():
     assert 1 <= len(waits) <= 5
 
 
-def test_an_old_frame_is_no_frame(silence):
+def test_an_old_frame_does_not_count_as_fresh(silence):
     items = iter(capture(Scripted(["old frame", "old frame", silence])))
     assert kinds([next(items)]) == ["stalled"]
     silence.end()
 
 
-def test_frames_that_cannot_be_decoded_are_no_sign_of_life():
+def test_a_camera_that_sends_only_undecodable_frames_counts_as_stalled():
     steps = [step for _ in range(200) for step in ("frame", 0.01)]
-    tried = capture(Scripted(steps))
-    for item in tried:
+    items = capture(Scripted(steps))
+    for item in items:
         if isinstance(item, Event):
             break
-        tried.reject()
+        items.reject()
     assert item.kind == "stalled"
 
 
-def test_threads_that_a_driver_holds_do_not_pile_up(silence, monkeypatch):
-    monkeypatch.setattr("edge_runtime.live.capture.LET_GO_S", 0.01)
+def test_the_number_of_threads_that_a_driver_blocks_is_limited(silence, monkeypatch):
+    monkeypatch.setattr("edge_runtime.live.capture.CLOSE_S", 0.01)
     source = Scripted(*[[silence]] * 50)
     with pytest.raises(SourceError, match="gave up"):
         list(capture(source, Patience(stall_timeout_s=0.02, give_up_s=0.7, first_wait_s=0.01)))
     assert len(source.opened) == 3
 
 
-def test_a_camera_that_sends_nothing_but_damage_is_let_go_before_it_is_opened_again():
-    """One that is still open could not be opened again."""
+def test_a_camera_that_sends_only_damaged_frames_is_closed_before_it_is_reopened():
+    """A device that is still open cannot be opened again."""
     closed = threading.Event()
 
     class Damaged(Scripted):
         def __iter__(self):
             while True:
                 time.sleep(0.01)
-                yield Frame(self.name, 0, b"no JPEG", time.time(), time.monotonic())
+                yield Frame(self.name, 0, b"not a JPEG", time.time(), time.monotonic())
 
         def __exit__(self, *_):
             closed.set()
@@ -202,8 +204,8 @@ def test_a_camera_that_sends_nothing_but_damage_is_let_go_before_it_is_opened_ag
     assert closed.wait(10)
 
 
-def test_stop_ends_a_silent_camera_soon(silence, monkeypatch):
-    monkeypatch.setattr("edge_runtime.live.capture.LET_GO_S", 0.01)
+def test_stop_ends_the_capture_of_a_silent_camera(silence, monkeypatch):
+    monkeypatch.setattr("edge_runtime.live.capture.CLOSE_S", 0.01)
     stop = threading.Event()
     items = iter(Capture(Scripted(["frame", silence]), Patience(stall_timeout_s=60), stop))
     next(items)

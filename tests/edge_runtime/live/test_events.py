@@ -1,3 +1,5 @@
+"""Events: classes that enter and leave, with their duration and best frame."""
+
 from __future__ import annotations
 
 import io
@@ -14,19 +16,19 @@ def tracker():
     return EventTracker()
 
 
-def see(tracker, second, label, score, color="black"):
-    """Let a tracker see a frame; frame N is taken N seconds after the epoch's second 1000."""
+def update(tracker, second, label, score, color="black"):
+    """Update a tracker with a frame; frame N is captured at 1000 + N seconds since the epoch."""
     frame = Frame("camera", second, b"", 1000.0 + second, float(second))
     return tracker.update(label, score, frame, Image.new("RGB", (640, 480), color), float(second))
 
 
 def test_a_class_enters_and_leaves_with_its_duration_and_best_frame(tracker):
-    assert see(tracker, 0, "unknown", 0.0) == []
-    (entered,) = see(tracker, 1, "cat", 0.7)
+    assert update(tracker, 0, "unknown", 0.0) == []
+    (entered,) = update(tracker, 1, "cat", 0.7)
     assert (entered.kind, entered.label, entered.frame, entered.at, entered.score) == ("entered", "cat", 1, 1001, 0.7)
-    assert see(tracker, 2, "cat", 0.9, "red") == []
-    assert see(tracker, 3, "cat", 0.8) == []
-    (left,) = see(tracker, 5, "unknown", 0.0)
+    assert update(tracker, 2, "cat", 0.9, "red") == []
+    assert update(tracker, 3, "cat", 0.8) == []
+    (left,) = update(tracker, 5, "unknown", 0.0)
     assert (left.kind, left.label, left.frame, left.at) == ("left", "cat", 2, 1005)
     assert (left.score, left.duration_s) == (0.9, 4.0)
     thumbnail = Image.open(io.BytesIO(left.thumbnail))
@@ -36,19 +38,22 @@ def test_a_class_enters_and_leaves_with_its_duration_and_best_frame(tracker):
 
 
 def test_one_class_leaves_before_the_next_enters(tracker):
-    see(tracker, 1, "cat", 0.9)
-    assert [(event.kind, event.label) for event in see(tracker, 4, "dog", 0.8)] == [("left", "cat"), ("entered", "dog")]
+    update(tracker, 1, "cat", 0.9)
+    assert [(event.kind, event.label) for event in update(tracker, 4, "dog", 0.8)] == [
+        ("left", "cat"),
+        ("entered", "dog"),
+    ]
 
 
-def test_the_end_lets_the_class_leave_when_it_was_last_seen(tracker):
-    see(tracker, 1, "cat", 0.9)
-    see(tracker, 3, "cat", 0.5)
-    see(tracker, 7, "cat", 0.6)
+def test_at_the_end_the_class_leaves_at_the_time_when_it_was_last_seen(tracker):
+    update(tracker, 1, "cat", 0.9)
+    update(tracker, 3, "cat", 0.5)
+    update(tracker, 7, "cat", 0.6)
     (left,) = tracker.end()
     assert (left.kind, left.at, left.duration_s, left.frame) == ("left", 1007.0, 6.0, 1)
     assert tracker.end() == []
 
 
-def test_unknown_is_nobody(tracker):
-    assert see(tracker, 1, "unknown", 0.9) == []
+def test_unknown_causes_no_events(tracker):
+    assert update(tracker, 1, "unknown", 0.9) == []
     assert tracker.end() == []

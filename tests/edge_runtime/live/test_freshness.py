@@ -1,3 +1,5 @@
+"""Freshness: repeated and damaged frames are rejected, and the delay of a frame is measured."""
+
 from __future__ import annotations
 
 import io
@@ -6,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_runtime.live.freshness import is_new, is_whole_jpeg
+from edge_runtime.live.freshness import is_complete_jpeg, is_new
 from edge_runtime.live.records import Frame
 from edge_runtime.live.sources.lag import WINDOW_S, Lag
 
@@ -29,30 +31,30 @@ def frame(image):
 @pytest.mark.parametrize(
     "settings", [{}, {"progressive": True}, {"quality": 20, "subsampling": 0}, {"restart_marker_rows": 1}], ids=str
 )
-def test_a_whole_jpeg_of_any_kind_is_whole(photo, settings):
-    assert is_whole_jpeg(jpeg(photo, **settings))
+def test_every_kind_of_undamaged_jpeg_is_complete(photo, settings):
+    assert is_complete_jpeg(jpeg(photo, **settings))
 
 
-def test_padding_after_the_end_is_no_damage(photo):
-    assert is_whole_jpeg(jpeg(photo) + b"\x00\x00\r\n")
+def test_a_jpeg_with_padding_after_its_end_is_complete(photo):
+    assert is_complete_jpeg(jpeg(photo) + b"\x00\x00\r\n")
 
 
-def test_a_jpeg_without_its_end_or_beginning_is_not_whole(photo):
-    whole = jpeg(photo)
-    assert not is_whole_jpeg(whole[:-2])
-    assert not is_whole_jpeg(whole[: len(whole) // 2])
-    assert not is_whole_jpeg(whole[2:])
-    assert not is_whole_jpeg(b"")
+def test_a_jpeg_without_its_end_or_start_is_not_complete(photo):
+    complete = jpeg(photo)
+    assert not is_complete_jpeg(complete[:-2])
+    assert not is_complete_jpeg(complete[: len(complete) // 2])
+    assert not is_complete_jpeg(complete[2:])
+    assert not is_complete_jpeg(b"")
 
 
-def test_damage_in_the_compressed_data_is_seen_where_pillow_sees_none(photo):
-    whole = jpeg(photo)
-    damaged = whole[:2000] + b"\xff\x01" + whole[2002:]
-    Image.open(io.BytesIO(damaged)).load()  # the decoder makes a picture up and says nothing
-    assert not is_whole_jpeg(damaged)
+def test_damage_in_the_compressed_data_is_detected_although_pillow_decodes_it(photo):
+    complete = jpeg(photo)
+    damaged = complete[:2000] + b"\xff\x01" + complete[2002:]
+    Image.open(io.BytesIO(damaged)).load()  # no error
+    assert not is_complete_jpeg(damaged)
 
 
-def test_the_same_picture_again_is_not_new(photo):
+def test_a_repeated_picture_is_not_new(photo):
     one, other = frame(jpeg(photo)), frame(jpeg(photo, comment="2"))
     assert is_new(one, None)
     assert is_new(other, one)
@@ -62,17 +64,17 @@ def test_the_same_picture_again_is_not_new(photo):
     assert not is_new(pixels, pixels)
 
 
-def test_lag_is_the_delay_beyond_the_promptest_frame():
+def test_lag_is_the_delay_relative_to_the_fastest_frame():
     lag = Lag()
     assert lag.seconds(10.0, 0.0) == 0
     assert lag.seconds(12.5, 1.0) == 1.5
     assert lag.seconds(12.5, 2.0) == 0.5
-    assert lag.seconds(13.0, 3.5) == 0  # prompter than any before: the new measure
+    assert lag.seconds(13.0, 3.5) == 0  # the fastest frame so far
     assert lag.seconds(14.0, 4.0) == 0.5
 
 
 def test_lag_follows_a_clock_that_drifts():
-    """A camera whose clock loses a millisecond a second never seems later than two windows' worth."""
+    """If a camera's clock loses a millisecond per second, the error is at most the drift of two windows."""
     lag = Lag()
-    late = [lag.seconds(second * 1.001, float(second)) for second in range(1000)]
-    assert max(late) < 2 * WINDOW_S * 0.001 + 0.002
+    delays = [lag.seconds(second * 1.001, float(second)) for second in range(1000)]
+    assert max(delays) < 2 * WINDOW_S * 0.001 + 0.002

@@ -1,4 +1,4 @@
-"""The place between two threads: nothing is lost, nothing comes twice, whoever waits is woken."""
+"""Handoff: no item is lost or repeated, and a waiting thread is woken."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ def other():
         yield pool
 
 
-def until_the_end(handoff):
+def remaining_items(handoff):
     with suppress(Ended):
         while True:
             yield handoff.get(LONG_S)
 
 
-def test_every_item_comes_once_and_in_order_whoever_is_faster(other):
+def test_every_item_arrives_once_and_in_order(other):
     handoff = Handoff(newest_only=False)
 
-    def give():
+    def produce():
         for number in range(MANY):
             assert handoff.put(number)
         handoff.end()
 
-    given = other.submit(give)
-    taken = list(until_the_end(handoff))
-    given.result()
-    assert taken == list(range(MANY))
+    producer = other.submit(produce)
+    items = list(remaining_items(handoff))
+    producer.result()
+    assert items == list(range(MANY))
 
 
-def test_the_newest_takes_the_olders_place_and_the_giver_never_waits():
+def test_with_newest_only_an_item_replaces_the_older_one_and_the_producer_never_waits():
     handoff = Handoff(newest_only=True)
     assert all(handoff.put(number) for number in range(5))
     assert handoff.get(0.0) == 4
@@ -50,22 +50,22 @@ def test_the_newest_takes_the_olders_place_and_the_giver_never_waits():
         handoff.get(SOON_S)
 
 
-def test_of_a_camera_that_is_faster_the_newest_come_in_order_and_the_last_is_not_lost(other):
+def test_with_newest_only_items_arrive_in_order_and_the_last_one_is_not_lost(other):
     handoff = Handoff(newest_only=True)
 
-    def give():
+    def produce():
         for number in range(MANY):
             handoff.put(number)
         handoff.end()
 
-    given = other.submit(give)
-    taken = list(until_the_end(handoff))
-    given.result()
-    assert taken == sorted(set(taken))
-    assert taken[-1] == MANY - 1
+    producer = other.submit(produce)
+    items = list(remaining_items(handoff))
+    producer.result()
+    assert items == sorted(set(items))
+    assert items[-1] == MANY - 1
 
 
-def test_a_taker_waits_as_long_as_it_says_also_when_it_was_woken_for_an_item_before():
+def test_get_waits_for_its_full_timeout_after_an_earlier_item():
     handoff = Handoff(newest_only=False)
     handoff.put(1)
     assert handoff.get() == 1
@@ -75,7 +75,7 @@ def test_a_taker_waits_as_long_as_it_says_also_when_it_was_woken_for_an_item_bef
     assert time.monotonic() - began_s >= SOON_S
 
 
-def test_a_giver_waits_until_its_item_is_taken(other):
+def test_put_waits_until_the_previous_item_is_taken(other):
     handoff = Handoff(newest_only=False)
     handoff.put(1)
     second = other.submit(handoff.put, 2)
@@ -90,7 +90,7 @@ def test_a_giver_waits_until_its_item_is_taken(other):
 
 
 @pytest.mark.parametrize("waits", ["put", "wait_until_taken"])
-def test_an_end_wakes_a_giver_that_waits_and_what_lies_there_can_still_be_taken(waits, other):
+def test_an_end_wakes_a_waiting_producer_and_the_last_item_can_still_be_taken(waits, other):
     handoff = Handoff(newest_only=False)
     handoff.put(1)
     waiting = other.submit(handoff.put, 2) if waits == "put" else other.submit(handoff.wait_until_taken)
@@ -104,7 +104,7 @@ def test_an_end_wakes_a_giver_that_waits_and_what_lies_there_can_still_be_taken(
         handoff.get()
 
 
-def test_an_end_wakes_a_taker_that_waits_for_ever(other):
+def test_an_end_wakes_a_consumer_that_waits_without_a_timeout(other):
     handoff = Handoff(newest_only=True)
     waiting = other.submit(handoff.get)
     time.sleep(SOON_S)
@@ -113,7 +113,7 @@ def test_an_end_wakes_a_taker_that_waits_for_ever(other):
         waiting.result(LONG_S)
 
 
-def test_the_givers_problem_is_raised_where_items_are_taken_and_the_first_end_counts():
+def test_the_producers_exception_is_raised_in_get_and_a_second_end_has_no_effect():
     handoff = Handoff(newest_only=False)
     handoff.put(1)
     handoff.end(ValueError("broken"))
@@ -124,13 +124,13 @@ def test_the_givers_problem_is_raised_where_items_are_taken_and_the_first_end_co
             handoff.get()
 
 
-def test_ends_from_both_sides_at_once_are_one_end():
+def test_both_sides_can_end_at_the_same_time():
     for _ in range(200):
         handoff = Handoff(newest_only=False)
-        both = [threading.Thread(target=handoff.end) for _ in range(2)]
-        for thread in both:
+        threads = [threading.Thread(target=handoff.end) for _ in range(2)]
+        for thread in threads:
             thread.start()
-        for thread in both:
+        for thread in threads:
             thread.join()
         with pytest.raises(Ended):
             handoff.get(LONG_S)

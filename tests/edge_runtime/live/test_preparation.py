@@ -1,4 +1,4 @@
-"""When the newest frame is taken; the clock here is the test's own."""
+"""Pace: when the newest frame is taken. The clock is simulated."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def clock(monkeypatch):
         def monotonic(self):
             return self.now_s
 
-    made = Clock()
-    monkeypatch.setattr("edge_runtime.live.preparation.time", made)
-    return made
+    simulated = Clock()
+    monkeypatch.setattr("edge_runtime.live.preparation.time", simulated)
+    return simulated
 
 
 @pytest.fixture
 def frames(clock):
-    """Give a function that lets some frames pass, for which the model had to wait or not; it gives the next wait."""
+    """Return a function that simulates frames for which the model had to wait or not, and returns the last wait."""
     pace = Pace()
 
     def play(count, *, waited, inference_s=INFERENCE_S):
@@ -39,15 +39,15 @@ def frames(clock):
     return play
 
 
-def test_a_frame_is_taken_at_once_before_anything_is_known(clock):
+def test_the_first_frame_is_taken_at_once(clock):
     assert Pace().wait_s() < 0
 
 
-def test_a_frame_is_taken_just_in_time(frames):
+def test_a_frame_is_taken_just_before_the_model_is_free(frames):
     assert frames(100, waited=False) == pytest.approx(INFERENCE_S - PREPARE_S - LEAST_SLACK_S, abs=1e-4)
 
 
-def test_once_the_model_had_to_wait_frames_are_taken_earlier_and_later_again_little_by_little(frames):
+def test_frames_are_taken_earlier_after_the_model_had_to_wait_and_then_slowly_later_again(frames):
     in_time = frames(100, waited=False)
     earlier = frames(5, waited=True)
     assert earlier < in_time - 0.003
@@ -56,9 +56,9 @@ def test_once_the_model_had_to_wait_frames_are_taken_earlier_and_later_again_lit
     assert later[-1] == pytest.approx(in_time, abs=1e-4)
 
 
-def test_a_source_slower_than_the_model_is_not_waited_for_beyond_its_frames(frames):
+def test_frames_of_a_source_that_is_slower_than_the_model_are_taken_at_once(frames):
     assert frames(100, waited=True) < 0
 
 
-def test_a_frame_does_not_wait_long_for_a_slow_model(frames):
+def test_a_prepared_frame_does_not_wait_long_for_a_slow_model(frames):
     assert frames(100, waited=True, inference_s=8.0) > 7.8

@@ -1,11 +1,11 @@
-"""Sequences whose answers are computed by hand."""
+"""Smoothing and voting over frames; the expected results are computed by hand."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from edge_runtime.live.smoothing import Rules, State, advance, label_of, settle, smooth, vote
+from edge_runtime.live.smoothing import Rules, State, advance, label_of, smooth, update_stable, vote
 
 RULES = Rules(thresholds=(0.6, 0.6), alpha=1.0, k=3, n=5, leave=2, margin=0.1)
 CAT, DOG, NONE = 0, 1, -1
@@ -16,7 +16,7 @@ def probabilities(*values):
 
 
 def stable_after(frames, rules):
-    """Give the stable class after each frame's probability of cat."""
+    """Return the stable class after each frame, from each frame's probability of cat."""
     state, stable = State(), []
     for cat in frames:
         state = advance(state, probabilities(cat, 1 - cat), rules)
@@ -24,7 +24,7 @@ def stable_after(frames, rules):
     return stable
 
 
-def test_smoothing_weighs_the_newest_with_alpha():
+def test_alpha_is_the_weight_of_the_newest_frame():
     before = smooth(None, probabilities(0.8, 0.2), 0.25)
     assert before.tolist() == pytest.approx([0.8, 0.2])
     after = smooth(before, probabilities(0.4, 0.6), 0.25)
@@ -32,7 +32,7 @@ def test_smoothing_weighs_the_newest_with_alpha():
     assert after.dtype == np.float32
 
 
-def test_alpha_1_smooths_nothing():
+def test_alpha_1_turns_smoothing_off():
     assert smooth(probabilities(0.8, 0.2), probabilities(0.1, 0.9), 1.0).tolist() == pytest.approx([0.1, 0.9])
 
 
@@ -42,7 +42,7 @@ def test_a_vote_is_the_top_class_or_unknown_below_its_threshold():
     assert vote(probabilities(0.3, 0.7), NONE, RULES) == DOG
 
 
-def test_the_present_class_votes_within_the_margin():
+def test_the_present_class_gets_votes_within_the_margin():
     assert vote(probabilities(0.55, 0.45), CAT, RULES) == CAT
     assert vote(probabilities(0.55, 0.45), DOG, RULES) == NONE
     assert vote(probabilities(0.49, 0.48), CAT, RULES) == NONE
@@ -61,15 +61,15 @@ def test_thresholds_are_per_class():
         ((CAT, CAT), NONE, NONE),
         ((CAT, NONE, CAT, NONE, CAT), NONE, CAT),  # 3 of 5
         ((CAT, CAT, CAT, NONE, NONE), CAT, CAT),
-        ((CAT, CAT, NONE, NONE, NONE), CAT, CAT),  # 2 votes still hold it
-        ((CAT, NONE, NONE, NONE, NONE), CAT, NONE),  # 1 does not
-        ((CAT, CAT, DOG, DOG, DOG), CAT, DOG),  # straight from one to the other
+        ((CAT, CAT, NONE, NONE, NONE), CAT, CAT),  # 2 votes are enough to stay
+        ((CAT, NONE, NONE, NONE, NONE), CAT, NONE),  # 1 vote is not
+        ((CAT, CAT, DOG, DOG, DOG), CAT, DOG),  # without unknown in between
         ((CAT, CAT, CAT, DOG, DOG), CAT, CAT),
-        ((CAT, CAT, CAT, NONE, NONE), NONE, NONE),  # let in by its own vote only, not by its past
+        ((CAT, CAT, CAT, NONE, NONE), NONE, NONE),  # a class enters only with its own vote
     ],
 )
 def test_k_of_n_with_hysteresis(votes, before, after):
-    assert settle(votes, before, RULES) == after
+    assert update_stable(votes, before, RULES) == after
 
 
 def test_a_single_wrong_frame_changes_nothing():
@@ -77,19 +77,21 @@ def test_a_single_wrong_frame_changes_nothing():
     assert stable_after(frames, RULES) == [NONE, NONE, CAT, CAT, CAT, CAT]
 
 
-def test_alternating_frames_settle_on_nothing_but_the_majority_of_votes():
+def test_alternating_frames_flicker_without_smoothing_and_are_unknown_with_it():
     assert stable_after([0.9, 0.1] * 4, RULES) == [NONE, NONE, NONE, NONE, CAT, DOG, CAT, DOG]
-    calm = Rules(thresholds=(0.6, 0.6), alpha=0.25, k=3, n=5)
-    assert stable_after([0.5, *[0.8, 0.2] * 10], calm) == [NONE] * 21  # 0.575 at most, 0.481 at least
+    smoothed = Rules(thresholds=(0.6, 0.6), alpha=0.25, k=3, n=5)
+    assert (
+        stable_after([0.5, *[0.8, 0.2] * 10], smoothed) == [NONE] * 21
+    )  # the smoothed probability stays between 0.481 and 0.575
 
 
-def test_only_the_last_n_votes_are_remembered():
+def test_only_the_last_n_votes_are_kept():
     state = State()
     for _ in range(100):
         state = advance(state, probabilities(0.9, 0.1), RULES)
     assert len(state.votes) == 5
 
 
-def test_a_label_is_a_classes_or_unknown():
+def test_the_label_of_class_minus_1_is_unknown():
     assert label_of(1, ("cat", "dog")) == "dog"
     assert label_of(-1, ("cat", "dog")) == "unknown"

@@ -1,4 +1,4 @@
-"""The live loop with a real classifier, on the simulated camera's every fault, and on files."""
+"""The live loop with a real classifier: on every fault of the simulated camera, and on files."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from edge_runtime.live.preparation import Selection
 from edge_runtime.live.records import Frame
 from edge_runtime.live.smoothing import Rules
 from edge_runtime.live.sources.opening import open_source
-from edge_runtime.live.stream import Stream
+from edge_runtime.live.stream import Hooks, Stream
 
-BRIEF = Patience(stall_timeout_s=0.4, give_up_s=60.0, first_wait_s=0.05)
-CALM = Patience(stall_timeout_s=30.0, give_up_s=120.0, first_wait_s=0.05)  # a busy machine is no stall
+SHORT = Patience(stall_timeout_s=0.4, give_up_s=60.0, first_wait_s=0.05)
+LONG = Patience(stall_timeout_s=30.0, give_up_s=120.0, first_wait_s=0.05)  # no stall is reported on a busy machine
 
 
-def in_order(kinds, *wanted):
-    """Tell whether the wanted kinds come in this order, others between them or not."""
+def in_order(kinds, *expected):
+    """Return whether the expected kinds occur in this order, with or without others between them."""
     rest = iter(kinds)
-    return all(kind in rest for kind in wanted)
+    return all(kind in rest for kind in expected)
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def classifier(bundle):
 
 @pytest.fixture
 def camera(photo, tmp_path):
-    """Give a function that opens a simulated camera that shows red."""
+    """Return a function that opens a simulated camera that shows red."""
     photo("red", name="red/1.png")
     photo("red", name="red/2.png")
     return lambda query="", folder="red": open_source(f"simulated:{tmp_path / folder}?size=64x48&{query}")
@@ -44,11 +44,11 @@ def camera(photo, tmp_path):
 
 @pytest.fixture
 def run(classifier):
-    """Give a function that runs the loop; it gives the sink that saw it all, and the tally."""
+    """Return a function that runs the loop and returns the sink that recorded everything, and the tally."""
 
     def start(source, **settings):
         recorder = Recorder()
-        settings.setdefault("patience", CALM)
+        settings.setdefault("patience", LONG)
         tally = Stream(source, classifier, [recorder], **settings).run()
         return recorder, tally
 
@@ -59,7 +59,7 @@ def labels(recorder):
     return {prediction.label for prediction in recorder.predictions}
 
 
-def test_every_frame_is_told_with_its_number_age_and_drops(run, camera):
+def test_every_prediction_has_its_frames_number_age_and_drops(run, camera):
     recorder, tally = run(camera("fps=50"), frames=20)
     assert (tally.predictions, labels(recorder)) == (20, {"red"})
     numbers = [prediction.frame for prediction in recorder.predictions]
@@ -72,7 +72,7 @@ def test_every_frame_is_told_with_its_number_age_and_drops(run, camera):
     assert recorder.kinds() == ["entered", "left"]
 
 
-def test_a_slow_model_sees_only_the_newest_frames(run, camera, classifier, monkeypatch):
+def test_a_slow_model_gets_only_the_newest_frames(run, camera, classifier, monkeypatch):
     fast = classifier.backend.invoke
 
     def slow(tensor):
@@ -85,7 +85,7 @@ def test_a_slow_model_sees_only_the_newest_frames(run, camera, classifier, monke
     assert np.median([prediction.age_ms for prediction in recorder.predictions]) < 1000
 
 
-def test_the_model_runs_on_the_next_frame_while_one_is_decided_upon(run, camera, classifier, monkeypatch):
+def test_the_model_runs_on_the_next_frame_while_a_result_is_processed(run, camera, classifier, monkeypatch):
     fast, began, again = classifier.backend.invoke, [], threading.Event()
 
     def invoke(tensor):
@@ -94,8 +94,11 @@ def test_the_model_runs_on_the_next_frame_while_one_is_decided_upon(run, camera,
             again.set()
         return fast(tensor)
 
+    def wait_for_the_model(*_):
+        assert again.wait(60)
+
     monkeypatch.setattr(classifier.backend, "invoke", invoke)
-    _, tally = run(camera("fps=50"), frames=2, on_frame=lambda *_: again.wait(60) or pytest.fail("it did not run"))
+    _, tally = run(camera("fps=50"), frames=2, hooks=Hooks(on_frame=wait_for_the_model))
     assert tally.predictions == 2
 
 
@@ -108,24 +111,24 @@ def test_a_failure_of_the_model_ends_the_loop_with_its_error(run, camera, classi
         run(camera("fps=50"))
 
 
-def test_a_stall_is_told_and_survived(run, camera):
-    recorder, _ = run(camera("fps=50&stall=10:0.9"), frames=20, patience=BRIEF)
+def test_the_loop_reports_a_stall_and_continues_after_it(run, camera):
+    recorder, _ = run(camera("fps=50&stall=10:0.9"), frames=20, patience=SHORT)
     assert in_order(recorder.kinds(), "stalled", "recovered", "entered", "left")
     recovered = next(event for event in recorder.events if event.kind == "recovered")
     assert recovered.duration_s >= 0.4
 
 
-def test_a_picture_that_is_sent_again_and_again_is_never_decided_upon_twice(run, camera):
-    """Forty frames at 50 a second are frozen: a stall, though frames come."""
-    recorder, _ = run(camera("fps=50&freeze=10:40"), frames=20, patience=BRIEF)
+def test_a_repeated_picture_is_classified_once(run, camera):
+    """Forty frames at 50 per second show the same picture: this counts as a stall, although frames arrive."""
+    recorder, _ = run(camera("fps=50&freeze=10:40"), frames=20, patience=SHORT)
     numbers = [prediction.frame for prediction in recorder.predictions]
     assert in_order(recorder.kinds(), "stalled", "recovered", "entered", "left")
     assert len(numbers) == 20
     shown = [p.captured_at for p in recorder.predictions]
-    assert max(np.diff(shown)) > 0.4  # nothing was decided in between
+    assert max(np.diff(shown)) > 0.4  # no prediction in between
 
 
-def test_frozen_arrays_are_noticed_by_their_identity(run, camera):
+def test_arrays_with_equal_pixels_are_classified_if_they_are_different_objects(run, camera):
     recorder, _ = run(camera("fps=50&form=array"), frames=10)
     assert (labels(recorder), recorder.kinds()) == ({"red"}, ["entered", "left"])
 
@@ -137,19 +140,19 @@ def test_dropped_frames_are_counted(run, camera):
 
 
 @pytest.mark.parametrize("fault", ["tear", "corrupt"])
-def test_a_damaged_jpeg_is_passed_over(run, camera, fault):
+def test_a_damaged_jpeg_is_skipped(run, camera, fault):
     recorder, _ = run(camera(f"fps=100&{fault}=10:5"), frames=30)
     assert not {10, 11, 12, 13, 14} & {prediction.frame for prediction in recorder.predictions}
     assert (labels(recorder), recorder.kinds()) == ({"red"}, ["entered", "left"])
 
 
-def test_a_camera_that_sends_nothing_but_damage_has_stalled(run, camera):
+def test_a_camera_that_sends_only_damaged_jpegs_counts_as_stalled(run, camera):
     with pytest.raises(SourceError, match=r"no fresh frame for 0.6 s; gave up"):
-        run(camera("fps=50&corrupt=0:1000000"), patience=replace(BRIEF, give_up_s=0.6))
+        run(camera("fps=50&corrupt=0:1000000"), patience=replace(SHORT, give_up_s=0.6))
 
 
-def test_torn_arrays_and_swapped_channels_are_decided_as_they_are(run, camera):
-    """No pixel tells them from a picture; the decision is that of the picture that came."""
+def test_torn_arrays_and_swapped_channels_are_classified_as_received(run, camera):
+    """They cannot be distinguished from an intact picture."""
     recorder, _ = run(camera("fps=100&form=array&tear=5:5"), frames=15)
     assert labels(recorder) == {"red"}
     recorder, _ = run(camera("fps=100&swap=10:1000"), frames=25)
@@ -158,12 +161,12 @@ def test_torn_arrays_and_swapped_channels_are_decided_as_they_are(run, camera):
 
 
 @pytest.mark.parametrize("form", ["jpeg", "array"])
-def test_a_change_of_shape_is_no_matter(run, camera, form):
+def test_frames_may_change_their_size(run, camera, form):
     recorder, tally = run(camera(f"fps=50&form={form}&shape=5:20x90&shape=10:300x30"), frames=20)
     assert (labels(recorder), tally.unreadable) == ({"red"}, 0)
 
 
-def test_a_leap_of_the_clock_changes_no_age_and_no_duration(run, camera):
+def test_a_jump_of_the_clock_changes_no_age_and_no_duration(run, camera):
     recorder, _ = run(camera("fps=100&jump=10:-3600"), frames=30)
     captured = [prediction.captured_at for prediction in recorder.predictions]
     assert min(np.diff(captured)) < -3500
@@ -172,38 +175,38 @@ def test_a_leap_of_the_clock_changes_no_age_and_no_duration(run, camera):
     assert 0 < recorder.events[-1].duration_s < 60
 
 
-def test_a_camera_that_disconnects_and_comes_back(run, camera):
+def test_a_camera_that_disconnects_and_returns_is_reported(run, camera):
     recorder, _ = run(camera("fps=50&disconnect=10:0.3"), frames=20)
     assert recorder.kinds() == ["entered", "left", "lost", "recovered", "entered", "left"]
-    assert recorder.events[2].detail == "disconnected"  # the source's name is told beside it
+    assert recorder.events[2].detail == "disconnected"  # without the source's name, which is a field of its own
     numbers = [prediction.frame for prediction in recorder.predictions]
     assert numbers == sorted(set(numbers))
     assert recorder.events[3].duration_s >= 0.3
 
 
-def test_a_simulated_camera_of_nothing_is_refused_at_once(run, camera, tmp_path):
+def test_a_simulated_camera_without_readable_images_is_an_error(run, camera, tmp_path):
     with pytest.raises(SourceError, match="no such folder; simulated:FOLDER"):
         run(camera(folder="nowhere"))
     (tmp_path / "bad").mkdir()
-    (tmp_path / "bad" / "a.jpg").write_text("no picture")
-    with camera(folder="bad") as source, pytest.raises(SourceError, match=r"a\.jpg is no image that can be read"):
+    (tmp_path / "bad" / "a.jpg").write_text("not an image")
+    with camera(folder="bad") as source, pytest.raises(SourceError, match=r"a\.jpg is not a readable image"):
         next(iter(source))
 
 
 def test_a_camera_that_stays_away_ends_the_loop(run, camera):
     with pytest.raises(SourceError, match="gave up"):
-        run(camera("fps=50&disconnect=5:1000"), patience=replace(BRIEF, give_up_s=0.6))
+        run(camera("fps=50&disconnect=5:1000"), patience=replace(SHORT, give_up_s=0.6))
 
 
-def test_the_heartbeat_beats_for_fresh_frames_only(run, camera):
+def test_the_heartbeat_is_called_only_for_fresh_frames(run, camera):
     beats = []
-    run(camera("fps=50&stall=10:0.9"), frames=20, patience=BRIEF, heartbeat=lambda: beats.append(time.monotonic()))
+    hooks = Hooks(heartbeat=lambda: beats.append(time.monotonic()))
+    run(camera("fps=50&stall=10:0.9"), frames=20, patience=SHORT, hooks=hooks)
     assert len(beats) == 20
-    assert max(np.diff(beats)) > 0.7  # the stall and the wait for the camera's return
+    assert max(np.diff(beats)) > 0.7  # the stall, and the wait until the camera is reopened
 
 
-def test_a_loop_that_is_held_up_decides_on_nothing_old(classifier, camera):
-    """A sink that blocks makes the frame waiting behind it old; it is passed over."""
+def test_a_frame_that_becomes_old_behind_a_slow_sink_is_skipped(classifier, camera):
 
     class Slow(Recorder):
         def prediction(self, prediction):
@@ -211,43 +214,45 @@ def test_a_loop_that_is_held_up_decides_on_nothing_old(classifier, camera):
             time.sleep(0.6 if len(self.predictions) == 3 else 0)
 
     slow = Slow()
-    Stream(camera("fps=50"), classifier, [slow], frames=8, patience=BRIEF).run()
+    Stream(camera("fps=50"), classifier, [slow], frames=8, patience=SHORT).run()
     assert all(prediction.age_ms - prediction.inference_ms < 600 for prediction in slow.predictions)
 
 
-def test_motion_passes_over_an_unchanged_scene_and_sees_a_change(run, photo, tmp_path):
+def test_the_motion_gate_skips_an_unchanged_scene_and_passes_a_change(run, photo, tmp_path):
     for index in range(20):
         photo("red" if index < 12 else "blue", name=f"scene/{index:02}.png")
     beats = []
     source = open_source(str(tmp_path / "scene"))
     rules = Rules((0.0, 0.0, 0.0), alpha=1.0)
-    recorder, tally = run(source, selection=Selection(motion=5.0), rules=rules, heartbeat=lambda: beats.append(1))
+    recorder, tally = run(
+        source, selection=Selection(motion=5.0), rules=rules, hooks=Hooks(heartbeat=lambda: beats.append(1))
+    )
     assert [(p.frame, p.label) for p in recorder.predictions] == [(0, "red"), (12, "blue")]
     assert (tally.unchanged, len(beats)) == (18, 20)
-    told = [(event.kind, event.label, event.frame) for event in recorder.events if event.kind == "entered"]
-    assert told == [("entered", "red", 2), ("entered", "blue", 14)]  # frames that show the same vote as the first did
+    entered = [(event.label, event.frame) for event in recorder.events if event.kind == "entered"]
+    assert entered == [("red", 2), ("blue", 14)]  # at the third vote: an unchanged frame votes like the first one
 
 
-def test_after_a_stall_the_motion_gate_takes_no_scene_for_known(run, camera):
-    recorder, tally = run(camera("fps=50&stall=10:0.9"), frames=2, selection=Selection(motion=5.0), patience=BRIEF)
+def test_after_a_stall_the_motion_gate_passes_the_first_frame(run, camera):
+    recorder, tally = run(camera("fps=50&stall=10:0.9"), frames=2, selection=Selection(motion=5.0), patience=SHORT)
     assert tally.predictions == 2
     assert in_order(recorder.kinds(), "entered", "stalled", "recovered")
 
 
-def test_every_n_looks_at_one_in_n(run, photo, tmp_path):
+def test_with_every_n_one_frame_in_n_is_classified(run, photo, tmp_path):
     for index in range(10):
         photo("red", name=f"ten/{index}.png")
     recorder, _ = run(open_source(str(tmp_path / "ten")), selection=Selection(every=4))
     assert [(p.frame, p.dropped) for p in recorder.predictions] == [(0, 0), (4, 3), (8, 3)]
 
 
-def test_max_fps_holds_the_rate(run, camera):
+def test_max_fps_limits_the_rate(run, camera):
     began = time.monotonic()
     run(camera("fps=200"), frames=6, selection=Selection(max_fps=20))
     assert time.monotonic() - began >= 5 / 20
 
 
-def test_the_region_of_interest_alone_is_looked_at(run):
+def test_only_the_region_of_interest_is_classified(run):
     pixels = np.zeros((40, 60, 3), np.uint8)
     pixels[:, :30] = (220, 30, 20)
     pixels[:, 30:] = (20, 40, 230)
@@ -271,14 +276,15 @@ def test_the_region_of_interest_alone_is_looked_at(run):
     assert (tally.predictions, tally.unreadable) == (0, 1)
 
 
-def test_an_unreadable_file_is_told_and_the_others_decided(run, photo, tmp_path):
+def test_an_unreadable_file_is_reported_and_the_others_are_classified(run, photo, tmp_path):
     photo("red", name="mixed/1.png")
     (tmp_path / "mixed" / "2.jpg").write_bytes(b"")
     photo("blue", name="mixed/3.png")
-    told = []
-    recorder, tally = run(open_source(str(tmp_path / "mixed")), on_unreadable=lambda *item: told.append(item))
+    unreadable = []
+    hooks = Hooks(on_unreadable=lambda *item: unreadable.append(item))
+    recorder, tally = run(open_source(str(tmp_path / "mixed")), hooks=hooks)
     assert [p.label for p in recorder.predictions] == ["red", "blue"]
-    assert (tally.unreadable, told[0][0].number) == (1, 1)
+    assert (tally.unreadable, unreadable[0][0].number) == (1, 1)
 
 
 def test_stop_ends_the_loop_and_the_present_class_leaves(run, camera):
@@ -290,9 +296,9 @@ def test_stop_ends_the_loop_and_the_present_class_leaves(run, camera):
         if len(seen) == 10:
             stop.set()
 
-    recorder, tally = run(camera("fps=50"), stop=stop, on_frame=on_frame)
+    recorder, tally = run(camera("fps=50"), stop=stop, hooks=Hooks(on_frame=on_frame))
     assert (tally.predictions, recorder.kinds()) == (10, ["entered", "left"])
-    assert all(frame == told for frame, told in seen)
+    assert all(frame == predicted for frame, predicted in seen)
 
 
 def test_no_thread_outlives_the_loop(run, camera):
@@ -302,6 +308,6 @@ def test_no_thread_outlives_the_loop(run, camera):
     assert threading.active_count() <= before + 1  # a stalled reader may still be sleeping
 
 
-def test_rules_decide_over_frames(run, camera):
+def test_the_rules_decide_the_stable_label(run, camera):
     recorder, _ = run(camera("fps=50"), frames=6, rules=Rules((0.0, 0.0, 0.0), alpha=1.0, k=4, n=4))
     assert [p.stable for p in recorder.predictions] == ["unknown"] * 3 + ["red"] * 3

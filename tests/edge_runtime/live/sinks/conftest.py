@@ -1,4 +1,4 @@
-"""What the sinks' tests share."""
+"""Fixtures for the tests of the sinks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edge_runtime.live.records import Event, FramePrediction
 
 @pytest.fixture
 def make_event():
-    """Give a function that makes the n-th event of a camera."""
+    """Return a function that creates the n-th event of a camera."""
 
     def make(number=0, kind="entered", **changes):
         return Event(**{"kind": kind, "source": "cam", "at": 1e9 + number, "label": "cat", "frame": number, **changes})

@@ -1,3 +1,5 @@
+"""The event log in a SQLite file."""
+
 from __future__ import annotations
 
 import os
@@ -13,7 +15,7 @@ from edge_runtime.errors import SourceError
 from edge_runtime.live.sinks.eventlog import SMALLEST_BUDGET_BYTES, EventLog, read_events
 
 BUDGET = 4_000_000
-SHARED_MEMORY_BYTES = 32_768  # of -shm, which is not on the medium
+SHARED_MEMORY_BYTES = 32_768  # size of -shm, which is not written to the medium
 
 
 @pytest.fixture
@@ -25,19 +27,19 @@ def size(path):
     return sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*"))
 
 
-def written(log, events):
+def write_and_close(log, events):
     for event in events:
         log.event(event)
     log.close()
 
 
-def test_an_event_comes_back_as_it_went_in(path, make_event):
+def test_an_event_is_read_as_it_was_written(path, make_event):
     event = make_event(7, "left", score=0.75, duration_s=2.5, detail="a 'quoted' ü", thumbnail=b"\xff\xd8\0jpeg")
-    written(EventLog(path, budget_bytes=BUDGET), [event])
+    write_and_close(EventLog(path, budget_bytes=BUDGET), [event])
     assert read_events(path) == [event]
 
 
-def test_it_stays_within_its_budget_and_the_oldest_go_first(path, make_event):
+def test_the_size_stays_within_the_budget_and_the_oldest_events_are_deleted(path, make_event):
     log = EventLog(path, budget_bytes=SMALLEST_BUDGET_BYTES)
     write, sizes = log.outbox._deliver, []
 
@@ -57,20 +59,22 @@ def test_it_stays_within_its_budget_and_the_oldest_go_first(path, make_event):
 
 
 def test_a_smaller_budget_shrinks_the_file(path, make_event):
-    written(EventLog(path, budget_bytes=BUDGET), [make_event(n, thumbnail=os.urandom(20_000)) for n in range(150)])
+    write_and_close(
+        EventLog(path, budget_bytes=BUDGET), [make_event(n, thumbnail=os.urandom(20_000)) for n in range(150)]
+    )
     before = size(path)
-    written(EventLog(path, budget_bytes=SMALLEST_BUDGET_BYTES), [make_event(150)])
+    write_and_close(EventLog(path, budget_bytes=SMALLEST_BUDGET_BYTES), [make_event(150)])
     assert before > 2_500_000
     assert size(path) <= SMALLEST_BUDGET_BYTES
 
 
-def test_events_are_appended_to_an_older_log(path, make_event):
-    written(EventLog(path, budget_bytes=BUDGET), [make_event(1)])
-    written(EventLog(path, budget_bytes=BUDGET), [make_event(2)])
+def test_events_are_appended_to_an_existing_log(path, make_event):
+    write_and_close(EventLog(path, budget_bytes=BUDGET), [make_event(1)])
+    write_and_close(EventLog(path, budget_bytes=BUDGET), [make_event(2)])
     assert [event.frame for event in read_events(path)] == [1, 2]
 
 
-def test_a_process_killed_in_the_middle_loses_nothing_that_was_counted(path):
+def test_a_killed_process_loses_no_event_that_was_counted_as_delivered(path):
     code = """
         import os, sys
         from pathlib import Path
@@ -84,47 +88,47 @@ def test_a_process_killed_in_the_middle_loses_nothing_that_was_counted(path):
     """
     command = [sys.executable, "-c", textwrap.dedent(code), path]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        told = [int(process.stdout.readline()) for _ in range(40)][-1]
+        printed = [int(process.stdout.readline()) for _ in range(40)][-1]
         process.send_signal(signal.SIGKILL)
     kept = [event.frame for event in read_events(path, newest=10_000)]
     assert kept == list(range(len(kept)))
-    assert len(kept) > told
+    assert len(kept) > printed
 
 
-def test_the_medium_is_told_to_keep_each_event(path):
+def test_each_event_is_synced_to_the_medium(path):
     log = EventLog(path, budget_bytes=BUDGET)
     pragma = {name: log._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")}
     log.close()
     assert pragma == {"journal_mode": "wal", "synchronous": 2}
 
 
-@pytest.mark.parametrize("damage", [b"no database at all" * 100, None])
-def test_a_damaged_log_is_set_aside_and_a_new_one_begins(path, make_event, capfd, damage):
-    written(EventLog(path, budget_bytes=BUDGET), [make_event(n, thumbnail=bytes(9000)) for n in range(20)])
+@pytest.mark.parametrize("damage", [b"not a database at all" * 100, None])
+def test_a_damaged_log_is_renamed_and_a_new_one_is_created(path, make_event, capfd, damage):
+    write_and_close(EventLog(path, budget_bytes=BUDGET), [make_event(n, thumbnail=bytes(9000)) for n in range(20)])
     content = bytearray(path.read_bytes())
     content[4096:40_000] = b"\xa5" * (40_000 - 4096)
     path.write_bytes(damage or content)
-    written(EventLog(path, budget_bytes=BUDGET), [make_event(99)])
+    write_and_close(EventLog(path, budget_bytes=BUDGET), [make_event(99)])
     assert [event.frame for event in read_events(path)] == [99]
     assert len(list(path.parent.glob("events.db.damaged-*"))) == 1
-    assert "set aside as events.db.damaged-" in capfd.readouterr().err
+    assert "renamed to events.db.damaged-" in capfd.readouterr().err
 
 
-def test_another_programs_database_is_not_touched(path):
+def test_the_database_of_another_program_is_refused(path):
     with sqlite3.connect(path) as other:
         other.execute("CREATE TABLE recipes (name)")
-    with pytest.raises(SourceError, match="no event log of this edgewise"):
+    with pytest.raises(SourceError, match="not an event log of this version of edgewise"):
         EventLog(path, budget_bytes=BUDGET)
 
 
-def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
+def test_a_path_that_cannot_be_opened_is_an_error_that_says_why(tmp_path):
     with pytest.raises(SourceError, match="cannot be opened as an event log"):
         EventLog(tmp_path / "none" / "events.db", budget_bytes=BUDGET)
     with pytest.raises(SourceError, match="no such event log"):
         read_events(tmp_path / "none.db")
 
 
-def test_a_reader_does_not_stop_the_writer(path, make_event, wait_until):
+def test_events_are_written_while_another_program_reads_the_log(path, make_event, wait_until):
     log = EventLog(path, budget_bytes=BUDGET)
     log.event(make_event(1))
     wait_until(lambda: log.outbox.counts().delivered == 1)

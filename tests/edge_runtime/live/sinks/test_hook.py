@@ -1,3 +1,5 @@
+"""The command that runs on every event."""
+
 from __future__ import annotations
 
 import shlex
@@ -12,7 +14,7 @@ from edge_runtime.live.sinks.hook import Hook
 
 @pytest.fixture
 def script(tmp_path):
-    """Give a function that gives the command for a Python program; its first argument is a file to write."""
+    """Return a function that returns the command for Python code, which can write to the file `out`."""
 
     def command(code):
         return [sys.executable, "-c", f"import os, sys, time; out = open(sys.argv[1], 'a'); {code}", tmp_path / "out"]
@@ -20,7 +22,7 @@ def script(tmp_path):
     return command
 
 
-def test_the_facts_are_in_the_environment_and_the_frame_on_stdin(script, make_event, tmp_path):
+def test_the_command_gets_the_event_in_its_environment_and_the_frame_on_stdin(script, make_event, tmp_path):
     code = (
         "out.write('|'.join(os.environ['EDGE_' + key] for key in ('EVENT', 'LABEL', 'SOURCE', 'DURATION_S', 'FRAME')));"
         "out.write('|' + repr(sys.stdin.buffer.read()))"
@@ -31,18 +33,20 @@ def test_the_facts_are_in_the_environment_and_the_frame_on_stdin(script, make_ev
     assert (tmp_path / "out").read_text() == "left|$(touch x); cat|cam|2.5|4|b'jpeg'"
 
 
-def test_a_command_that_overstays_is_killed_with_its_children_and_told(make_event, wait_until, tmp_path, capfd):
-    told = tmp_path / "child"
-    hook = Hook(["sh", "-c", f"sleep 60 & echo $! > {told}; wait"], timeout_s=0.5)
+def test_a_command_that_takes_too_long_is_killed_with_its_children_and_reported(
+    make_event, wait_until, tmp_path, capfd
+):
+    pid_file = tmp_path / "child"
+    hook = Hook(["sh", "-c", f"sleep 60 & echo $! > {pid_file}; wait"], timeout_s=0.5)
     hook.event(make_event())
     wait_until(lambda: hook.outbox.counts().dropped == 1)
     hook.close()
-    child = Path("/proc", told.read_text().strip(), "stat")
-    wait_until(lambda: not child.exists() or ") Z " in child.read_text())  # Z: dead, its parent has yet to hear of it
+    child = Path("/proc", pid_file.read_text().strip(), "stat")
+    wait_until(lambda: not child.exists() or ") Z " in child.read_text())  # Z: a zombie, which has ended
     assert "killed after 0.5 s" in capfd.readouterr().err
 
 
-def test_a_failing_command_is_told_and_not_run_twice(script, make_event, wait_until, tmp_path, capfd):
+def test_a_failing_command_is_reported_and_not_run_again(script, make_event, wait_until, tmp_path, capfd):
     hook = Hook(script("out.write('x'); sys.exit(3)"))
     hook.event(make_event())
     wait_until(lambda: hook.outbox.counts().dropped == 1)
@@ -51,7 +55,7 @@ def test_a_failing_command_is_told_and_not_run_twice(script, make_event, wait_un
     assert "exit code 3" in capfd.readouterr().err
 
 
-def test_no_more_than_two_run_at_once(script, make_event, tmp_path):
+def test_at_most_two_commands_run_in_parallel(script, make_event, tmp_path):
     code = "out.write('+'); out.flush(); time.sleep(0.2); out.write('-')"
     hook = Hook(script(code))
     for number in range(6):
@@ -66,6 +70,6 @@ def test_no_more_than_two_run_at_once(script, make_event, tmp_path):
 
 
 @pytest.mark.parametrize("command", ["", "no-such-program-here", "'unclosed"])
-def test_a_command_that_is_none_is_refused_at_once(command):
+def test_a_command_that_cannot_be_run_is_refused(command):
     with pytest.raises(SourceError, match="--on-event"):
         Hook(command)

@@ -1,3 +1,5 @@
+"""Lines to a reader that may be slow."""
+
 from __future__ import annotations
 
 import os
@@ -9,13 +11,13 @@ from edge_runtime.live.sinks.lines import QueuedLines
 
 @pytest.fixture
 def pipe():
-    """Give the two ends of a pipe, as files."""
+    """Return the two ends of a pipe as files: the reader and the writer."""
     reading, writing = os.pipe()
     with os.fdopen(reading) as reader, os.fdopen(writing, "w", encoding="ascii", errors="backslashreplace") as writer:
         yield reader, writer
 
 
-def test_lines_arrive_whole_and_in_order(pipe):
+def test_lines_arrive_complete_and_in_order(pipe):
     reader, writer = pipe
     lines = QueuedLines(writer)
     for number in range(100):
@@ -25,11 +27,11 @@ def test_lines_arrive_whole_and_in_order(pipe):
     assert [reader.readline() for _ in range(101)] == [*(f"{number}\n" for number in range(100)), "Kr\\xe4he\n"]
 
 
-def test_a_reader_that_does_not_read_loses_the_oldest(pipe, capfd):
+def test_the_oldest_lines_are_dropped_if_the_reader_does_not_read(pipe, capfd):
     reader, writer = pipe
     lines = QueuedLines(writer, capacity=5)
     long = "x" * 1000
-    for number in range(1000):  # more than a pipe holds
+    for number in range(1000):  # more than fits into a pipe
         lines.write(f"{number} {long}\n")
     counts = lines.outbox.counts()
     assert counts.dropped > 500
@@ -37,19 +39,19 @@ def test_a_reader_that_does_not_read_loses_the_oldest(pipe, capfd):
     lines.close()
     assert in_pipe[-5:] == list(range(995, 1000))
     assert in_pipe == sorted(in_pipe)
-    told = capfd.readouterr().err.splitlines()
-    assert told[0].startswith("edge-run: standard output: the queue is full (")
-    assert told[1:] == [f"edge-run: standard output: closed (lines waiting: 0, dropped so far: {counts.dropped})"]
+    reports = capfd.readouterr().err.splitlines()
+    assert reports[0].startswith("edge-run: standard output: the queue is full (")
+    assert reports[1:] == [f"edge-run: standard output: closed (lines waiting: 0, dropped so far: {counts.dropped})"]
 
 
-def test_a_reader_that_has_left_is_told_with_the_next_line(pipe, wait_until):
+def test_a_closed_reader_is_reported_by_the_next_write(pipe, wait_until):
     reader, writer = pipe
     lines = QueuedLines(writer)
     reader.close()
 
     def refused():
         try:
-            lines.write("nobody reads it\n")
+            lines.write("never read\n")
         except BrokenPipeError:
             return True
         return False
@@ -58,7 +60,7 @@ def test_a_reader_that_has_left_is_told_with_the_next_line(pipe, wait_until):
     lines.close()
 
 
-def test_a_reader_that_never_reads_holds_up_no_end(pipe):
+def test_closing_does_not_wait_for_a_reader_that_never_reads(pipe):
     _, writer = pipe
     lines = QueuedLines(writer)
     lines.write("x" * 1_000_000 + "\n")

@@ -1,4 +1,4 @@
-"""Against a real Mosquitto broker on loopback."""
+"""MQTT, tested with a real Mosquitto broker on loopback."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ paho = pytest.importorskip("paho.mqtt.client", reason="needs paho-mqtt")
 
 @pytest.fixture
 def broker(free_port, wait_until, tmp_path):
-    """A Mosquitto that can be stopped and started again; it keeps what its subscribers have not got yet."""
+    """A Mosquitto that can be stopped and started again; it keeps the messages that subscribers have not received."""
     program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
     if program is None:
         pytest.skip("needs Debian's mosquitto")
     config = tmp_path / "mosquitto.conf"
-    user = f"user {getpass.getuser()}\n"  # started by root it would become another, who may not write here
+    user = f"user {getpass.getuser()}\n"  # if root starts it, it changes to a user that cannot write here
     kept = f"persistence true\npersistence_location {tmp_path}/\n"
     config.write_text(f"{user}listener {free_port} 127.0.0.1\nallow_anonymous true\n{kept}")
 
@@ -57,7 +57,7 @@ def broker(free_port, wait_until, tmp_path):
 
 @pytest.fixture
 def listener(broker, wait_until):
-    """Give a function that subscribes to everything; it gives the list of (topic, payload, retained) as it grows."""
+    """Return a function that subscribes to all topics and returns a growing list of (topic, payload, retained)."""
     clients = []
 
     def listen():
@@ -82,7 +82,7 @@ def listener(broker, wait_until):
 
 @pytest.fixture
 def mqtt(broker):
-    """Give a function that opens the sink, closed at the end."""
+    """Return a function that opens the sink, which is closed after the test."""
     made = []
 
     def make(**options):
@@ -102,7 +102,7 @@ def frames(got):
     return [json.loads(payload)["frame"] for payload in payloads(got, "edgewise/porch/event")]
 
 
-def test_home_assistant_discovers_it(mqtt, listener, wait_until):
+def test_all_entities_are_announced_to_home_assistant(mqtt, listener, wait_until):
     mqtt()
     got = listener()
     wait_until(lambda: payloads(got, "edgewise/porch/availability") == [b"online"])
@@ -123,7 +123,7 @@ def test_home_assistant_discovers_it(mqtt, listener, wait_until):
     assert all(config["device"]["identifiers"] == ["edgewise_porch"] for config in found.values())
 
 
-def test_what_is_retained_greets_who_comes_later_and_events_do_not(mqtt, listener, wait_until, make_event):
+def test_a_later_subscriber_gets_the_present_state_and_no_old_events(mqtt, listener, wait_until, make_event):
     sink = mqtt()
     sink.event(make_event(1, thumbnail=b"jpeg"))
     sink.event(make_event(2, "lost"))
@@ -137,7 +137,7 @@ def test_what_is_retained_greets_who_comes_later_and_events_do_not(mqtt, listene
     assert "event" not in kept
 
 
-def test_home_assistants_restart_is_answered_with_everything(mqtt, listener, wait_until):
+def test_everything_is_announced_again_when_home_assistant_restarts(mqtt, listener, wait_until):
     mqtt()
     got = listener()
     wait_until(lambda: payloads(got, "edgewise/porch/availability"))
@@ -159,7 +159,7 @@ def test_events_and_the_newest_prediction_arrive(mqtt, listener, wait_until, mak
     assert event == {"event_type": "entered", **make_event(6).to_json()}
 
 
-def test_a_process_that_is_killed_is_told_by_its_last_will(broker, listener, wait_until):
+def test_a_killed_process_is_reported_offline_by_its_last_will(broker, listener, wait_until):
     got = listener()
     code = """
         import sys, time
@@ -173,7 +173,7 @@ def test_a_process_that_is_killed_is_told_by_its_last_will(broker, listener, wai
     wait_until(lambda: payloads(got, "edgewise/porch/availability") == [b"online", b"offline"])
 
 
-def test_closing_says_goodbye(mqtt, listener, wait_until):
+def test_closing_publishes_offline(mqtt, listener, wait_until):
     got = listener()
     sink = mqtt()
     wait_until(lambda: payloads(got, "edgewise/porch/availability") == [b"online"])
@@ -181,9 +181,7 @@ def test_closing_says_goodbye(mqtt, listener, wait_until):
     wait_until(lambda: payloads(got, "edgewise/porch/availability") == [b"online", b"offline"])
 
 
-def test_no_event_is_lost_while_the_broker_is_away_and_comes_back(
-    mqtt, broker, listener, wait_until, make_event, capfd
-):
+def test_no_event_is_lost_while_the_broker_is_away(mqtt, broker, listener, wait_until, make_event, capfd):
     got = listener()
     sink = mqtt()
     for number in range(100):
@@ -192,13 +190,13 @@ def test_no_event_is_lost_while_the_broker_is_away_and_comes_back(
     broker.stop()  # in the middle of them
     for number in range(100, 130):
         sink.event(make_event(number))
-    wait_until(lambda: "edge-run: mqtt: the broker went away" in capfd.readouterr().err)
+    wait_until(lambda: "edge-run: mqtt: the connection to the broker was lost" in capfd.readouterr().err)
     broker.start()
     wait_until(lambda: sink.outbox.counts() == (130, 0, 0) and len(set(frames(got))) == 130)
-    assert list(dict.fromkeys(frames(got))) == list(range(130))  # in order; one may have come twice
+    assert list(dict.fromkeys(frames(got))) == list(range(130))  # in order; an event may have arrived twice
 
 
-def test_events_wait_for_a_broker_that_was_never_there(broker, listener, wait_until, make_event):
+def test_events_wait_until_the_broker_is_first_reachable(broker, listener, wait_until, make_event):
     broker.stop()
     sink = Mqtt(Broker("127.0.0.1", broker.port, tls=False), node="porch")
     for number in range(5):
@@ -210,7 +208,7 @@ def test_events_wait_for_a_broker_that_was_never_there(broker, listener, wait_un
 
 def test_closing_without_a_broker_takes_a_bounded_time(free_port, make_event):
     sink = Mqtt(Broker("127.0.0.1", free_port, tls=False), node="porch")
-    assert sink._why_not == f"nobody has answered at 127.0.0.1:{free_port} yet"
+    assert sink._reason == f"no answer at 127.0.0.1:{free_port} yet"
     sink.event(make_event())
     sink.outbox.close(0.3)
     sink.close()

@@ -1,3 +1,5 @@
+"""The queue that delivers to a slow or absent receiver."""
+
 from __future__ import annotations
 
 import threading
@@ -10,7 +12,7 @@ from edge_runtime.live.sinks.outbox import Counts, DeliveryError, DeliveryRefuse
 
 @pytest.fixture
 def outbox():
-    """Give a function that makes an outbox which is closed at the end."""
+    """Return a function that creates an outbox, which is closed after the test."""
     made = []
 
     def make(deliver, *args, **options):
@@ -32,7 +34,9 @@ def test_events_arrive_in_order(outbox, make_event):
     assert box.counts() == Counts(50, 0, 0)
 
 
-def test_a_dead_receiver_costs_the_camera_nothing_and_the_oldest_are_dropped_and_told(outbox, make_event, capfd):
+def test_with_a_blocked_receiver_put_stays_fast_and_the_oldest_items_are_dropped_and_reported(
+    outbox, make_event, capfd
+):
     gate, got = threading.Event(), []
     box = outbox(lambda event: (gate.wait(), got.append(event)), capacity=10)
     started = time.perf_counter()
@@ -47,8 +51,8 @@ def test_a_dead_receiver_costs_the_camera_nothing_and_the_oldest_are_dropped_and
     assert capfd.readouterr().err.count("test: the queue is full") == 1
 
 
-def test_a_receiver_that_is_only_slow_is_told_of_once_and_at_the_end(outbox, make_event, capfd):
-    """Not once for each event that it takes."""
+def test_a_slow_receiver_is_reported_once_and_when_the_outbox_closes(outbox, make_event, capfd):
+    """It is not reported for each event."""
     gate = threading.Semaphore(0)
     box = outbox(lambda _: gate.acquire(), capacity=2)
     for number in range(50):
@@ -57,42 +61,42 @@ def test_a_receiver_that_is_only_slow_is_told_of_once_and_at_the_end(outbox, mak
     for _ in range(50):
         gate.release()
     box.close()
-    told = capfd.readouterr().err.splitlines()
-    assert len(told) <= 2
-    assert all("the queue is full" in line or "closed (events waiting: 0" in line for line in told)
+    reports = capfd.readouterr().err.splitlines()
+    assert len(reports) <= 2
+    assert all("the queue is full" in line or "closed (events waiting: 0" in line for line in reports)
 
 
-def test_a_failed_delivery_is_tried_again_until_it_succeeds(outbox, make_event, wait_until, capfd):
-    tries = []
+def test_a_failed_delivery_is_retried_until_it_succeeds(outbox, make_event, wait_until, capfd):
+    attempts = []
 
     def deliver(event):
-        tries.append(event.frame)
-        if len(tries) < 4:
+        attempts.append(event.frame)
+        if len(attempts) < 4:
             raise DeliveryError("away")
 
     box = outbox(deliver)
     box.put(make_event(1))
     box.put(make_event(2))
     wait_until(lambda: box.counts().delivered == 2)
-    assert tries == [1, 1, 1, 1, 2]
+    assert attempts == [1, 1, 1, 1, 2]
     assert capfd.readouterr().err.splitlines()[-1] == "edge-run: test: delivers again"
 
 
-def test_attempts_are_bounded_and_a_refusal_is_final(outbox, make_event, wait_until):
-    tries = []
+def test_attempts_are_limited_and_a_refused_item_is_not_retried(outbox, make_event, wait_until):
+    attempts = []
 
     def deliver(event):
-        tries.append(event.frame)
+        attempts.append(event.frame)
         raise DeliveryRefused("no") if event.frame == 2 else DeliveryError("away")
 
     box = outbox(deliver, attempts=3)
     box.put(make_event(1))
     box.put(make_event(2))
     wait_until(lambda: box.counts().dropped == 2)
-    assert tries == [1, 1, 1, 2]
+    assert attempts == [1, 1, 1, 2]
 
 
-def test_a_bug_in_a_delivery_does_not_end_the_deliveries(outbox, make_event):
+def test_an_unexpected_exception_does_not_stop_later_deliveries(outbox, make_event):
     got = []
 
     def deliver(event):
@@ -117,7 +121,7 @@ def test_only_the_newest_prediction_is_delivered(outbox, make_prediction, wait_u
     assert len(got) <= 2
 
 
-def test_closing_takes_a_bounded_time_and_counts_what_was_left(outbox, make_event):
+def test_closing_takes_a_bounded_time_and_counts_the_remaining_items_as_dropped(outbox, make_event):
     gate = threading.Event()
     box = outbox(lambda _: gate.wait())
     for number in range(5):

@@ -1,3 +1,5 @@
+"""The webhook, tested with a receiver on loopback."""
+
 from __future__ import annotations
 
 import json
@@ -13,7 +15,7 @@ from edge_runtime.live.sinks.webhook import Webhook
 
 @pytest.fixture
 def receiver():
-    """A receiver on loopback that answers with the given codes in turn, then 204; its `got` holds the requests."""
+    """A receiver on loopback that answers with `codes` in turn, then with 204; `got` contains the requests."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
@@ -50,7 +52,7 @@ def test_an_event_is_posted_as_json_with_the_token(receiver, make_event, monkeyp
     assert headers["Authorization"] == "Bearer s3cret"
 
 
-def test_a_receiver_in_trouble_is_tried_again(receiver, make_event, wait_until):
+def test_a_temporary_failure_is_retried(receiver, make_event, wait_until):
     receiver.codes[:] = [503, 429]
     hook = Webhook(receiver.url, first_pause_s=0.01)
     hook.event(make_event(1))
@@ -60,7 +62,7 @@ def test_a_receiver_in_trouble_is_tried_again(receiver, make_event, wait_until):
 
 
 @pytest.mark.parametrize("code", [400, 404, 302])
-def test_a_refusal_or_a_redirection_is_final(receiver, make_event, wait_until, code):
+def test_a_refusal_or_a_redirection_is_not_retried(receiver, make_event, wait_until, code):
     receiver.codes[:] = [code]
     hook = Webhook(receiver.url, first_pause_s=0.01)
     hook.event(make_event(1))
@@ -70,11 +72,11 @@ def test_a_refusal_or_a_redirection_is_final(receiver, make_event, wait_until, c
     assert [body["frame"] for _, body in receiver.got] == [1, 2]
 
 
-def test_a_slow_or_absent_receiver_is_given_up_after_its_attempts(receiver, free_port, make_event, wait_until, capfd):
+def test_an_event_is_dropped_after_the_last_attempt(receiver, free_port, make_event, wait_until, capfd):
     receiver.codes[:] = ["slow", "slow"]
     hook = Webhook(receiver.url, first_pause_s=0.01, attempts=2, timeout_s=0.1)
-    nobody = Webhook(f"http://127.0.0.1:{free_port}", first_pause_s=0.01, attempts=2)
-    for sink in (hook, nobody):
+    absent = Webhook(f"http://127.0.0.1:{free_port}", first_pause_s=0.01, attempts=2)
+    for sink in (hook, absent):
         sink.event(make_event(1))
         wait_until(lambda sink=sink: sink.outbox.counts().dropped == 1)
         sink.close()
@@ -83,6 +85,6 @@ def test_a_slow_or_absent_receiver_is_given_up_after_its_attempts(receiver, free
 
 
 @pytest.mark.parametrize("url", ["ftp://x", "file:///etc/passwd", "nonsense", "http://", "http://user:pw@host"])
-def test_an_address_that_is_none_is_refused(url):
+def test_an_invalid_address_is_refused(url):
     with pytest.raises(SourceError, match="--webhook"):
         Webhook(url)

@@ -78,7 +78,7 @@ def test_nothing_found_is_an_error_that_lists_the_extensions(tree, given, reason
 
 def test_a_pipe_is_refused_and_never_waited_for(tree):
     os.mkfifo(tree / "pipe.jpg")
-    with pytest.raises(SourceError, match="no regular file"):
+    with pytest.raises(SourceError, match="not a regular file"):
         list(image_files("pipe.jpg"))
     assert "./pipe.jpg" not in list(image_files("."))
 

@@ -126,12 +126,12 @@ def test_a_password_is_in_no_name():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("ftp://camera/", "ftp is no kind of source"),
-        ("", "a source needs a name, such as"),
-        ("simulated:folder?speed=3", "unknown setting 'speed'; known are fps"),
+        ("ftp://camera/", "unknown kind of source 'ftp'"),
+        ("", "the name of the source is empty"),
+        ("simulated:folder?speed=3", "unknown setting 'speed'; the settings are fps"),
         ("simulated:folder?fps=fast", "'fast' is not a number"),
         ("simulated:folder?size=640", "'640' is not a size such as 640x480"),
-        ("simulated:folder?form=png", "form is jpeg or array"),
+        ("simulated:folder?form=png", "form must be jpeg or array"),
         ("simulated:folder?shape=10:big", "'big' is not a size"),
         ("/dev/video0?speed=1", "unknown setting 'speed'"),
     ],
