@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from trainer.evaluation.calibration import Floats
     from trainer.evaluation.scores import Evaluation
     from trainer.fitting.cluster import Cluster
-    from trainer.fitting.phases import Learned
+    from trainer.fitting.phases import TrainingResult
     from trainer.networks.models import Model
     from trainer.options import Options
 
@@ -134,14 +134,14 @@ def _complete(run: PreparedRun) -> Evaluation | None:
         return None
     with _resumable(run.out):
         require_tensorflow()
-        from trainer.fitting.phases import learn
+        from trainer.fitting.phases import train_model
 
         earlier_s = spent_s(run.out)
-        learned = learn(run.dataset, run.journal.options, run.out / FOLDER, run.cluster)
+        trained = train_model(run.dataset, run.journal.options, run.out / FOLDER, run.cluster)
         with published_folder(run.out, overwrite=True, error=TrainingError) as staging:
             try:
-                evaluation = _finish(staging, run, learned, earlier_s)
-                if any(phase.interrupted for phase in learned.phases):
+                evaluation = _finish(staging, run, trained, earlier_s)
+                if any(phase.interrupted for phase in trained.phases):
                     shutil.copytree(run.out / FOLDER, staging / FOLDER)
                     log(f"to continue training: edge-train train --resume {run.out}")
             except OSError as problem:
@@ -155,12 +155,12 @@ def _complete(run: PreparedRun) -> Evaluation | None:
 def _assist(run: PreparedRun) -> None:
     """Train together with the chief. Only the chief writes the RUN; a resumed run's state is read from it."""
     require_tensorflow()
-    from trainer.fitting.phases import learn
+    from trainer.fitting.phases import train_model
 
     with tempfile.TemporaryDirectory() as folder, stop_on_sigterm(f"edge-train train --resume {run.out}"):
         if run.resumed:
             shutil.copytree(run.out / FOLDER, folder, dirs_exist_ok=True)
-        learn(run.dataset, run.journal.options, Path(folder), run.cluster)
+        train_model(run.dataset, run.journal.options, Path(folder), run.cluster)
     log(f"{run.cluster.name}: done; the chief writes {run.out}")
 
 
@@ -175,13 +175,13 @@ def _resumable(out: Path) -> Iterator[None]:
             raise
 
 
-def _finish(folder: Path, run: PreparedRun, learned: Learned, earlier_s: float) -> Evaluation:
+def _finish(folder: Path, run: PreparedRun, trained: TrainingResult, earlier_s: float) -> Evaluation:
     """Calibrate the model, evaluate it on the test photographs, and write everything that a RUN contains.
 
     Args:
         folder: an empty folder.
         run: the options and the photographs.
-        learned: the model, which gets its temperature here, and its training phases.
+        trained: the model, which gets its temperature here, and its training phases.
         earlier_s: seconds that earlier, interrupted sessions trained.
 
     """
@@ -197,14 +197,14 @@ def _finish(folder: Path, run: PreparedRun, learned: Learned, earlier_s: float) 
     from trainer.runs.run_folder import write_run
 
     dataset, options = run.dataset, run.journal.options
-    logits, targets = _logits(learned.model, dataset, "validation")
+    logits, targets = _logits(trained.model, dataset, "validation")
     temperature = fit_temperature(logits, targets)
     if options.precision:
         thresholds = thresholds_for(options.precision, probabilities_of(logits / temperature), targets)
         _report_unreachable(dataset, thresholds, options.precision)
         dataset = replace(dataset, spec=replace(dataset.spec, thresholds=thresholds))
-    test_logits, test_targets = _logits(learned.model, dataset, "test")
-    divide_logits(learned.model, temperature)
+    test_logits, test_targets = _logits(trained.model, dataset, "test")
+    divide_logits(trained.model, temperature)
     probabilities = probabilities_of(test_logits / temperature)
     calibration = Calibration(
         temperature,
@@ -213,7 +213,7 @@ def _finish(folder: Path, run: PreparedRun, learned: Learned, earlier_s: float) 
     )
     evaluation = score(probabilities, test_targets, dataset.spec.labels)
     wall_s = earlier_s + time.perf_counter() - run.started
-    write_run(folder, dataset, run.journal, learned, evaluation, calibration, wall_s=wall_s)
+    write_run(folder, dataset, run.journal, trained, evaluation, calibration, wall_s=wall_s)
     return evaluation
 
 

@@ -14,7 +14,7 @@ from edge_runtime.image.preprocess import preprocess
 from edge_runtime.model.spec import ModelSpec
 from trainer.errors import DataError, InterruptedEarlyError, TrainingError
 from trainer.evaluation.scores import score
-from trainer.fitting import phases as learning
+from trainer.fitting import job
 from trainer.options import Options
 from trainer.pages.evaluation import render
 from trainer.pipeline import train
@@ -176,7 +176,7 @@ def test_an_early_interruption_writes_nothing(source, tmp_path, monkeypatch):
     def stopped(*args, **options):
         raise InterruptedEarlyError("interrupted")
 
-    monkeypatch.setattr(learning, "fit", stopped)
+    monkeypatch.setattr(job, "fit", stopped)
     with pytest.raises(InterruptedEarlyError):
         train(source, tmp_path / "run", CNN)
     assert list(tmp_path.iterdir()) == []

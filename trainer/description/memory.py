@@ -1,4 +1,4 @@
-"""Compute how much activation memory a model needs at the same time, from the lifetime of each tensor."""
+"""Compute how much activation memory a model needs, from the lifetime of each tensor."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ IN_PLACE = (
 FUSED_ACTIVATIONS = ("linear", "relu", "relu6")
 
 
-class Held(NamedTuple):
+class MemoryUse(NamedTuple):
     """The memory in use while a step runs.
 
     Attributes:
-        values: number of values: the model's input, the step's inputs and outputs, and everything that a later step
-            reads.
-        buffers: for each of the step's outputs, the buffer that contains it; steps that work in place share one.
+        values: number of values in memory: the step's inputs and outputs, the model's inputs, and every tensor that a
+            later step reads.
+        buffers: for each of the step's outputs, the number of its buffer; steps that work in place share a buffer.
 
     """
 
@@ -40,38 +40,39 @@ class Held(NamedTuple):
     buffers: tuple[int, ...]
 
 
-def hold(graph: Graph) -> list[Held]:
-    """Follow the tensors of one image through a model, step by step, as TensorFlow Lite's arena allocates them.
+def memory_use(graph: Graph) -> list[MemoryUse]:
+    """Compute the memory in use during each step for one image, as TensorFlow Lite allocates its arena.
 
-    A tensor is kept from the step that computes it until the last that reads it; the model's input and output from
-    beginning to end. A step that `in_place` accepts needs no memory in addition to its input. Weights, and memory that
-    a runtime's kernels need for themselves, are not counted.
+    A tensor is kept from the step that computes it until the last step that reads it; the model's inputs and
+    outputs are kept until the end. A step for which `in_place` is true needs no memory in addition to its input.
+    Weights, and temporary memory of a runtime's kernels, are not counted.
 
     Args:
         graph: the model's steps.
 
     Returns:
-        One for each step.
+        One item for each step.
 
     """
-    ends = {number: at for at, step in enumerate(graph.steps) for number in step.inputs}
-    last = len(graph.steps)
-    ends |= dict.fromkeys(graph.results, last)
-    ends |= {number: last for step in graph.steps if not step.inputs for number in step.outputs}
+    last_use = {number: at for at, step in enumerate(graph.steps) for number in step.inputs}
+    end = len(graph.steps)
+    last_use |= dict.fromkeys(graph.results, end)
+    last_use |= {number: end for step in graph.steps if not step.inputs for number in step.outputs}
     buffer_of: dict[int, int] = {}
     sizes: dict[int, int] = {}
     until: dict[int, int] = {}
-    held = []
+    uses = []
     for at, step in enumerate(graph.steps):
-        for number, shape in zip(step.outputs, step.given, strict=True):
-            shared = in_place(step, graph) and ends[step.inputs[0]] == at == until[buffer_of[step.inputs[0]]]
+        for number, shape in zip(step.outputs, step.output_shapes, strict=True):
+            shared = in_place(step, graph) and last_use[step.inputs[0]] == at == until[buffer_of[step.inputs[0]]]
             buffer = buffer_of[step.inputs[0]] if shared else number
-            buffer_of[number], until[buffer] = buffer, ends.get(number, at)
+            buffer_of[number], until[buffer] = buffer, last_use.get(number, at)
             sizes.setdefault(buffer, size(shape))
         alive = {buffer_of[number] for number in (*step.inputs, *step.outputs)}
-        alive |= {buffer for buffer, end in until.items() if end > at}
-        held.append(Held(sum(sizes[buffer] for buffer in alive), tuple(buffer_of[number] for number in step.outputs)))
-    return held
+        alive |= {buffer for buffer, step_number in until.items() if step_number > at}
+        buffers = tuple(buffer_of[number] for number in step.outputs)
+        uses.append(MemoryUse(sum(sizes[buffer] for buffer in alive), buffers))
+    return uses
 
 
 def in_place(step: Step, graph: Graph) -> bool:
@@ -81,12 +82,12 @@ def in_place(step: Step, graph: Graph) -> bool:
     if isinstance(step.layer, layers.Activation):
         return step.layer.activation.__name__ in FUSED_ACTIVATIONS
     if isinstance(step.layer, layers.ZeroPadding2D):
-        return _padding_folds(step, graph)
+        return _padding_is_merged(step, graph)
     return isinstance(step.layer, IN_PLACE)
 
 
-def _padding_folds(step: Step, graph: Graph) -> bool:
-    """Return whether a zero padding precedes a window that could add the padding itself, as an export does."""
+def _padding_is_merged(step: Step, graph: Graph) -> bool:
+    """Return whether a zero padding precedes a layer with the same padding, so that an export merges them."""
     readers = [other for other in graph.steps if step.outputs[0] in other.inputs]
     if len(readers) != 1 or not isinstance(readers[0].layer, (*CONVOLUTIONS, *POOLING)):
         return False

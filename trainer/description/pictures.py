@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from trainer.description.graph import flatten, functional
-from trainer.description.memory import hold
+from trainer.description.memory import memory_use
 from trainer.description.windows import CONVOLUTIONS
 
 if TYPE_CHECKING:
@@ -25,18 +25,17 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.floating[Any]]
 
-SHOWN, ACROSS = 64, 8  # tiles of a picture, and of one of its rows
+SHOWN, ACROSS = 64, 8  # maximum number of tiles in a picture and in one of its rows
 DOTS_PER_INCH = 120
-BRIGHTEST = (
-    99.5  # percentile of a layer's values that is drawn white, so that a single large value does not darken the rest
-)
+# Percentile of the values at the end of the colour scale, so that a single large value does not darken the others.
+SCALE_PERCENTILE = 99.5
 
 
 def write_filters(folder: Path, model: Model) -> int:
     """Write a picture of each convolution's kernel into an existing folder; return their number."""
-    steps = [step for step in flatten(model).steps if isinstance(step.layer, CONVOLUTIONS) and step.first]
+    steps = [step for step in flatten(model).steps if isinstance(step.layer, CONVOLUTIONS) and step.first_call]
     for number, step in enumerate(steps, 1):
-        _filters(step).savefig(folder / _file(number, step))
+        _draw_filters(step).savefig(folder / _file_name(number, step))
     return len(steps)
 
 
@@ -51,43 +50,46 @@ def write_features(folder: Path, model: Model, pixels: Pixels) -> int:
     """
     maps = features_of(model, pixels)
     for number, (step, values) in enumerate(maps, 1):
-        _features(step, values).savefig(folder / _file(number, step))
+        _draw_features(step, values).savefig(folder / _file_name(number, step))
     return len(maps)
 
 
 def features_of(model: Model, pixels: Pixels) -> list[tuple[Step, Floats]]:
     """Return the feature maps of an image, float32 of shape (h, w, C), in the order of the layers.
 
-    Of layers that an export merges into one, such as a convolution, its batch normalisation and its activation, only
-    the last is returned; arguments as for `write_features`.
+    Of layers that an export merges, such as a convolution, its batch normalisation and its activation, only the last is
+    returned. The arguments are those of `write_features`.
     """
     graph = flatten(model)
-    last = {one.buffers[0]: at for at, one in enumerate(hold(graph))}
-    wanted = [at for at in last.values() if len(graph.steps[at].given[0]) == 3]
-    places = itertools.count(1)  # the only input precedes every call
-    seen: dict[int, Floats] = {}
+    last = {use.buffers[0]: at for at, use in enumerate(memory_use(graph))}
+    wanted = [at for at in last.values() if len(graph.steps[at].output_shapes[0]) == 3]
+    positions = itertools.count(1)  # step 0 is the input
+    maps: dict[int, Floats] = {}
 
-    def watched(layer: Any) -> Any:  # noqa: ANN401 - Keras ships no types
-        def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the same
-            if isinstance(layer, keras.Model):  # a nested call is not part of the graph around it
+    def recorded(layer: Any) -> Any:  # noqa: ANN401 - Keras ships no types
+        """Wrap a layer so that its outputs are recorded."""
+
+        def call_and_record(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the same
+            """Call the layer and record its output; a nested model is run layer by layer."""
+            if isinstance(layer, keras.Model):
                 return run(layer, args[0])
-            given = layer(*args, **kwargs)
-            at = next(places)
+            outputs = layer(*args, **kwargs)
+            at = next(positions)
             if at in wanted:
-                seen[at] = np.asarray(given, np.float32)[0]
-            return given
+                maps[at] = np.asarray(outputs, np.float32)[0]
+            return outputs
 
-        return call
+        return call_and_record
 
     def run(part: Any, inputs: Any) -> Any:  # noqa: ANN401 - the same
-        return functional(part)._run_through_graph(inputs, operation_fn=watched)  # noqa: SLF001 - Keras has no hook
+        return functional(part)._run_through_graph(inputs, operation_fn=recorded)  # noqa: SLF001 - Keras has no public hook
 
-    seen[0] = pixels.astype(np.float32)
-    run(model, keras.ops.convert_to_tensor(seen[0][None]))
-    return [(graph.steps[at], seen[at]) for at in wanted]
+    maps[0] = pixels.astype(np.float32)
+    run(model, keras.ops.convert_to_tensor(maps[0][None]))
+    return [(graph.steps[at], maps[at]) for at in wanted]
 
 
-def _filters(step: Step) -> Figure:
+def _draw_filters(step: Step) -> Figure:
     kernel = np.asarray(step.layer.weights[0], np.float32)  # (h, w, C, filters)
     height, width, channels, count = kernel.shape
     title = f"{step.layer.name}: "
@@ -99,24 +101,24 @@ def _filters(step: Step) -> Figure:
         return _heat(_mosaic(tiles), f"{title}{_count_shown(len(tiles))} filters, one per channel, {height}x{width}")
     if channels == 3:
         tiles = kernel.transpose(3, 0, 1, 2)
-        reach = np.abs(tiles).max(axis=(1, 2, 3), keepdims=True)
-        colors = _mosaic(tiles / np.maximum(reach, 1e-12) / 2 + 0.5, empty=1.0)
-        return _picture(colors, f"{title}{_count_shown(count)} filters as colours; grey is 0, each with its own scale")
-    heaviest = (kernel**2).sum(axis=(0, 1)).argmax(axis=0)  # (filters,)
-    tiles = kernel[:, :, heaviest, np.arange(count)].transpose(2, 0, 1)
+        largest = np.abs(tiles).max(axis=(1, 2, 3), keepdims=True)
+        colors = _mosaic(tiles / np.maximum(largest, 1e-12) / 2 + 0.5, empty=1.0)
+        return _picture(colors, f"{title}{_count_shown(count)} filters as RGB colours; grey is 0, one scale per filter")
+    largest = (kernel**2).sum(axis=(0, 1)).argmax(axis=0)  # (filters,)
+    tiles = kernel[:, :, largest, np.arange(count)].transpose(2, 0, 1)
     return _heat(
         _mosaic(tiles),
-        f"{title}{_count_shown(count)} filters, each for the one of {channels} channels with the largest weights",
+        f"{title}{_count_shown(count)} filters; of {channels} channels, the one with the largest weights is shown",
     )
 
 
-def _features(step: Step, values: Floats) -> Figure:
+def _draw_features(step: Step, values: Floats) -> Figure:
     height, width, channels = values.shape
     title = f"{step.layer.name}: {_count_shown(channels)} feature maps of {height}x{width}"
     if not step.inputs:
         return _picture(values.clip(0, 255) / 255, f"{step.layer.name}: the input of the model, {height}x{width}")
     tiles = values.transpose(2, 0, 1)
-    low, high = float(min(values.min(), 0)), float(np.percentile(values, BRIGHTEST))
+    low, high = float(min(values.min(), 0)), float(np.percentile(values, SCALE_PERCENTILE))
     if low < 0:
         return _heat(_mosaic(tiles), title)
     return _picture(_mosaic(tiles), title, cmap="magma", vmin=0, vmax=max(high, 1e-12))
@@ -127,23 +129,23 @@ def _count_shown(count: int) -> str:
 
 
 def _mosaic(tiles: Floats, empty: float = np.nan) -> Floats:
-    """Draw the first tiles, (N, h, w) or (N, h, w, 3), in a grid with gaps."""
+    """Arrange the first SHOWN tiles, of shape (N, h, w) or (N, h, w, 3), in a grid with gaps."""
     tiles = tiles[:SHOWN]
     gap = max(1, tiles.shape[1] // 16)
     rows = -(-len(tiles) // ACROSS)
     columns = min(ACROSS, len(tiles))
-    high, wide = tiles.shape[1] + gap, tiles.shape[2] + gap
-    whole = np.full((rows * high - gap, columns * wide - gap, *tiles.shape[3:]), empty, np.float32)
+    cell_height, cell_width = tiles.shape[1] + gap, tiles.shape[2] + gap
+    canvas = np.full((rows * cell_height - gap, columns * cell_width - gap, *tiles.shape[3:]), empty, np.float32)
     for number, tile in enumerate(tiles):
-        top, left = number // ACROSS * high, number % ACROSS * wide
-        whole[top : top + tile.shape[0], left : left + tile.shape[1]] = tile
-    return whole
+        top, left = number // ACROSS * cell_height, number % ACROSS * cell_width
+        canvas[top : top + tile.shape[0], left : left + tile.shape[1]] = tile
+    return canvas
 
 
 def _heat(values: Floats, title: str) -> Figure:
-    """Draw signed values with one scale: red above 0, blue below."""
-    reach = max(float(np.nanpercentile(np.abs(values), BRIGHTEST)), 1e-12)
-    return _picture(values, title, cmap="RdBu_r", vmin=-reach, vmax=reach)
+    """Draw signed values: red above 0, blue below."""
+    largest = max(float(np.nanpercentile(np.abs(values), SCALE_PERCENTILE)), 1e-12)
+    return _picture(values, title, cmap="RdBu_r", vmin=-largest, vmax=largest)
 
 
 def _picture(values: Floats, title: str, **scale: Any) -> Figure:  # noqa: ANN401 - as imshow takes them
@@ -159,6 +161,6 @@ def _picture(values: Floats, title: str, **scale: Any) -> Figure:  # noqa: ANN40
     return figure
 
 
-def _file(number: int, step: Step) -> str:
+def _file_name(number: int, step: Step) -> str:
     name = "".join(character if character.isalnum() else "_" for character in step.layer.name)
     return f"{number:03}-{name[:80]}.png"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from trainer.description.graph import flatten, size
-from trainer.description.memory import hold
+from trainer.description.memory import memory_use
 from trainer.description.windows import Window, multiply_adds, windows_of
 
 if TYPE_CHECKING:
@@ -21,14 +21,14 @@ class Row:
     """One layer.
 
     Attributes:
-        name: its name, after the names of the models around it.
+        name: its name, after the names of the models that contain it.
         kind: its class.
-        windows: vertical and horizontal, for a layer that has them: their `output` is the result of the formula.
+        windows: the vertical and the horizontal window; None for a layer without windows.
         output: the shape that Keras reports for one image; the first, if it has several outputs.
         parameters: number of its parameters; 0 if an earlier row has the same layer.
-        trainable: number of those that training changes.
+        trainable: number of its trainable parameters.
         multiply_adds: for one image; None if unknown.
-        held: values in memory while it runs, as `memory.hold` counts them.
+        memory: number of values in memory while it runs, as `memory_use` counts them.
 
     """
 
@@ -39,7 +39,7 @@ class Row:
     parameters: int
     trainable: int
     multiply_adds: int | None
-    held: int
+    memory: int
 
     @property
     def formula(self) -> Shape | None:
@@ -57,7 +57,7 @@ class Row:
             "parameters": self.parameters,
             "trainable": self.trainable,
             "multiply_adds": self.multiply_adds,
-            "held_values": self.held,
+            "held_values": self.memory,
         }
 
 
@@ -76,23 +76,23 @@ class Description:
 
     @property
     def parameters(self) -> int:
-        """Count all parameters of the model."""
+        """Return the number of parameters of the model."""
         return sum(row.parameters for row in self.rows)
 
     @property
     def multiply_adds(self) -> int:
-        """Count the multiply-adds of one image, as far as they are known."""
+        """Return the multiply-adds of one image in the layers for which they are known."""
         return sum(row.multiply_adds or 0 for row in self.rows)
 
     @property
     def uncounted(self) -> list[str]:
-        """Return the layers whose multiply-adds are unknown."""
+        """Return the names of the layers whose multiply-adds are unknown."""
         return [row.name for row in self.rows if row.multiply_adds is None]
 
     @property
     def peak(self) -> Row:
         """Return the layer that needs the most activation memory, the first of equal ones."""
-        return max(self.rows, key=lambda row: row.held)
+        return max(self.rows, key=lambda row: row.memory)
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object."""
@@ -105,8 +105,8 @@ class Description:
             "weights_bytes": {"float32": FLOAT32_BYTES * self.parameters, "int8": self.parameters},
             "peak_activations": {
                 "layer": self.peak.name,
-                "float32_bytes": FLOAT32_BYTES * self.peak.held,
-                "int8_bytes": self.peak.held,
+                "float32_bytes": FLOAT32_BYTES * self.peak.memory,
+                "int8_bytes": self.peak.memory,
             },
             "layers": [row.to_json() for row in self.rows],
         }
@@ -119,27 +119,29 @@ def describe(model: Model) -> Description:
         model: a graph of layers with inputs of fixed sizes.
 
     Raises:
-        TrainingError: it is not such a graph.
+        TrainingError: the model is not such a graph.
 
     """
     graph = flatten(model)
-    held = hold(graph)
-    return Description(model.name, tuple(_row(step, one.values) for step, one in zip(graph.steps, held, strict=True)))
+    memory = memory_use(graph)
+    return Description(model.name, tuple(_row(step, use.values) for step, use in zip(graph.steps, memory, strict=True)))
 
 
-def _row(step: Step, held: int) -> Row:
-    weights, trainable = (_count(step.layer, which) if step.first else 0 for which in ("weights", "trainable_weights"))
+def _row(step: Step, memory: int) -> Row:
+    weights, trainable = (
+        _count_weights(step.layer, which) if step.first_call else 0 for which in ("weights", "trainable_weights")
+    )
     return Row(
-        name=f"{step.inside}/{step.layer.name}".strip("/"),
+        name=f"{step.scope}/{step.layer.name}".strip("/"),
         kind=type(step.layer).__name__,
         windows=windows_of(step),
-        output=step.given[0],
+        output=step.output_shapes[0],
         parameters=weights,
         trainable=trainable,
         multiply_adds=multiply_adds(step),
-        held=held,
+        memory=memory,
     )
 
 
-def _count(layer: Layer, which: str) -> int:
+def _count_weights(layer: Layer, which: str) -> int:
     return sum(size(tuple(variable.shape)) for variable in getattr(layer, which, ()))

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from trainer.description.summary import Description, Row
 
 HEADER = ("layer", "kind", "(n-f+2p)/s+1", "formula", "Keras", "parameters", "multiply-adds", "memory as float32")
-LEFT = 5  # this number of columns with words is aligned left, the numbers after them right
+LEFT = 5  # the first 5 columns are left-aligned, the others, which are numbers, right-aligned
 NOTES = """\
 (n-f+2p)/s+1, rounded down: n input rows or columns, window f, 2p zeros of padding in total, stride s.
 Multiply-adds of one image, in convolutions and dense layers; batch normalisation is merged into them.
-Memory: the model's input, a layer's inputs and outputs, and everything that a later layer still reads; a quarter of it
-as int8. Operations that an export merges into another layer need none: batch normalisation, ReLU, padding, a change of
-shape. It equals TensorFlow Lite's arena. Weights, and memory that faster kernels
-need, are not included."""
+Memory while a layer runs: the model's input, the layer's inputs and outputs, and all values that a later layer reads;
+int8 needs a quarter. It is the size of TensorFlow Lite's arena. Operations that an export merges into another layer
+need no memory: batch normalisation, ReLU, padding, a change of shape. Weights, and temporary memory of fast kernels,
+are not included."""
 
 
 def text_of(described: Description) -> str:
@@ -32,8 +32,8 @@ def text_of(described: Description) -> str:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    down, across = row.windows or (None, None)
-    formula = str(down) if down == across else f"{down} x {across}"
+    vertical, horizontal = row.windows or (None, None)
+    formula = str(vertical) if vertical == horizontal else f"{vertical} x {horizontal}"
     return (
         row.name,
         row.kind,
@@ -42,23 +42,23 @@ def _cells(row: Row) -> tuple[str, ...]:
         _shape(row.output),
         f"{row.parameters:,}",
         "?" if row.multiply_adds is None else f"{row.multiply_adds:,}",
-        _bytes(FLOAT32_BYTES * row.held),
+        _bytes(FLOAT32_BYTES * row.memory),
     )
 
 
 def _aligned(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
-    places = enumerate(zip(cells, widths, strict=True))
-    return [cell.ljust(width) if at < LEFT else cell.rjust(width) for at, (cell, width) in places]
+    columns = enumerate(zip(cells, widths, strict=True))
+    return [cell.ljust(width) if at < LEFT else cell.rjust(width) for at, (cell, width) in columns]
 
 
 def _totals(described: Description) -> list[str]:
     count, peak = described.parameters, described.peak
     trainable = sum(row.trainable for row in described.rows)
-    least = f" at least; unknown for {', '.join(described.uncounted)}" if described.uncounted else ""
+    at_least = f" at least; unknown for {', '.join(described.uncounted)}" if described.uncounted else ""
     return [
         f"{count:,} parameters, {trainable:,} of them trainable: {_sizes(count)}",
-        f"{described.multiply_adds:,} multiply-adds{least}",
-        f"activations: at most {_sizes(peak.held)} at the same time, while {peak.name} runs",
+        f"{described.multiply_adds:,} multiply-adds{at_least}",
+        f"activation memory: at most {_sizes(peak.memory)}, while {peak.name} runs",
     ]
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 BATCH_SIZE = 64
 BINS = 15  # as in Guo et al. 2017
-COLDEST, HOTTEST = 0.1, 10.0
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.1, 10.0
 
 
 class Bin(NamedTuple):
@@ -33,7 +33,7 @@ class Bin(NamedTuple):
     Attributes:
         images: number of photographs.
         confidence: mean probability of the top class, 0..1; 0 in an empty bin.
-        accuracy: fraction of correct decisions, 0..1; 0 in an empty bin.
+        accuracy: fraction of correct predictions, 0..1; 0 in an empty bin.
 
     """
 
@@ -89,40 +89,41 @@ def logits_of(model: Model, pixels: Pixels, rows: NDArray[np.int64]) -> Floats:
 
 
 def fit_temperature(logits: Floats, targets: NDArray[np.int64]) -> float:
-    """Find the temperature for the logits with which the probabilities fit the targets best.
+    """Return the temperature that minimises the cross-entropy of the targets, within 0.1..10.
 
-    As in Guo et al. 2017, "On Calibration of Modern Neural Networks" (arXiv:1706.04599), with targets moved inwards by
-    1 / (N + 2) as in Platt 1999, so that a few photographs that are all classified correctly give no certainty.
+    Temperature scaling: Guo et al. 2017, "On Calibration of Modern Neural Networks" (arXiv:1706.04599). The targets are
+    smoothed by 1 / (N + 2), as in Platt 1999, so that a few photographs that are all classified correctly do not lead
+    to probabilities of almost 1.
 
     Args:
         logits: shape (N, 1) of a sigmoid or (N, classes) of a softmax.
         targets: class indices, shape (N,).
 
     """
-    wanted = _softened(targets, max(2, logits.shape[1]))
+    target_probabilities = _smoothed(targets, max(2, logits.shape[1]))
 
     def loss(log_temperature: float) -> float:
-        return float(-(wanted * log_probabilities(logits / math.exp(log_temperature))).sum(axis=1).mean())
+        return float(-(target_probabilities * log_probabilities(logits / math.exp(log_temperature))).sum(axis=1).mean())
 
-    bounds = (math.log(COLDEST), math.log(HOTTEST))
+    bounds = (math.log(MIN_TEMPERATURE), math.log(MAX_TEMPERATURE))
     return math.exp(float(minimize_scalar(loss, bounds=bounds, method="bounded").x))
 
 
 def divide_logits(model: Model, temperature: float) -> None:
-    """Put a temperature into a model: its last layer is linear before its activation, so no operation is added."""
+    """Divide a model's logits by a temperature: its last, dense layer is scaled, so that no operation is added."""
     last = model.layers[-1]
     last.set_weights([weight / temperature for weight in last.get_weights()])
 
 
 def log_probabilities(logits: Floats) -> Floats:
-    """Return the logarithm of each class's probability, shape (N, classes)."""
+    """Return the logarithm of each class's probability, shape (N, classes), for logits of shape (N, units)."""
     if logits.shape[1] == 1:
         return np.concatenate([log_expit(-logits), log_expit(logits)], axis=1)
     return np.asarray(log_softmax(logits, axis=1))
 
 
 def probabilities_of(logits: Floats) -> Floats:
-    """Return each class's probability, shape (N, classes)."""
+    """Return each class's probability, shape (N, classes), for logits of shape (N, units)."""
     if logits.shape[1] == 1:
         return np.concatenate([expit(-logits), expit(logits)], axis=1)
     return np.asarray(softmax(logits, axis=1))
@@ -137,11 +138,13 @@ def reliability(probabilities: NDArray[np.floating[Any]], targets: NDArray[np.in
 
     """
     confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == targets
-    place = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
-    members = [place == number for number in range(BINS)]
+    correct = probabilities.argmax(axis=1) == targets
+    bin_index = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
+    members = [bin_index == number for number in range(BINS)]
     return tuple(
-        Bin(int(own.sum()), float(confidence[own].mean()), float(right[own].mean())) if own.any() else Bin(0, 0.0, 0.0)
+        Bin(int(own.sum()), float(confidence[own].mean()), float(correct[own].mean()))
+        if own.any()
+        else Bin(0, 0.0, 0.0)
         for own in members
     )
 
@@ -158,15 +161,15 @@ def calibration_error(bins: Sequence[Bin]) -> float:
 def thresholds_for(
     precision: float, probabilities: NDArray[np.floating[Any]], targets: NDArray[np.int64]
 ) -> tuple[float, ...]:
-    """Return for each class the lowest score from which its decisions reach a precision.
+    """Return for each class the lowest threshold at which its predictions reach a precision.
 
     Args:
-        precision: required fraction of correct decisions, 0..1.
+        precision: required fraction of correct predictions, 0..1.
         probabilities: shape (N, classes).
         targets: class indices, shape (N,).
 
     Returns:
-        A score in 0..1 for each class; 1 if no score reaches it, so that the class is never decided.
+        A threshold in 0..1 for each class; 1 if none reaches the precision, so that the class is never predicted.
 
     """
     return tuple(_threshold(precision, probabilities, targets, number) for number in range(probabilities.shape[1]))
@@ -175,19 +178,20 @@ def thresholds_for(
 def _threshold(
     precision: float, probabilities: NDArray[np.floating[Any]], targets: NDArray[np.int64], number: int
 ) -> float:
-    decided = probabilities.argmax(axis=1) == number
-    scores, right = probabilities[decided, number], targets[decided] == number
+    predicted = probabilities.argmax(axis=1) == number
+    scores, correct = probabilities[predicted, number], targets[predicted] == number
     order = np.argsort(-scores, kind="stable")
-    reached = right[order].cumsum() / np.arange(1, len(order) + 1)
-    enough = np.flatnonzero(reached >= precision)
-    if not len(enough):
+    precisions = correct[order].cumsum() / np.arange(1, len(order) + 1)
+    sufficient = np.flatnonzero(precisions >= precision)
+    if not len(sufficient):
         return 1.0
-    if enough[-1] == len(order) - 1:
-        return 0.0  # every decision for it may be kept
-    kept, refused = scores[order[enough[-1]]], scores[order[enough[-1] + 1]]
-    return float((kept + refused) / 2)
+    if sufficient[-1] == len(order) - 1:
+        return 0.0  # all predictions of the class together reach the precision
+    accepted, rejected = scores[order[sufficient[-1]]], scores[order[sufficient[-1] + 1]]
+    return float((accepted + rejected) / 2)
 
 
-def _softened(targets: NDArray[np.int64], classes: int) -> Floats:
+def _smoothed(targets: NDArray[np.int64], classes: int) -> Floats:
+    """Return target probabilities, shape (N, classes), of which each other class gets an equal part of 1 / (N + 2)."""
     share = 1 / (len(targets) + 2)
     return np.eye(classes)[targets] * (1 - share * classes / (classes - 1)) + share / (classes - 1)

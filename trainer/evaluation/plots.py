@@ -72,7 +72,7 @@ def class_distribution(counts: dict[str, dict[str, int]]) -> Figure:
         values = np.array([splits[split] for splits in counts.values()])
         axes.barh(places, values, left=left, color=color, label=split)
         left += values
-    axes.set_yticks(places, [short(label) for label in counts])
+    axes.set_yticks(places, [shorten(label) for label in counts])
     axes.invert_yaxis()
     axes.set(xlabel="photographs")
     figure.legend(loc="outside lower center", ncols=3)
@@ -85,22 +85,22 @@ def reliability_diagram(calibration: Calibration) -> Figure:
     axes.plot([0, 1], [0, 1], color=MARK, linestyle=":", linewidth=1)
     parts = (("before", calibration.before, VALIDATION), ("after", calibration.after, TRAINING))
     for name, bins, color in parts:
-        held = [one for one in bins if one.images]
+        filled = [one for one in bins if one.images]
         error = calibration_error(bins)
         label = f"{name}, error {error:.3f}"
-        axes.plot([one.confidence for one in held], [one.accuracy for one in held], "o-", color=color, label=label)
-        for one in held if name == "after" else ():
+        axes.plot([one.confidence for one in filled], [one.accuracy for one in filled], "o-", color=color, label=label)
+        for one in filled if name == "after" else ():
             axes.annotate(
                 str(one.images), (one.confidence, one.accuracy), fontsize=7, xytext=(3, -9), textcoords="offset points"
             )
-    axes.set(xlabel="probability of the decided class", ylabel="fraction of correct decisions", ylim=(0, 1.03))
+    axes.set(xlabel="probability of the predicted class", ylabel="fraction of correct predictions", ylim=(0, 1.03))
     axes.set_title(f"Reliability on test images, temperature {calibration.temperature:.2f}")
     axes.grid(alpha=0.3)
     axes.legend()
     return figure
 
 
-def short(label: str) -> str:
+def shorten(label: str) -> str:
     """Shorten a label so that a picture has room for its content."""
     return label if len(label) <= LONGEST_LABEL else label[: LONGEST_LABEL - 1] + "…"
 
@@ -112,7 +112,7 @@ def _figure(width: float, height: float) -> tuple[Figure, Axes]:
 
 
 def _curves(phases: Sequence[Phase], what: str) -> Figure:
-    """Draw training and validation values over the epochs, phases one after the other."""
+    """Draw a training metric and its validation value over the epochs of all phases."""
     figure, axes = _figure(7, 4.2)
     rows = [row for phase in phases for row in phase.epochs]
     epochs = range(1, len(rows) + 1)
@@ -132,11 +132,11 @@ def _curves(phases: Sequence[Phase], what: str) -> Figure:
 
 
 def _mark_phases(axes: Axes, phases: Sequence[Phase]) -> None:
-    """Draw a line at each phase's best epoch, and a boundary where the next phase begins."""
+    """Draw a line at each phase's best epoch and between the phases."""
     starts = [0, *accumulate(len(phase.epochs) for phase in phases)]
     for start, phase in zip(starts, phases, strict=False):
         name = "" if len(phases) == 1 else f" of {phase.epochs[0].phase}"
-        best = phase.epochs[phase.best]
+        best = phase.best_epoch
         style = ":" if start == 0 else "-."
         axes.axvline(
             start + best.epoch, color=MARK, linestyle=style, linewidth=1, label=f"best epoch{name}: {best.epoch}"
@@ -146,29 +146,29 @@ def _mark_phases(axes: Axes, phases: Sequence[Phase]) -> None:
 
 
 def confusion_matrix(evaluation: Evaluation) -> Figure:
-    """Draw the counts, shaded by the fraction of the true class."""
+    """Draw the confusion matrix: counts, shaded by their fraction of the true class."""
     counts = np.array(evaluation.confusion)
-    labels = [short(score.label) for score in evaluation.per_class]
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    labels = [shorten(score.label) for score in evaluation.per_class]
+    fractions = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = min(16.0, 3.2 + 0.55 * len(labels))
     figure, axes = _figure(side + 0.8, side)
-    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    image = axes.imshow(fractions, cmap="Blues", vmin=0, vmax=1)
     bar = figure.colorbar(image, ax=axes, shrink=0.8, label="fraction of the true class")
     bar.ax.yaxis.set_major_formatter(PercentFormatter(1.0))
     for (row, column), count in np.ndenumerate(counts):
-        color = "white" if shares[row, column] > 0.5 else "black" if count else "#bbbbbb"
+        color = "white" if fractions[row, column] > 0.5 else "black" if count else "#bbbbbb"
         axes.text(column, row, str(count), ha="center", va="center", color=color)
-    slanted: dict[str, Any] = (
+    rotation: dict[str, Any] = (
         {} if max(map(len, labels)) <= 3 else {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
     )
-    axes.set_xticks(range(len(labels)), labels, **slanted)
+    axes.set_xticks(range(len(labels)), labels, **rotation)
     axes.set_yticks(range(len(labels)), labels)
-    axes.set(xlabel="decided", ylabel="true", title=f"Confusion, {evaluation.images} test images")
+    axes.set(xlabel="predicted", ylabel="true", title=f"Confusion, {evaluation.images} test images")
     return figure
 
 
 def per_class_bars(evaluation: Evaluation) -> Figure:
-    """Draw precision and recall of each class as bars."""
+    """Draw precision and recall of each class as horizontal bars."""
     scores = evaluation.per_class
     figure, axes = _figure(6.5, 1.6 + 0.5 * len(scores))
     places = np.arange(len(scores))
@@ -176,7 +176,7 @@ def per_class_bars(evaluation: Evaluation) -> Figure:
         values = [getattr(score, what) for score in scores]
         bars = axes.barh(places + offset, values, 0.36, color=color, label=what)
         axes.bar_label(bars, [f"{value:.0%}" for value in values], padding=2, fontsize=8)
-    axes.set_yticks(places, [f"{short(score.label)} ({score.support})" for score in scores])
+    axes.set_yticks(places, [f"{shorten(score.label)} ({score.support})" for score in scores])
     axes.invert_yaxis()
     axes.set(xlim=(0, 1.08), title=f"Per class on test images, accuracy {evaluation.accuracy:.1%}")
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))

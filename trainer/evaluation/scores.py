@@ -25,8 +25,8 @@ class ClassScore(NamedTuple):
 
     Attributes:
         label: the class.
-        precision: fraction of the photographs decided as this class that belong to it.
-        recall: fraction of this class's photographs that are decided as it.
+        precision: fraction of the photographs predicted as this class that belong to it.
+        recall: fraction of this class's photographs that are predicted as it.
         f1: harmonic mean of the two.
         support: number of photographs of this class.
 
@@ -45,10 +45,10 @@ class Evaluation:
 
     Attributes:
         images: number of photographs.
-        accuracy: fraction of correct decisions, 0..1.
+        accuracy: fraction of correct predictions, 0..1.
         loss: mean cross-entropy.
         per_class: in the order of the labels.
-        confusion: counts; row: true class, column: decided class.
+        confusion: counts; row: true class, column: predicted class.
         interval: 95% confidence interval of the accuracy, 0..1.
 
     """
@@ -109,43 +109,43 @@ def score(probabilities: NDArray[np.floating[Any]], targets: NDArray[np.int64], 
 
     """
     indices = np.arange(len(labels))
-    decided = probabilities.argmax(axis=1)
-    right = int(np.sum(decided == targets))
-    scores = precision_recall_fscore_support(targets, decided, labels=indices, zero_division=0)
+    predicted = probabilities.argmax(axis=1)
+    correct = int(np.sum(predicted == targets))
+    scores = precision_recall_fscore_support(targets, predicted, labels=indices, zero_division=0)
     per_class = tuple(
         ClassScore(label, float(p), float(r), float(f), int(n))
         for label, p, r, f, n in zip(labels, *scores, strict=True)
     )
     return Evaluation(
         images=len(targets),
-        accuracy=float(np.mean(decided == targets)),
+        accuracy=float(np.mean(predicted == targets)),
         loss=float(log_loss(targets, _normalised(probabilities), labels=indices)),
         per_class=per_class,
-        confusion=tuple(tuple(int(n) for n in row) for row in confusion_matrix(targets, decided, labels=indices)),
-        interval=wilson(right, len(targets)),
+        confusion=tuple(tuple(int(n) for n in row) for row in confusion_matrix(targets, predicted, labels=indices)),
+        interval=wilson(correct, len(targets)),
     )
 
 
-def wilson(right: int, images: int) -> tuple[float, float]:
-    """Return the 95% confidence interval of a fraction, 0..1.
+def wilson(correct: int, images: int) -> tuple[float, float]:
+    """Return the 95% confidence interval of an accuracy, 0..1.
 
     Wilson's score interval (Wilson 1927; recommended for small samples by Brown, Cai and DasGupta 2001), which stays
     within 0..1 and has a width above zero even if all are correct.
 
     Args:
-        right: how many of `images` are correct.
-        images: at least 1.
+        correct: number of correctly classified images.
+        images: number of images, at least 1.
 
     """
     z = 1.959964  # the normal distribution's 97.5% point
-    share, spread = right / images, z * z / images
+    share, spread = correct / images, z * z / images
     centre = (share + spread / 2) / (1 + spread)
     half = z / (1 + spread) * math.sqrt(share * (1 - share) / images + spread / (4 * images))
     return (max(0.0, centre - half), min(1.0, centre + half))
 
 
 def _normalised(probabilities: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Make rows sum to 1 in the last bit of float64, which log_loss requires and a float32 softmax does not provide."""
+    """Normalise rows to a sum of 1 in float64, which log_loss requires and a float32 softmax does not reach."""
     wide = probabilities.astype(np.float64)
     normalised: NDArray[np.float64] = wide / wide.sum(axis=1, keepdims=True)
     return normalised

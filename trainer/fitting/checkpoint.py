@@ -44,15 +44,15 @@ def write_state(path: Path, state: State) -> None:
     """Replace a state file. Raise TrainingError if it cannot be written; the older file is then unchanged."""
     arrays = {f"{group}_{at:04}": values for group in GROUPS for at, values in enumerate(getattr(state, group))}
     history = np.frombuffer(json.dumps(state.rows).encode(), np.uint8)
-    beside = path.with_suffix(".partial")
+    partial = path.with_suffix(".partial")
     try:
-        with beside.open("wb") as stream:
+        with partial.open("wb") as stream:
             np.savez(stream, allow_pickle=False, history=history, **arrays)
             stream.flush()
             os.fsync(stream.fileno())  # a power failure may occur before the system writes the data to the disk
-        beside.replace(path)
+        partial.replace(path)
     except OSError as problem:
-        beside.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
         raise TrainingError(
             f"{path.parent}: the state of the last epoch cannot be saved: {problem.strerror or problem}; make room, "
             "then continue from the previous epoch: edge-train train --resume RUN"
@@ -86,6 +86,6 @@ def restore(model: Model, state: State, path: Path) -> None:
     model.optimizer.build(model.trainable_variables)
     for variables, values in ((model.variables, state.variables), (model.optimizer.variables, state.optimizer)):
         if [tuple(variable.shape) for variable in variables] != [value.shape for value in values]:
-            raise TrainingError(f"{path}: belongs to another network; train again with --overwrite")
+            raise TrainingError(f"{path}: was written for another network; train again with --overwrite")
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)

@@ -26,14 +26,14 @@ class Cluster(NamedTuple):
     chief: bool
 
 
-ALONE = Cluster(1, "worker 0", chief=True)
+ALONE = Cluster(1, "worker 0", chief=True)  # a single machine
 
 
 def read_cluster(strategy: str) -> Cluster:
     """Read TF_CONFIG if the strategy uses it, as "auto" and "multiworker" do.
 
     Raises:
-        TrainingError: it is invalid, or is missing although several workers are wanted.
+        TrainingError: it is invalid, or is missing although --strategy multiworker needs it.
 
     """
     text = os.environ.get("TF_CONFIG", "").strip()
@@ -43,12 +43,12 @@ def read_cluster(strategy: str) -> Cluster:
         raise TrainingError(f"--strategy multiworker: TF_CONFIG is not set; set it on every machine, {FORM}")
     try:
         config = json.loads(text)
-        places, task = config["cluster"], (config["task"]["type"], int(config["task"]["index"]))
-        tasks = [(kind, at) for kind in ("chief", "worker") for at in range(len(places.get(kind, [])))]
-        strangers = set(places) - {"chief", "worker"}
+        addresses, task = config["cluster"], (config["task"]["type"], int(config["task"]["index"]))
+        tasks = [(kind, at) for kind in ("chief", "worker") for at in range(len(addresses.get(kind, [])))]
+        unknown = set(addresses) - {"chief", "worker"}
     except (ValueError, KeyError, TypeError, AttributeError) as problem:
         raise TrainingError(f"TF_CONFIG: not readable ({type(problem).__name__} {problem}); set it {FORM}") from None
-    if strangers or task not in tasks:
-        wrong = f"{min(strangers)!r} is neither chief nor worker" if strangers else f"no task {task[0]} {task[1]}"
+    if unknown or task not in tasks:
+        wrong = f"{min(unknown)!r} is neither chief nor worker" if unknown else f"no task {task[0]} {task[1]}"
         raise TrainingError(f"TF_CONFIG: {wrong}; set it {FORM}")
     return Cluster(len(tasks), f"{task[0]} {task[1]}", chief=task == tasks[0])

@@ -60,7 +60,7 @@ def open_devices(options: Options, cluster: Cluster) -> Devices:
             "--mixed-precision: TensorFlow finds no GPU, and half precision is slow without one; "
             "leave the option out, or fix the GPU's driver"
         )
-    devices = _opened(options.strategy, cluster)
+    devices = _select_devices(options.strategy, cluster)
     if options.batch_size % devices.replicas:
         raise TrainingError(
             f"--batch-size {options.batch_size} cannot be shared by {devices.replicas} devices; "
@@ -71,19 +71,19 @@ def open_devices(options: Options, cluster: Cluster) -> Devices:
     return devices
 
 
-def _opened(wanted: str, cluster: Cluster) -> Devices:
-    if cluster.workers > 1 or wanted == "multiworker":
+def _select_devices(strategy: str, cluster: Cluster) -> Devices:
+    if cluster.workers > 1 or strategy == "multiworker":
         return Devices("multiworker", _strategy(()), cluster.workers)
-    # without a GPU, a machine has one CPU device however many its cores; tests divide it
-    found = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
-    if len(found) > 1:
-        return Devices("mirrored", _strategy(tuple(device.name for device in found)))
-    if wanted == "mirrored":
+    # without a GPU, TensorFlow has one CPU device for all cores; tests divide it into several
+    available = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    if len(available) > 1:
+        return Devices("mirrored", _strategy(tuple(device.name for device in available)))
+    if strategy == "mirrored":
         log("--strategy mirrored: there is only one device, which needs no strategy")
     return Devices()
 
 
-@functools.cache  # a second strategy of a process would number its messages like the first one, and mix them up
+@functools.cache  # two strategies of a process would give their messages the same numbers, and confuse them
 def _strategy(names: tuple[str, ...]) -> Any:  # noqa: ANN401 - a tf.distribute.Strategy, untyped
     """Return the strategy of these devices of this machine, or, if none are given, of the machines in TF_CONFIG."""
     return tf.distribute.MirroredStrategy(names) if names else tf.distribute.MultiWorkerMirroredStrategy()
@@ -94,19 +94,20 @@ def visible_gpus() -> list[Any]:
     return list(tf.config.list_physical_devices("GPU"))
 
 
-def check_agreement(devices: Devices, decided: str) -> None:
-    """Raise TrainingError unless all workers have the same data and options, by comparing a text that contains them."""
+def check_agreement(devices: Devices, settings: str) -> None:
+    """Raise TrainingError if a text that identifies the data and the options differs between the workers."""
     if devices.workers == 1:
         return
-    mine = int(hashlib.sha256(decided.encode()).hexdigest()[:8], 16)
-    per_replica = devices.strategy.run(lambda: tf.constant(mine, tf.int64))
-    if int(devices.strategy.reduce("SUM", per_replica, axis=None)) != mine * devices.replicas:
+    digest = int(hashlib.sha256(settings.encode()).hexdigest()[:8], 16)
+    per_replica = devices.strategy.run(lambda: tf.constant(digest, tf.int64))
+    if int(devices.strategy.reduce("SUM", per_replica, axis=None)) != digest * devices.replicas:
         raise TrainingError("the workers have different data or options; use the same on all of them")
 
 
-def learner_of(model: Model, devices: Devices, *, mixed_precision: bool) -> Model:
-    """Return a copy of a model that the devices can train, in their scope; the model itself if possible.
+def trainable_copy(model: Model, devices: Devices, *, mixed_precision: bool) -> Model:
+    """Return a copy of a model for the devices and the precision; the model itself if it needs no copy.
 
+    Call it in the scope of the devices.
     Mixed precision computes in float16 and keeps float32 weights (Micikevicius et al. 2018, arXiv:1710.03740); the
     normalisation of the pixels and the last layer stay float32.
     """
@@ -114,13 +115,14 @@ def learner_of(model: Model, devices: Devices, *, mixed_precision: bool) -> Mode
         return model
     last = model.layers[-1].name
 
-    def copied(layer: Any) -> Any:  # noqa: ANN401 - Keras ships no types
+    def copy_layer(layer: Any) -> Any:  # noqa: ANN401 - Keras ships no types
+        """Copy a layer, in half precision if it may compute in it."""
         config = layer.get_config()
-        wide = layer.name == last or isinstance(layer, (keras.layers.Rescaling, keras.layers.InputLayer))
-        if mixed_precision and not wide:
+        float32 = layer.name == last or isinstance(layer, (keras.layers.Rescaling, keras.layers.InputLayer))
+        if mixed_precision and not float32:
             config["dtype"] = "mixed_float16"
         return layer.__class__.from_config(config)
 
-    learner = keras.models.clone_model(model, clone_function=copied, recursive=True)
-    learner.set_weights(model.get_weights())
-    return learner
+    copy = keras.models.clone_model(model, clone_function=copy_layer, recursive=True)
+    copy.set_weights(model.get_weights())
+    return copy

@@ -60,6 +60,11 @@ class Phase(NamedTuple):
     best: int
     interrupted: bool
 
+    @property
+    def best_epoch(self) -> Epoch:
+        """Return the epoch whose weights the model has."""
+        return self.epochs[self.best]
+
 
 class Recorder(keras.callbacks.Callback):  # type: ignore[misc] # Keras ships no types
     """Record every epoch's metrics and the best weights, save the state of the fit, and show progress on stderr.

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.errors import TrainingError
-from trainer.networks.models import correct
+from trainer.networks.models import is_correct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -143,7 +143,7 @@ def _on_all_replicas(step: Callable[[Tensor, Tensor], Tensor], strategy: Strateg
 def _sums(loss: Tensor, targets: Tensor, outputs: Tensor, strategy: Strategy) -> Tensor:
     """Return (loss, correct decisions, rows), each summed over this device's rows."""
     rows = tf.cast(tf.shape(targets)[0], tf.float32)
-    hits = tf.reduce_sum(tf.cast(correct(targets, outputs), tf.float32))
+    hits = tf.reduce_sum(tf.cast(is_correct(targets, outputs), tf.float32))
     return tf.stack([tf.cast(loss, tf.float32) * strategy.num_replicas_in_sync * rows, hits, rows])
 
 

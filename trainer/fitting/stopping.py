@@ -1,4 +1,4 @@
-"""Stop training on SIGTERM, as a service manager sends it, with one clear line."""
+"""Turn SIGTERM, which a service manager sends, into an error that says how to resume the training."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def stop_on_sigterm(how_to_go_on: str) -> Iterator[None]:
-    """Raise TrainingError in the main thread on SIGTERM; in other threads, do nothing."""
+def stop_on_sigterm(resume_command: str) -> Iterator[None]:
+    """Raise TrainingError on SIGTERM inside of the block; outside of the main thread, do nothing."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def stop(*_: object) -> None:
-        raise TrainingError(f"stopped by SIGTERM; continue after the last completed epoch with: {how_to_go_on}")
+        raise TrainingError(f"stopped by SIGTERM; continue after the last completed epoch with: {resume_command}")
 
-    earlier = signal.signal(signal.SIGTERM, stop)
+    previous = signal.signal(signal.SIGTERM, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, earlier)
+        signal.signal(signal.SIGTERM, previous)

@@ -28,12 +28,23 @@ BACKBONES = {
 
 
 def load_backbone(name: str, spec: ModelSpec, weights: str | Path, alpha: float) -> Model:
-    """Build a backbone without its top and load its weights; arguments and errors as for `build_transfer`."""
+    """Build a backbone without its top and load its weights.
+
+    Args:
+        name: a key of BACKBONES.
+        spec: input size.
+        weights: "imagenet", "none" for random weights, or a weights file of the backbone without its top.
+        alpha: width multiplier.
+
+    Raises:
+        TrainingError: the weights are not available or do not fit, or the input or alpha is too small.
+
+    """
     options: dict[str, Any] = {"input_shape": (spec.height, spec.width, 3), "alpha": alpha, "include_top": False}
     if name != "mobilenet_v2":
         options["include_preprocessing"] = False  # the model contains its own normalisation
     if weights == "imagenet":
-        return _downloaded(name, options)
+        return _download(name, options)
     try:
         backbone = BACKBONES[name](weights=None, **options)
     except ValueError as problem:  # the input or alpha is too small
@@ -43,7 +54,7 @@ def load_backbone(name: str, spec: ModelSpec, weights: str | Path, alpha: float)
     return backbone
 
 
-def _downloaded(name: str, options: dict[str, Any]) -> Model:
+def _download(name: str, options: dict[str, Any]) -> Model:
     try:
         return BACKBONES[name](weights="imagenet", **options)
     except ValueError as problem:  # there are no weights for this alpha
@@ -55,7 +66,7 @@ def _downloaded(name: str, options: dict[str, Any]) -> Model:
         ) from None
 
 
-def _load_weights(backbone: Model, path: str | Path, wanted: str) -> None:
+def _load_weights(backbone: Model, path: str | Path, description: str) -> None:
     require_weights(str(path))
     try:
         with warnings.catch_warnings():
@@ -63,7 +74,8 @@ def _load_weights(backbone: Model, path: str | Path, wanted: str) -> None:
             backbone.load_weights(str(path))
     except (OSError, ValueError, KeyError, UserWarning) as problem:
         raise TrainingError(
-            f"{path}: does not contain weights of {wanted} without its top ({_first_line(problem)}); pass another file"
+            f"{path}: does not contain weights of {description} without its top ({_first_line(problem)}); "
+            "pass another file"
         ) from None
 
 
@@ -71,8 +83,8 @@ def _first_line(problem: Exception) -> str:
     return str(problem).strip().partition("\n")[0].rstrip(".")
 
 
-class Halves(NamedTuple):
-    """A backbone in two parts, which share its layers.
+class BackboneParts(NamedTuple):
+    """A backbone cut into two models, which share its layers.
 
     Attributes:
         lower: from normalised pixels to the values at the cut; it stays frozen.
@@ -84,30 +96,33 @@ class Halves(NamedTuple):
     upper: Model
 
 
-def cut(backbone: Model, learning: int) -> Halves:
-    """Cut a backbone below its last `learning` layers, or as little lower as its branches require.
+def cut(backbone: Model, trainable_layers: int) -> BackboneParts:
+    """Cut a backbone below its last `trainable_layers` layers, or lower if a branch bypasses that position.
 
-    Everything below the cut is computed once per photograph, and not again in every epoch.
+    The outputs of the lower part are computed once per photograph, and not again in every epoch.
     """
     stack = backbone.layers
-    chosen = stack[max(place for place in _narrow(backbone) if place < max(len(stack) - learning, 2))]
-    if chosen is stack[-1]:
-        given = keras.Input(backbone.output.shape[1:])
-        return Halves(backbone, keras.Model(given, layers.Identity()(given)))
-    return Halves(keras.Model(backbone.input, chosen.output), keras.Model(chosen.output, backbone.output))
+    highest = max(len(stack) - trainable_layers, 2)
+    last_frozen = stack[max(position for position in _cut_positions(backbone) if position < highest)]
+    if last_frozen is stack[-1]:
+        features = keras.Input(backbone.output.shape[1:])
+        return BackboneParts(backbone, keras.Model(features, layers.Identity()(features)))
+    return BackboneParts(
+        keras.Model(backbone.input, last_frozen.output), keras.Model(last_frozen.output, backbone.output)
+    )
 
 
-def _narrow(backbone: Model) -> list[int]:
-    """Return the positions in a backbone's list of layers that all data from below passes through."""
-    places = {id(layer): place for place, layer in enumerate(backbone.layers)}
-    reach = [0] * len(backbone.layers)  # the last layer that uses each one's output
-    for place, layer in enumerate(backbone.layers):
-        for node in layer._inbound_nodes:  # noqa: SLF001 - Keras tells its graph nowhere else
+def _cut_positions(backbone: Model) -> list[int]:
+    """Return the positions in a backbone's list of layers that no branch bypasses."""
+    positions = {id(layer): position for position, layer in enumerate(backbone.layers)}
+    last_reader = [0] * len(backbone.layers)  # for each layer, the position of the last layer that uses its output
+    for position, layer in enumerate(backbone.layers):
+        for node in layer._inbound_nodes:  # noqa: SLF001 - Keras has no public access to its graph
             for tensor in node.input_tensors:
-                source = places.get(id(tensor._keras_history.operation))  # noqa: SLF001 - the same
+                source = positions.get(id(tensor._keras_history.operation))  # noqa: SLF001 - the same
                 if source is not None:
-                    reach[source] = max(reach[source], place)
-    return [place for place in range(len(reach)) if max(reach[:place], default=0) <= place]
+                    last_reader[source] = max(last_reader[source], position)
+    return [position for position in range(len(last_reader)) if max(last_reader[:position], default=0) <= position]
 
 
 def unfreeze_last(backbone: Model, count: int) -> None:

@@ -17,16 +17,16 @@ def load_keras(path: Path, hint: str) -> Model:
 
     Args:
         path: the file.
-        hint: how to fix it if it cannot be read, for the message.
+        hint: what to do if it cannot be read, for the error message.
 
     Raises:
-        TrainingError: it cannot be read.
+        TrainingError: the file is not a readable Keras model.
 
     """
     import keras
 
     try:
         return keras.models.load_model(path, compile=False)
-    except Exception as problem:  # noqa: BLE001 - h5py, zipfile and Keras raise what they like at a file that is not theirs
+    except Exception as problem:  # noqa: BLE001 - h5py, zipfile and Keras raise many types of exceptions for an invalid file
         reason = str(problem).strip().partition("\n")[0] or type(problem).__name__
         raise TrainingError(f"{path}: not readable ({reason}); {hint}") from None

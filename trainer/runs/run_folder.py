@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from trainer.evaluation.calibration import Calibration
     from trainer.evaluation.scores import Evaluation
     from trainer.fitting.fit import Phase
-    from trainer.fitting.phases import Learned
+    from trainer.fitting.phases import TrainingResult
     from trainer.networks.models import Model
     from trainer.runs.journal import Journal
 
@@ -62,7 +62,7 @@ def write_run(
     folder: Path,
     dataset: Dataset,
     journal: Journal,
-    learned: Learned,
+    trained: TrainingResult,
     evaluation: Evaluation,
     calibration: Calibration,
     *,
@@ -74,25 +74,25 @@ def write_run(
         folder: the destination.
         dataset: the photographs.
         journal: the settings.
-        learned: the model and its phases.
+        trained: the model and its phases.
         evaluation: the model's result on all test photographs.
         calibration: the effect of the temperature on them.
         wall_s: the duration of the training in seconds.
 
     """
-    learned.model.save(folder / "model.keras")
+    trained.model.save(folder / "model.keras")
     if journal.legacy_h5:
-        _save_h5(learned.model, folder / "model.h5")
+        _save_h5(trained.model, folder / "model.h5")
     dataset.spec.write(folder / "spec.json")
     write_arrays(folder / "calibration.npz", dataset, balanced(dataset.of("train"), CALIBRATION_IMAGES))
     write_arrays(folder / "holdout.npz", dataset, balanced(dataset.of("test"), HOLDOUT_IMAGES))
     (folder / "samples").mkdir()
     write_samples(folder / "samples", dataset.of("test"), dataset.spec)
     (folder / "plots").mkdir()
-    write_plots(folder / "plots", learned.phases, evaluation, calibration)
-    write_history(folder / "history.csv", learned.phases)
+    write_plots(folder / "plots", trained.phases, evaluation, calibration)
+    write_history(folder / "history.csv", trained.phases)
     write_split(folder / "split.csv", dataset)
-    write_json(folder / "metrics.json", metrics(dataset, journal, learned, evaluation, calibration, wall_s))
+    write_json(folder / "metrics.json", metrics(dataset, journal, trained, evaluation, calibration, wall_s))
 
 
 def write_arrays(path: Path, dataset: Dataset, photos: Sequence[Photo]) -> None:
@@ -121,7 +121,7 @@ def write_split(path: Path, dataset: Dataset) -> None:
 def metrics(
     dataset: Dataset,
     journal: Journal,
-    learned: Learned,
+    trained: TrainingResult,
     evaluation: Evaluation,
     calibration: Calibration,
     wall_s: float,
@@ -131,12 +131,12 @@ def metrics(
         "arguments": asdict(journal.options),
         "seed": journal.options.seed,
         "versions": versions(),
-        "parameters": learned.model.count_params(),
-        "devices": learned.devices,
+        "parameters": trained.model.count_params(),
+        "devices": trained.devices,
         "machine": {"platform": platform.platform(), "cpus": os.cpu_count()},
         "weights_sha256": digest_of(journal.options.weights),
         "wall_s": round(wall_s, 2),
-        "interrupted": any(phase.interrupted for phase in learned.phases),
+        "interrupted": any(phase.interrupted for phase in trained.phases),
         "data": {
             "folder": journal.data,
             "fingerprint": dataset.fingerprint(),
@@ -145,7 +145,7 @@ def metrics(
             "splits": {split: _counts(dataset, split) for split in SPLITS},
         },
         "phases": [
-            {"epochs": len(phase.epochs), "best": phase.epochs[phase.best]._asdict()} for phase in learned.phases
+            {"epochs": len(phase.epochs), "best": phase.epochs[phase.best]._asdict()} for phase in trained.phases
         ],
         "test": evaluation.to_json(),
         "calibration": calibration.to_json(),

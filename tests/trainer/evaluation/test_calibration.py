@@ -1,4 +1,4 @@
-"""Temperature, calibration error and thresholds, against values worked out by hand."""
+"""Temperature, calibration error and thresholds, compared with values computed by hand."""
 
 import keras
 import numpy as np
@@ -17,27 +17,27 @@ from trainer.evaluation.calibration import (
 
 
 def sampled(count, scale, classes, seed=0):
-    """Give logits that are `scale` times as sure as their targets deserve."""
+    """Return targets, and calibrated logits for them multiplied by `scale`."""
     random = np.random.default_rng(seed)
-    honest = random.normal(0, 2, (count, 1 if classes == 2 else classes))
-    chances = probabilities_of(honest).cumsum(axis=1)
-    return honest * scale, (random.uniform(size=(count, 1)) > chances).sum(axis=1)
+    calibrated = random.normal(0, 2, (count, 1 if classes == 2 else classes))
+    chances = probabilities_of(calibrated).cumsum(axis=1)
+    return calibrated * scale, (random.uniform(size=(count, 1)) > chances).sum(axis=1)
 
 
 @pytest.mark.parametrize("classes", [2, 4])
 @pytest.mark.parametrize("scale", [0.5, 1.0, 3.0])
-def test_the_temperature_takes_back_what_a_model_is_too_sure_by(classes, scale):
+def test_the_temperature_is_the_factor_by_which_the_logits_are_too_large(classes, scale):
     assert fit_temperature(*sampled(20_000, scale, classes)) == pytest.approx(scale, rel=0.05)
 
 
-def test_a_few_photographs_all_decided_rightly_give_no_certainty():
+def test_a_few_correctly_classified_photographs_do_not_lead_to_extreme_probabilities():
     logits = np.array([[4.0], [-4.0], [5.0]])
     probabilities = probabilities_of(logits / fit_temperature(logits, np.array([1, 0, 1])))
     assert probabilities.max() < 0.95
 
 
 @pytest.mark.parametrize(("units", "activation"), [(1, "sigmoid"), (3, "softmax")])
-def test_a_temperature_goes_into_the_model_without_an_op(units, activation):
+def test_the_temperature_is_applied_without_an_additional_layer(units, activation):
     model = keras.Sequential(
         [keras.Input((4, 4, 3)), keras.layers.Flatten(), keras.layers.Dense(units, activation=activation)]
     )
@@ -49,7 +49,7 @@ def test_a_temperature_goes_into_the_model_without_an_op(units, activation):
     assert len(model.layers) == count
 
 
-def test_calibration_error_is_the_mean_gap_by_photographs():
+def test_calibration_error_is_the_gap_of_confidence_and_accuracy_weighted_by_photographs():
     probabilities = np.array([[0.9, 0.1], [0.9, 0.1], [0.3, 0.7], [0.3, 0.7]])
     bins = reliability(probabilities, np.array([0, 1, 1, 1]))
     assert [one for one in bins if one.images] == [Bin(2, pytest.approx(0.7), 1.0), Bin(2, pytest.approx(0.9), 0.5)]
@@ -57,18 +57,21 @@ def test_calibration_error_is_the_mean_gap_by_photographs():
     assert calibration_error([Bin(0, 0.0, 0.0)]) == 0
 
 
-def test_certainty_falls_into_the_last_bin():
+def test_a_probability_of_one_belongs_to_the_last_bin():
     assert reliability(np.array([[1.0, 0.0]]), np.array([0]))[-1] == Bin(1, 1.0, 1.0)
 
 
 def test_a_threshold_is_the_lowest_score_that_reaches_the_precision():
     scores = np.array([0.95, 0.9, 0.8, 0.7, 0.6])
     probabilities = np.stack([scores, 1 - scores], axis=1)
-    truth = np.array([0, 0, 0, 1, 1])
-    assert thresholds_for(0.95, probabilities, truth) == (pytest.approx(0.75), 1.0)  # nothing was decided as class 1
-    assert thresholds_for(0.6, probabilities, truth)[0] == 0.0  # 3 of 5: every decision may stand
-    assert thresholds_for(0.75, probabilities, truth)[0] == pytest.approx(0.65)  # 3 of 4
+    targets = np.array([0, 0, 0, 1, 1])
+    assert thresholds_for(0.95, probabilities, targets) == (
+        pytest.approx(0.75),
+        1.0,
+    )  # no image is predicted as class 1
+    assert thresholds_for(0.6, probabilities, targets)[0] == 0.0  # 3 of 5: all predictions are accepted
+    assert thresholds_for(0.75, probabilities, targets)[0] == pytest.approx(0.65)  # 3 of 4
 
 
-def test_a_precision_that_no_score_reaches_never_decides_the_class():
+def test_the_threshold_is_one_if_no_score_reaches_the_precision():
     assert thresholds_for(0.95, np.array([[0.9, 0.1], [0.8, 0.2]]), np.array([1, 0]))[0] == 1.0

@@ -1,4 +1,4 @@
-"""Scores against numbers worked out by hand."""
+"""Scores, compared with values computed by hand."""
 
 import math
 
@@ -11,7 +11,7 @@ PROBABILITIES = np.array([[0.9, 0.1], [0.6, 0.4], [0.3, 0.7], [0.2, 0.8]])
 TARGETS = np.array([0, 1, 1, 1])
 
 
-def test_scores_by_hand():
+def test_scores_equal_values_computed_by_hand():
     result = score(PROBABILITIES, TARGETS, ["cat", "dog"])
     assert result.accuracy == 0.75
     assert result.confusion == ((1, 0), (1, 2))
@@ -23,13 +23,13 @@ def test_scores_by_hand():
     assert result.loss == pytest.approx(-sum(map(math.log, (0.9, 0.4, 0.7, 0.8))) / 4)
 
 
-def test_a_class_that_is_absent_and_never_decided_scores_zero():
+def test_a_class_without_images_and_predictions_scores_zero():
     result = score(np.array([[0.9, 0.1, 0.0]]), np.array([0]), ["a", "b", "c"])
     assert result.confusion == ((1, 0, 0), (0, 0, 0), (0, 0, 0))
     assert result.per_class[2] == ("c", 0.0, 0.0, 0.0, 0)
 
 
-def test_a_sure_mistake_has_a_finite_loss():
+def test_a_confident_mistake_has_a_finite_loss():
     assert math.isfinite(score(np.array([[1.0, 0.0]]), np.array([1]), ["a", "b"]).loss)
 
 
@@ -38,18 +38,18 @@ def test_a_sigmoid_is_the_probability_of_the_second_label():
     np.testing.assert_allclose(wide, [[0.75, 0.25], [0.0, 1.0]])
 
 
-def test_a_softmax_passes_as_it_is():
+def test_the_output_of_a_softmax_is_unchanged():
     np.testing.assert_array_equal(per_class_probabilities(PROBABILITIES.astype(np.float32)), PROBABILITIES.astype("f4"))
 
 
-def test_json_and_table_hold_the_numbers():
+def test_json_and_table_contain_the_scores():
     result = score(PROBABILITIES, TARGETS, ["cat", "dog"])
     assert result.to_json()["per_class"]["cat"] == {"precision": 0.5, "recall": 1.0, "f1": 2 / 3, "support": 1}
     assert "accuracy 75.0% of 4 test images" in result.to_table()
 
 
 @pytest.mark.parametrize(
-    ("right", "images", "low", "high"), [(8, 10, 0.4902, 0.9433), (10, 10, 0.7225, 1.0), (0, 10, 0.0, 0.2775)]
+    ("correct", "images", "low", "high"), [(8, 10, 0.4902, 0.9433), (10, 10, 0.7225, 1.0), (0, 10, 0.0, 0.2775)]
 )
-def test_the_interval_is_wilsons(right, images, low, high):
-    assert wilson(right, images) == pytest.approx((low, high), abs=1e-4)
+def test_the_interval_is_wilsons_score_interval(correct, images, low, high):
+    assert wilson(correct, images) == pytest.approx((low, high), abs=1e-4)

@@ -1,4 +1,4 @@
-"""Several devices, and half precision, learn what one device learns, and leave the same kind of model."""
+"""Several devices, and half precision, train the same model as one device in float32."""
 
 import csv
 import json
@@ -20,7 +20,7 @@ from trainer.fitting.cluster import ALONE, read_cluster
 from trainer.options import Options
 from trainer.pipeline import train
 
-# 34 photographs to train on, an even number, and 9 to validate on: the last batch leaves a device without any.
+# 34 photographs for training, an even number, and 9 for validation: in its last batch, one device has no row.
 OPTIONS = Options(
     model="cnn", image_size=43, epochs=2, patience=9, learning_rate=1e-4, batch_size=8, validation_fraction=0.2, seed=3
 )
@@ -49,8 +49,8 @@ def source(tmp_path_factory, draw_set):
 
 
 @pytest.fixture(scope="module")
-def alone(source, tmp_path_factory):
-    run = tmp_path_factory.mktemp("alone") / "run"
+def single_device_run(source, tmp_path_factory):
+    run = tmp_path_factory.mktemp("single") / "run"
     train(source, run, OPTIONS)
     return run
 
@@ -64,9 +64,9 @@ def weights(run):
     return keras.models.load_model(run / "model.keras", compile=False).get_weights()
 
 
-def assert_learned_the_same(run, alone):
-    np.testing.assert_allclose(history(run), history(alone), rtol=1e-5)
-    for one, other in zip(weights(run), weights(alone), strict=True):
+def assert_same_training(run, other_run):
+    np.testing.assert_allclose(history(run), history(other_run), rtol=1e-5)
+    for one, other in zip(weights(run), weights(other_run), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
 
 
@@ -78,15 +78,15 @@ def free_ports(count):
         return [one.getsockname()[1] for one in sockets]
 
 
-def test_two_workers_learn_what_one_learns_and_the_chief_alone_writes(source, alone, tmp_path):
-    places = [f"localhost:{port}" for port in free_ports(2)]
+def test_two_workers_train_the_same_model_as_one_and_only_the_chief_writes_it(source, single_device_run, tmp_path):
+    addresses = [f"localhost:{port}" for port in free_ports(2)]
     workers = []
     for index in range(2):
-        config = {"cluster": {"worker": places}, "task": {"type": "worker", "index": index}}
+        config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
         out = tmp_path / f"machine{index}" / "run"
         command = [sys.executable, "-c", WORKER, source, out, repr(vars(OPTIONS))]
         environment = os.environ | {"TF_CONFIG": json.dumps(config)}
-        environment.pop("TF_ENABLE_ONEDNN_OPTS", None)  # this process's choice, for one machine
+        environment.pop("TF_ENABLE_ONEDNN_OPTS", None)  # set in this process for one machine
         workers.append(
             subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         )
@@ -99,48 +99,50 @@ def test_two_workers_learn_what_one_learns_and_the_chief_alone_writes(source, al
     assert "accuracy" in results[0][0]
     assert results[1][0] == "nothing\n"
     assert not (tmp_path / "machine1").exists()
-    assert_learned_the_same(tmp_path / "machine0" / "run", alone)
-    told = json.loads((tmp_path / "machine0" / "run" / "metrics.json").read_text())["devices"]
-    assert told == {"strategy": "multiworker", "workers": 2, "replicas": 2, "gpus": []}
+    assert_same_training(tmp_path / "machine0" / "run", single_device_run)
+    devices = json.loads((tmp_path / "machine0" / "run" / "metrics.json").read_text())["devices"]
+    assert devices == {"strategy": "multiworker", "workers": 2, "replicas": 2, "gpus": []}
 
 
-def test_two_devices_of_one_machine_learn_what_one_learns(source, alone, tmp_path):
+def test_two_devices_of_one_machine_train_the_same_model_as_one(source, single_device_run, tmp_path):
     command = [sys.executable, "-c", MIRRORED + WORKER, source, tmp_path / "run", repr(vars(OPTIONS))]
-    environment = os.environ | {"TF_ENABLE_ONEDNN_OPTS": "0"}  # whose kernels know one CPU; it stands for two GPUs here
+    environment = os.environ | {"TF_ENABLE_ONEDNN_OPTS": "0"}  # its kernels use one CPU device; the test divides it
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr
-    assert_learned_the_same(tmp_path / "run", alone)
-    told = json.loads((tmp_path / "run" / "metrics.json").read_text())["devices"]
-    assert told == {"strategy": "mirrored", "workers": 1, "replicas": 2, "gpus": []}
+    assert_same_training(tmp_path / "run", single_device_run)
+    devices = json.loads((tmp_path / "run" / "metrics.json").read_text())["devices"]
+    assert devices == {"strategy": "mirrored", "workers": 1, "replicas": 2, "gpus": []}
 
 
 def layers_of(model):
     return [layer for outer in model.layers for layer in (outer.layers if hasattr(outer, "layers") else [outer])]
 
 
-def test_mixed_precision_learns_in_float16_and_leaves_a_float32_model(source, alone, tmp_path, monkeypatch):
-    with pytest.raises(TrainingError, match=r"--mixed-precision: TensorFlow sees no GPU"):
+def test_mixed_precision_computes_in_float16_and_writes_a_float32_model(
+    source, single_device_run, tmp_path, monkeypatch
+):
+    with pytest.raises(TrainingError, match=r"--mixed-precision: TensorFlow finds no GPU"):
         train(source, tmp_path / "run", replace(OPTIONS, mixed_precision=True))
     assert not (tmp_path / "run").exists()
     cpus = devices_module.tf.config.list_physical_devices("CPU")
     monkeypatch.setattr(devices_module, "visible_gpus", lambda: cpus)  # a CPU computes in float16 too, slowly
-    made = []
-    learner_of = devices_module.learner_of
+    copies = []
+    trainable_copy = devices_module.trainable_copy
     monkeypatch.setattr(
-        "trainer.fitting.phases.learner_of",
-        lambda *args, **options: made.append(learner_of(*args, **options)) or made[-1],
+        "trainer.fitting.job.trainable_copy",
+        lambda *args, **options: copies.append(trainable_copy(*args, **options)) or copies[-1],
     )
     train(source, tmp_path / "run", replace(OPTIONS, mixed_precision=True))
-    assert [layer.compute_dtype for layer in layers_of(made[0]) if "conv" in layer.name] == ["float16"] * 3
-    assert made[0].layers[-1].compute_dtype == "float32"
+    assert [layer.compute_dtype for layer in layers_of(copies[0]) if "conv" in layer.name] == ["float16"] * 3
+    assert copies[0].layers[-1].compute_dtype == "float32"
     model = keras.models.load_model(tmp_path / "run" / "model.keras", compile=False)
     assert {layer.dtype_policy.name for layer in layers_of(model)} == {"float32"}
-    np.testing.assert_allclose(history(tmp_path / "run"), history(alone), rtol=0.02)
+    np.testing.assert_allclose(history(tmp_path / "run"), history(single_device_run), rtol=0.02)
     assert json.loads((tmp_path / "run" / "metrics.json").read_text())["arguments"]["mixed_precision"] is True
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("", "TF_CONFIG is not set; set it on every machine, as"),
         ("{", "TF_CONFIG: not readable"),
@@ -149,16 +151,16 @@ def test_mixed_precision_learns_in_float16_and_leaves_a_float32_model(source, al
         ('{"cluster": {"ps": ["a:1"]}, "task": {"type": "ps", "index": 0}}', "'ps' is neither chief nor worker"),
     ],
 )
-def test_a_bad_tf_config_is_named_before_the_data_is_read(tmp_path, monkeypatch, capsys, text, told):
+def test_an_invalid_tf_config_is_reported_before_the_data_is_read(tmp_path, monkeypatch, capsys, text, message):
     monkeypatch.setenv("TF_CONFIG", text)
-    with pytest.raises(TrainingError, match=told):
+    with pytest.raises(TrainingError, match=message):
         read_cluster("multiworker")
     assert main(["train", str(tmp_path / "none"), "--out", str(tmp_path / "run"), "--strategy", "multiworker"]) == 1
     assert "edge-train: " in capsys.readouterr().err
     assert read_cluster("mirrored") == ALONE
 
 
-def test_the_first_worker_is_chief_unless_there_is_one(monkeypatch):
+def test_the_first_worker_is_the_chief_if_the_cluster_has_none(monkeypatch):
     for cluster, kind, index, expected in (
         ({"worker": ["a:1", "b:1"]}, "worker", 0, (2, "worker 0", True)),
         ({"worker": ["a:1", "b:1"]}, "worker", 1, (2, "worker 1", False)),

@@ -1,4 +1,4 @@
-"""The networks' form, and what they refuse."""
+"""The structure of the networks, and the inputs and weights that they reject."""
 
 import keras
 import numpy as np
@@ -8,7 +8,7 @@ from edge_runtime.model.spec import ModelSpec
 from trainer.errors import TrainingError
 from trainer.networks import backbone
 from trainer.networks.backbone import unfreeze_last
-from trainer.networks.models import build_cnn, build_cnn_bn, build_transfer, build_untrained, loss_of, right
+from trainer.networks.models import build_cnn, build_cnn_bn, build_transfer, build_untrained, is_correct, loss_of
 
 TWO = ModelSpec(height=48, width=64, labels=("cat", "dog"), output="sigmoid")
 THREE = ModelSpec(height=48, width=64, labels=("a", "b", "c"), output="softmax")
@@ -25,7 +25,7 @@ def transfer():
     return small_transfer(THREE)
 
 
-def test_cnn_is_the_baseline_cnn():
+def test_cnn_has_the_layers_of_the_baseline_cnn():
     model = build_cnn(THREE)
     kinds = [type(layer).__name__ for layer in model.layers]
     assert kinds == ["InputLayer", "Rescaling", *["Conv2D", "MaxPooling2D"] * 3, "Flatten", *["Dense"] * 4]
@@ -33,12 +33,12 @@ def test_cnn_is_the_baseline_cnn():
     assert [layer.units for layer in model.layers if isinstance(layer, keras.layers.Dense)] == [158, 256, 128, 3]
 
 
-def test_cnn_without_pooling_has_none():
+def test_cnn_can_be_built_without_pooling():
     assert not any(isinstance(layer, keras.layers.MaxPooling2D) for layer in build_cnn(THREE, pooling="none").layers)
 
 
 @pytest.mark.parametrize(("spec", "width", "activation"), [(TWO, 1, "sigmoid"), (THREE, 3, "softmax")])
-def test_input_and_output_are_as_the_contract_says(spec, width, activation):
+def test_input_and_output_have_the_documented_names_shapes_and_types(spec, width, activation):
     model = build_cnn(spec)
     assert model.inputs[0].name == "image"
     assert model.inputs[0].dtype == "float32"
@@ -53,7 +53,7 @@ def test_outputs_are_probabilities_of_raw_pixels():
     np.testing.assert_allclose(outputs.sum(axis=1), 1, atol=1e-5)
 
 
-def test_cnn_bn_is_small_batch_normalised_and_pools_globally():
+def test_cnn_bn_is_small_and_has_batch_normalisation_and_global_pooling():
     model = build_cnn_bn(THREE)
     kinds = [type(layer).__name__ for layer in model.layers]
     assert model.count_params() <= 500_000
@@ -62,24 +62,24 @@ def test_cnn_bn_is_small_batch_normalised_and_pools_globally():
     np.testing.assert_allclose(model(PIXELS).numpy().sum(axis=1), 1, atol=1e-5)
 
 
-def test_neck_and_tail_go_on_where_the_frozen_layers_end(transfer):
-    tuned = small_transfer(THREE, learning=30)
+def test_neck_and_tail_continue_from_the_outputs_of_the_frozen_layers(transfer):
+    tuned = small_transfer(THREE, trainable_layers=30)
     below = tuned.lower(PIXELS)
     assert below.shape[1:3] == (2, 2)
     np.testing.assert_allclose(tuned.neck(below), tuned.trunk(PIXELS), atol=1e-5)
-    np.testing.assert_allclose(tuned.tail(below), tuned.whole(PIXELS), atol=1e-5)
+    np.testing.assert_allclose(tuned.tail(below), tuned.model(PIXELS), atol=1e-5)
     unfreeze_last(tuned.backbone, 30)
     assert tuned.tail.trainable_weights
 
 
-@pytest.mark.parametrize(("build", "least"), [(build_cnn, 43), (build_cnn_bn, 32)])
-def test_networks_from_scratch_name_the_smallest_input(build, least):
-    fits, small = (
-        ModelSpec(height=side, width=side, labels=("a", "b"), output="sigmoid") for side in (least, least - 1)
+@pytest.mark.parametrize(("build", "smallest"), [(build_cnn, 43), (build_cnn_bn, 32)])
+def test_an_input_that_is_too_small_is_rejected_with_the_smallest_size(build, smallest):
+    valid, too_small = (
+        ModelSpec(height=side, width=side, labels=("a", "b"), output="sigmoid") for side in (smallest, smallest - 1)
     )
-    assert build(fits).output.shape == (None, 1)
-    with pytest.raises(TrainingError, match=f"pass --image-size {least} or more"):
-        build(small)
+    assert build(valid).output.shape == (None, 1)
+    with pytest.raises(TrainingError, match=f"pass --image-size {smallest} or more"):
+        build(too_small)
 
 
 def first_class(spec):
@@ -87,54 +87,54 @@ def first_class(spec):
 
 
 @pytest.mark.parametrize("spec", [TWO, THREE])
-def test_the_loss_of_a_sure_mistake_is_computed_from_logits(spec):
+def test_the_loss_of_a_confident_mistake_is_computed_from_logits(spec):
     model = build_cnn(spec)
     kernel, bias = model.layers[-1].get_weights()
-    push = np.zeros_like(bias)
-    push[-1] = 50.0  # sure of the last class, for every image; probabilities alone would be clipped to a loss of 16
-    model.layers[-1].set_weights([kernel * 0, push])
+    bias = np.zeros_like(bias)
+    bias[-1] = 50.0  # always predicts the last class; from clipped probabilities, the loss would be 16
+    model.layers[-1].set_weights([kernel * 0, bias])
     model.compile(loss=loss_of(spec))
     assert model.evaluate(PIXELS, first_class(spec), verbose=0) == pytest.approx(50, rel=1e-3)
 
 
-def test_a_transfer_model_has_one_normalisation_and_frozen_statistics(transfer):
-    kinds = [type(layer).__name__ for layer in transfer.whole.layers]
+def test_a_transfer_model_has_one_normalisation_layer_and_frozen_statistics(transfer):
+    kinds = [type(layer).__name__ for layer in transfer.model.layers]
     assert kinds.count("Rescaling") == 1
-    assert transfer.whole.layers[1](np.array([[0.0, 127.5, 255.0]], np.float32)).numpy().tolist() == [[-1.0, 0.0, 1.0]]
+    assert transfer.model.layers[1](np.array([[0.0, 127.5, 255.0]], np.float32)).numpy().tolist() == [[-1.0, 0.0, 1.0]]
     before = transfer.backbone.get_weights()
-    transfer.whole(PIXELS, training=True)
+    transfer.model(PIXELS, training=True)
     for old, new in zip(before, transfer.backbone.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
-    assert [weight.path for weight in transfer.whole.trainable_weights] == [
+    assert [weight.path for weight in transfer.model.trainable_weights] == [
         "probabilities/kernel",
         "probabilities/bias",
     ]
 
 
-def test_trunk_and_head_together_are_the_whole(transfer):
+def test_trunk_and_head_together_equal_the_model(transfer):
     together = transfer.head(transfer.trunk(PIXELS), training=False)
-    np.testing.assert_allclose(together, transfer.whole(PIXELS, training=False), atol=1e-6)
+    np.testing.assert_allclose(together, transfer.model(PIXELS, training=False), atol=1e-6)
 
 
-def test_unfreezing_leaves_batch_norm_frozen():
+def test_unfreezing_keeps_batch_normalisation_frozen():
     transfer = small_transfer(TWO)
     unfreeze_last(transfer.backbone, 9)
-    learning = [layer for layer in transfer.backbone.layers if layer.trainable]
-    assert learning == [
+    trainable = [layer for layer in transfer.backbone.layers if layer.trainable]
+    assert trainable == [
         layer for layer in transfer.backbone.layers[-9:] if not isinstance(layer, keras.layers.BatchNormalization)
     ]
     assert transfer.backbone.trainable_weights
 
 
 @pytest.mark.parametrize("name", ["mobilenet_v3_small", "mobilenet_v3_large"])
-def test_mobilenet_v3_takes_the_same_pixels_and_normalises_once(name):
+def test_mobilenet_v3_has_no_normalisation_layer_of_its_own(name):
     transfer = small_transfer(TWO, name, alpha=0.75)
-    assert transfer.whole.output.shape == (None, 1)
+    assert transfer.model.output.shape == (None, 1)
     assert not any(isinstance(layer, keras.layers.Rescaling) for layer in transfer.backbone.layers)
 
 
 @pytest.mark.parametrize(("name", "alpha"), [("mobilenet_v2", 0.35), ("mobilenet_v3_small", 0.75)])
-def test_a_backbone_without_weights_learns_whole_and_its_moving_averages_keep_up(name, alpha):
+def test_a_backbone_without_weights_is_trainable_and_its_moving_averages_adapt_quickly(name, alpha):
     model = build_untrained(name, THREE, alpha=alpha, dropout=0.0)
     assert all(layer.trainable for layer in model.layers)
     norm = next(
@@ -142,9 +142,9 @@ def test_a_backbone_without_weights_learns_whole_and_its_moving_averages_keep_up
     )
     before = norm.moving_variance.numpy()
     model(PIXELS, training=True)
-    seen = (norm.moving_variance.numpy() - 0.9 * before) / 0.1
+    batch_variance = (norm.moving_variance.numpy() - 0.9 * before) / 0.1
     model(PIXELS, training=True)
-    np.testing.assert_allclose(norm.moving_variance, 0.81 * before + 0.19 * seen, rtol=1e-3)
+    np.testing.assert_allclose(norm.moving_variance, 0.81 * before + 0.19 * batch_variance, rtol=1e-3)
 
 
 def test_weights_of_the_same_network_are_loaded(transfer, tmp_path):
@@ -153,21 +153,23 @@ def test_weights_of_the_same_network_are_loaded(transfer, tmp_path):
     np.testing.assert_allclose(again.trunk(PIXELS), transfer.trunk(PIXELS), atol=1e-5)
 
 
-def test_weights_of_another_alpha_are_refused_in_one_line(transfer, tmp_path):
+def test_weights_of_another_alpha_are_rejected(transfer, tmp_path):
     transfer.backbone.save_weights(tmp_path / "narrow.weights.h5")
-    with pytest.raises(TrainingError, match=r"narrow\.weights\.h5: holds no weights of mobilenet_v2 with --alpha 0\.5"):
+    with pytest.raises(
+        TrainingError, match=r"narrow\.weights\.h5: does not contain weights of mobilenet_v2 with --alpha 0\.5"
+    ):
         small_transfer(THREE, weights=str(tmp_path / "narrow.weights.h5"), alpha=0.5)
 
 
-def test_a_missing_or_wrong_weights_file_is_named(tmp_path):
+def test_a_missing_or_invalid_weights_file_is_named(tmp_path):
     with pytest.raises(TrainingError, match=r"none\.weights\.h5: no such file"):
         small_transfer(TWO, weights=str(tmp_path / "none.weights.h5"))
     (tmp_path / "text.weights.h5").write_text("no weights")
-    with pytest.raises(TrainingError, match=r"text\.weights\.h5: holds no weights"):
+    with pytest.raises(TrainingError, match=r"text\.weights\.h5: does not contain weights"):
         small_transfer(TWO, weights=str(tmp_path / "text.weights.h5"))
 
 
-def test_offline_the_download_says_how_to_pass_a_file(monkeypatch):
+def test_a_failed_download_says_how_to_pass_a_file(monkeypatch):
     def fail(**options):
         raise Exception("URL fetch failure on https://weights: None -- Name resolution")  # noqa: TRY002 - as Keras does
 
@@ -176,19 +178,21 @@ def test_offline_the_download_says_how_to_pass_a_file(monkeypatch):
         small_transfer(TWO, weights="imagenet")
 
 
-def test_an_input_too_small_for_a_backbone_is_refused():
+def test_an_input_that_is_too_small_for_a_backbone_is_rejected():
     spec = ModelSpec(height=16, width=16, labels=("a", "b"), output="sigmoid")
     with pytest.raises(TrainingError, match="mobilenet_v2: "):
         small_transfer(spec)
 
 
 @pytest.mark.parametrize(
-    ("targets", "probabilities", "told"),
+    ("targets", "probabilities", "expected"),
     [
         ([[0.8], [0.2], [1.0]], [[0.9], [0.9], [0.4]], [1, 0, 0]),
         ([[0.8, 0.2, 0.0], [0.3, 0.0, 0.7]], [[0.5, 0.4, 0.1], [0.6, 0.1, 0.3]], [1, 0]),
     ],
     ids=["sigmoid", "softmax"],
 )
-def test_of_a_mixed_target_the_greater_part_decides_what_is_right(targets, probabilities, told):
-    assert np.asarray(right(np.array(targets, np.float32), np.array(probabilities, np.float32))).tolist() == told
+def test_the_correct_class_of_a_mixed_target_is_the_larger_part(targets, probabilities, expected):
+    assert (
+        np.asarray(is_correct(np.array(targets, np.float32), np.array(probabilities, np.float32))).tolist() == expected
+    )
