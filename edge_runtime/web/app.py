@@ -142,7 +142,7 @@ async def _picture(site: Site, _request: Request) -> Response:
 async def _thumbnail(site: Site, request: Request) -> Response:
     thumbnail = site.hub.thumbnail(request.path_params["number"])
     if thumbnail is None:
-        return JSONResponse({"error": "the event has no picture, or is not kept any more"}, 404)
+        return JSONResponse({"error": "this event has no picture, or is no longer kept"}, 404)
     return Response(thumbnail, media_type="image/jpeg")
 
 
@@ -238,7 +238,7 @@ async def _metrics(site: Site, _request: Request) -> Response:
 
 
 def _metrics_response(site: Site) -> Response:
-    # A server that Prometheus does not scrape need not load the library.
+    # Imported here, so that a server that Prometheus does not scrape does not load its library.
     from edge_runtime.web.metrics import CONTENT_TYPE, render_metrics
 
     text = render_metrics(site.hub, site.outboxes, dict(site.upload_responses))

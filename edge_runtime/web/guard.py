@@ -69,6 +69,7 @@ def _with_headers(send: Send) -> Send:
     """Return a `send` that adds the security headers to the start of a response."""
 
     async def send_with_headers(message: Message) -> None:
+        """Add the headers to the first message of the response, and send it."""
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, value in HEADERS.items():

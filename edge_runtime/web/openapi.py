@@ -10,15 +10,12 @@ from typing import Any
 from edge_runtime.web.uploads import MAX_BYTES
 
 ERROR = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
-SCORED = {
-    "type": "object",
-    "properties": {"label": {"type": "string"}, "score": {"type": "number", "minimum": 0, "maximum": 1}},
-    "required": ["label", "score"],
-}
+SCORED_PROPERTIES = {"label": {"type": "string"}, "score": {"type": "number", "minimum": 0, "maximum": 1}}
+SCORED = {"type": "object", "properties": SCORED_PROPERTIES, "required": ["label", "score"]}
 PREDICTION = {
     "type": "object",
     "properties": {
-        **SCORED["properties"],  # type: ignore[dict-item]
+        **SCORED_PROPERTIES,
         "top": {"type": "array", "items": {"$ref": "#/components/schemas/Scored"}},
         "decode_ms": {"type": "number"},
         "preprocess_ms": {"type": "number"},
