@@ -1,4 +1,4 @@
-"""Write golden images into a bundle."""
+"""Write the golden images of a bundle: images with the results that a device must reproduce."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 
 def write_golden(source: SourceModel, measured: Sequence[Measured], folder: Path) -> None:
-    """Copy the source's sample images into `folder`/golden, with the results of every stage and artifact for them.
+    """Write the golden images of an export: the sample images of the RUN and the expected results for them.
 
     Args:
-        source: its samples and its reference model.
-        measured: the artifacts.
+        source: the trained model and its sample images.
+        measured: the artifacts that passed all checks.
         folder: the bundle in preparation.
 
     """
@@ -50,15 +50,15 @@ def write_golden_of(
     *,
     mistakes: Mapping[str, Sequence[tuple[float, ...]]] | None = None,
 ) -> None:
-    """Write golden images.
+    """Copy images into `folder`/golden, and write the expected results of every stage to golden.json.
 
     Args:
         samples: encoded images.
-        spec: the artifacts' spec.
-        runs: each artifact's results for the images, by its name.
-        reference: the trained model's probabilities on them, (n_samples, n_classes).
+        spec: the spec of the artifacts.
+        runs: each artifact's results for the images, by the artifact's name.
+        reference: the trained model's probabilities for the images, (n_samples, n_classes), 0..1.
         folder: the bundle in preparation.
-        mistakes: the trained model's outputs for the images with each common preprocessing mistake.
+        mistakes: by the name of a preprocessing mistake, the trained model's probabilities for the images with it.
 
     """
     (folder / "golden").mkdir(exist_ok=True)

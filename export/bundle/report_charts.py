@@ -1,83 +1,160 @@
-"""Charts and pictures for the report, as SVG and data addresses, so that the page needs nothing beside itself."""
+"""Lay out the chart of the export report, and encode its pictures.
+
+The chart is an SVG template of our own, not a picture of a plotting library: it takes its colours from the style sheet,
+so that it follows dark mode, and the extra `export` needs no plotting library.
+"""
 
 from __future__ import annotations
 
 import base64
 import io
-from html import escape
-from typing import TYPE_CHECKING, Any
+import math
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from PIL import Image
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from edge_runtime.image.preprocess import Pixels
 
-WIDTH, HEIGHT, MARGIN = 640, 300, 56
-LABEL_WIDTH = 160  # in the chart's units, of the longest label
-PICTURE_SIDE = 112
+# In units of the SVG's viewBox. It is narrow, so that the text can be read when a phone scales the chart down.
+WIDTH, HEIGHT = 400, 290
+LEFT, RIGHT, TOP, BOTTOM = 40, 388, 22, 246
+CHARACTER_WIDTH, LINE_HEIGHT = 6.2, 15  # of a label in the chart's font, as an upper estimate
+RADIUS, GAP = 5, 10
+LABEL_SHIFTS = [0, *(sign * step * LINE_HEIGHT for step in range(1, 12) for sign in (-1, 1))]
+TICKS = 4
+PICTURE_SIDE = 160
 
 
-def frontier(artifacts: Sequence[dict[str, Any]], default: str) -> str:
-    """Draw artifacts by latency (across) and size (up), their accuracy beside them; low and left is best."""
-    most_ms = max(item["latency_ms"] for item in artifacts) * 1.15
-    most_bytes = max(item["size_bytes"] for item in artifacts) * 1.15
-    marks: list[str] = []
-    taken: list[tuple[float, float]] = []
-    places = [
+class Tick(NamedTuple):
+    """A labelled position on an axis."""
+
+    position: float
+    text: str
+
+
+class Label(NamedTuple):
+    """The position of a label.
+
+    Attributes:
+        x: its left edge, or its right edge if `anchor` is "end".
+        y: its middle.
+        anchor: the SVG attribute text-anchor.
+
+    """
+
+    x: float
+    y: float
+    anchor: Literal["start", "end"]
+
+
+class Mark(NamedTuple):
+    """An artifact in the chart.
+
+    Attributes:
+        x: centre of its circle.
+        y: centre of its circle.
+        text: name and accuracy.
+        label: where the text is written.
+        chosen: whether it is the default artifact.
+
+    """
+
+    x: float
+    y: float
+    text: str
+    label: Label
+    chosen: bool
+
+
+class Chart(NamedTuple):
+    """A chart of artifacts by latency (x axis) and size (y axis), in units of the viewBox."""
+
+    marks: Sequence[Mark]
+    latency_ticks: Sequence[Tick]
+    size_ticks: Sequence[Tick]
+
+
+class _Box(NamedTuple):
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def overlaps(self, other: _Box) -> bool:
+        return (
+            self.left < other.right and other.left < self.right and self.top < other.bottom and other.top < self.bottom
+        )
+
+
+def size_latency_chart(report: Mapping[str, Any]) -> Chart:
+    """Lay out the artifacts of a report.
+
+    Args:
+        report: from `export.bundle.report.report_json`.
+
+    """
+    items = report["artifacts"]
+    latencies = axis_ticks(max(item["latency_ms"] for item in items))
+    sizes = axis_ticks(max(item["size_bytes"] / 1e6 for item in items))
+    points = [
         (
-            MARGIN + (WIDTH - 2 * MARGIN - 90) * item["latency_ms"] / most_ms,
-            HEIGHT - MARGIN - (HEIGHT - 1.5 * MARGIN) * item["size_bytes"] / most_bytes,
+            LEFT + (RIGHT - LEFT) * item["latency_ms"] / latencies[-1],
+            BOTTOM - (BOTTOM - TOP) * item["size_bytes"] / 1e6 / sizes[-1],
         )
-        for item in artifacts
+        for item in items
     ]
-    for item, (x, y) in sorted(zip(artifacts, places, strict=True), key=lambda pair: -pair[1][1]):
-        others = [place for place in places if x < place[0] < x + LABEL_WIDTH]
-        text_y = _free(y + 4, x, [*taken, *((x, other + 4) for _, other in others)])
-        taken.append((x, text_y))
-        chosen = " class='chosen'" if item["name"] == default else ""
-        label = f"{item['name']} · {item['parity']['accuracy']:.1%}"
-        marks.append(
-            f"<path d='M{x:.0f} {y:.0f}L{x + 9:.0f} {text_y - 4:.0f}'/>"  # to a label that had to give way
-            f"<circle cx='{x:.0f}' cy='{y:.0f}' r='6'{chosen}/>"
-            f"<text x='{x + 11:.0f}' y='{text_y:.0f}'{chosen}>{label}</text>"
-        )
-    bottom, right = HEIGHT - MARGIN, WIDTH - MARGIN / 2
-    axes = (
-        f"<path d='M{MARGIN} {MARGIN / 2}V{bottom}H{right}'/>"
-        f"<text x='{right}' y='{bottom + 18}' text-anchor='end'>{most_ms:.3g} ms an image</text>"
-        f"<text x='{MARGIN}' y='{bottom + 18}'>0</text>"
-        f"<text x='{MARGIN}' y='{MARGIN / 2 - 8}' text-anchor='middle'>{most_bytes / 1e6:.2g} MB</text>"
+    texts = [_text(item, with_accuracy=not report["unchecked"]) for item in items]
+    labels = place_labels(points, texts)
+    return Chart(
+        [
+            Mark(*point, text, label, chosen=item["name"] == report["default"])
+            for item, point, text, label in zip(items, points, texts, labels, strict=True)
+        ],
+        [Tick(LEFT + (RIGHT - LEFT) * value / latencies[-1], f"{value:g}") for value in latencies],
+        [Tick(BOTTOM - (BOTTOM - TOP) * value / sizes[-1], f"{value:g}") for value in sizes],
     )
-    return f"<svg viewBox='0 0 {WIDTH} {HEIGHT}' role='img' aria-label='size and latency'>{axes}{''.join(marks)}</svg>"
 
 
-def _free(
-    y: float, x: float, taken: Sequence[tuple[float, float]], line: float = 16, long: float = LABEL_WIDTH
-) -> float:
-    """Move a label up until it covers none that is there."""
-    while any(abs(y - other) < line and abs(x - left) < long for left, other in taken):
-        y -= line
-    return y
+def _text(item: Mapping[str, Any], *, with_accuracy: bool) -> str:
+    return f"{item['name']} {item['parity']['accuracy']:.1%}" if with_accuracy else item["name"]
 
 
-def bars(rows: Sequence[tuple[str, float, str]]) -> str:
-    """Draw horizontal bars of (name, fraction 0..1, text beside it)."""
-    parts = []
-    for index, (name, value, text) in enumerate(rows):
-        y = 22 * index
-        parts.append(
-            f"<text x='0' y='{y + 15}'>{escape(name)}</text>"
-            f"<rect x='300' y='{y + 3}' width='{max(1.0, 190 * value):.0f}' height='15'/>"
-            f"<text x='{308 + 190 * value:.0f}' y='{y + 15}'>{escape(text)}</text>"
+def axis_ticks(largest: float) -> list[float]:
+    """Return round values from 0 to at least `largest`, which is positive, in equal steps of 1, 2 or 5 times 10**n."""
+    power = 10.0 ** math.floor(math.log10(largest / TICKS))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power * TICKS >= largest)
+    return [round(step * index, 12) for index in range(math.ceil(largest / step - 1e-9) + 1)]
+
+
+def place_labels(points: Sequence[tuple[float, float]], texts: Sequence[str]) -> list[Label]:
+    """Place a label next to each point, so that labels cover neither each other nor a point."""
+    circles = [_Box(x - RADIUS, y - RADIUS, x + RADIUS, y + RADIUS) for x, y in points]
+    placed: list[_Box] = []
+    labels = []
+    for (x, y), text in zip(points, texts, strict=True):
+        width = CHARACTER_WIDTH * len(text)
+        on_the_right = x + GAP + width <= WIDTH
+        left = x + GAP if on_the_right else x - GAP - width
+        boxes = [
+            _Box(left, y + shift - LINE_HEIGHT / 2, left + width, y + shift + LINE_HEIGHT / 2) for shift in LABEL_SHIFTS
+        ]
+        free = (
+            box
+            for box in boxes
+            if box.top >= 0 and box.bottom <= BOTTOM and not any(map(box.overlaps, [*placed, *circles]))
         )
-    height = 22 * len(rows) + 4
-    return f"<svg viewBox='0 0 {WIDTH} {height}' role='img' aria-label='bars'>{''.join(parts)}</svg>"
+        box = next(free, boxes[0])
+        placed.append(box)
+        middle = (box.top + box.bottom) / 2
+        labels.append(Label(box.left, middle, "start") if on_the_right else Label(box.right, middle, "end"))
+    return labels
 
 
 def picture(pixels: Pixels) -> str:
-    """Give an image as an address that holds it: a JPEG, uint8 (height, width, 3)."""
+    """Return an image, uint8 of shape (height, width, 3), as a JPEG in a data: address."""
     image = Image.fromarray(pixels)
     image.thumbnail((PICTURE_SIDE, PICTURE_SIDE))
     stream = io.BytesIO()
