@@ -1,1 +1,1 @@
-"""Measure every way to run a bundle on this device."""
+"""Measure a bundle on this device with every artifact, backend and number of threads."""

@@ -1,4 +1,4 @@
-"""Run every artifact in every backend that reads it, with several numbers of threads, each in its own process."""
+"""Measure every combination of artifact, backend and number of threads, each in its own process."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
 
     from edge_runtime.model.bundle import Bundle
 
-LONGEST_S = 120.0  # in addition to the requested seconds: a large model takes long to load on a small device
-TIE = 1.05  # a smaller ratio of times counts as equal; then fewer threads are better
+STARTUP_TIMEOUT_S = 120.0  # a large model takes long to load on a small device
+TIE = 1.05  # times count as equal below this ratio; then fewer threads are better
 
 
-class Way(NamedTuple):
-    """One way to run a bundle."""
+class Configuration(NamedTuple):
+    """An artifact, the backend that runs it, and the number of threads."""
 
     artifact: str
     backend: BackendName
     threads: int
 
 
-def ways(bundle: Bundle, threads: Sequence[int]) -> list[Way]:
+def configurations(bundle: Bundle, threads: Sequence[int]) -> list[Configuration]:
     """Return every combination of artifact, backend and threads that this device can run."""
     return [
-        Way(artifact.name, backend, count)
+        Configuration(artifact.name, backend, count)
         for artifact in bundle.artifacts.values()
         for backend in installed(BACKENDS_BY_FORMAT[artifact.format])
         for count in threads
@@ -45,65 +45,67 @@ def thread_counts() -> list[int]:
     return [count for count in (1, 2, 4) if count <= cores]
 
 
-def measure_ways(bundle: Bundle, wanted: Sequence[Way], seconds: float) -> Iterator[dict[str, Any]]:
-    """Measure each way; a way that fails has `error` instead of its figures."""
-    for way in wanted:
-        accuracy = bundle.artifacts[way.artifact].parity.get("accuracy")
-        yield {**way._asdict(), "accuracy": accuracy, **_measured(bundle, way, seconds)}
+def measure_all(bundle: Bundle, wanted: Sequence[Configuration], seconds: float) -> Iterator[dict[str, Any]]:
+    """Measure each configuration for some seconds.
+
+    Yields:
+        The JSON object of the worker's figures with artifact, backend, threads and accuracy. A configuration that
+        failed has the key "error" instead of the figures.
+
+    """
+    for configuration in wanted:
+        accuracy = bundle.artifacts[configuration.artifact].parity.get("accuracy")
+        figures = _measure_in_process(bundle, configuration, seconds)
+        yield {**configuration._asdict(), "accuracy": accuracy, **figures}
 
 
 def device() -> dict[str, Any]:
-    """Return the state of the device.
+    """Return the state of the device as a JSON object.
 
-    A load above the number of cores means that other programs disturbed the measurement.
+    A load above the number of cores means that other programs disturb the measurement.
     """
-    held_back = throttling()
+    throttled = throttling()
     return {
         "processor": processor(),
         "load": round(os.getloadavg()[0], 1),
         "temperature_c": temperature_c(),
-        "throttling": None if held_back is None else list(held_back.now),
+        "throttling": None if throttled is None else list(throttled.now),
     }
 
 
 def best(results: Sequence[dict[str, Any]], largest_loss: float) -> dict[str, Any] | None:
-    """Choose the fastest way among those whose accuracy is at most `largest_loss` below the best accuracy.
+    """Choose the fastest result among those whose accuracy is at most `largest_loss` below the best accuracy.
 
     Args:
-        results: from `measure_ways`.
-        largest_loss: in 0..1; an artifact of unknown accuracy counts as losing nothing.
+        results: the results of `measure_all`.
+        largest_loss: in 0..1; an artifact of unknown accuracy counts as accurate enough.
 
     Returns:
-        One of the results; if two are about equally fast, the one with fewer threads; None if all failed.
+        One of the results, or None if all failed. Of results with about the same time, the one with the fewest threads.
 
     """
-    able = [result for result in results if "error" not in result]
-    known = [result["accuracy"] for result in able if result["accuracy"] is not None]
-    floor = max(known, default=0.0) - largest_loss
-    good = [result for result in able if result["accuracy"] is None or result["accuracy"] >= floor]
-    if not good:
+    complete = [result for result in results if "error" not in result]
+    known = [result["accuracy"] for result in complete if result["accuracy"] is not None]
+    least = max(known, default=0.0) - largest_loss
+    accurate = [result for result in complete if result["accuracy"] is None or result["accuracy"] >= least]
+    if not accurate:
         return None
-    fastest_ms = min(result["total_ms"]["p50"] for result in good)
-    tied = [result for result in good if result["total_ms"]["p50"] <= fastest_ms * TIE]
+    fastest_ms = min(result["total_ms"]["p50"] for result in accurate)
+    tied = [result for result in accurate if result["total_ms"]["p50"] <= fastest_ms * TIE]
     return min(tied, key=lambda result: (result["threads"], result["total_ms"]["p50"]))
 
 
-def _measured(bundle: Bundle, way: Way, seconds: float) -> dict[str, Any]:
-    command = [
-        sys.executable,
-        "-m",
-        "edge_runtime.bench.worker",
-        str(bundle.folder.resolve()),
-        way.artifact,
-        way.backend,
-    ]
-    command += [str(way.threads), str(seconds), repr(time.monotonic())]
+def _measure_in_process(bundle: Bundle, configuration: Configuration, seconds: float) -> dict[str, Any]:
+    words = (bundle.folder.resolve(), *configuration, seconds, time.monotonic())
+    command = [sys.executable, "-m", "edge_runtime.bench.worker", *map(str, words)]
+    timeout_s = seconds + STARTUP_TIMEOUT_S
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + LONGEST_S, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
         result: dict[str, Any] = json.loads(done.stdout)
     except subprocess.TimeoutExpired:
-        return {"error": f"did not end within {seconds + LONGEST_S:g} s"}
+        return {"error": f"did not end within {timeout_s:g} s"}
     except ValueError:
-        died = f"the process was killed by signal {-done.returncode}" if done.returncode < 0 else "it failed"
-        return {"error": (done.stderr.strip().splitlines() or [died])[-1]}
+        killed = f"the process was killed by signal {-done.returncode}"
+        default = killed if done.returncode < 0 else f"the process exited with code {done.returncode}"
+        return {"error": (done.stderr.strip().splitlines() or [default])[-1]}
     return result

@@ -1,4 +1,4 @@
-"""A measurement that can be published: the device, the software and every number, without names of people or places."""
+"""A measurement that can be published: device, versions and figures, without user name, host name or paths."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SUBMISSION_VERSION = 1
 LIBRARIES = ("edgewise", "numpy", "pillow", *DISTRIBUTIONS.values())
-# Two rows with equal values of these keys describe the same thing; the later one replaces the earlier one.
+# Rows with equal values of these keys describe the same measurement, so the later one replaces the earlier one.
 IDENTITY = ("device", "versions", "bundle")
 
 
@@ -33,7 +33,7 @@ def add_row(path: Path, row: Mapping[str, Any]) -> int:
         The number of rows in the file.
 
     Raises:
-        BundleError: the file contains something else, or cannot be written.
+        BundleError: the file contains anything but rows, or cannot be written.
 
     """
     rows = [*filter(lambda old: any(old.get(key) != row[key] for key in IDENTITY), _rows(path)), row]
@@ -44,17 +44,17 @@ def add_row(path: Path, row: Mapping[str, Any]) -> int:
     return len(rows)
 
 
-def check_place(path: Path) -> None:
-    """Raise BundleError if `add_row` would fail, before minutes are spent on measuring."""
+def check_writable(path: Path) -> None:
+    """Raise BundleError if `add_row` would fail. Call this before the measurement, which takes minutes."""
     _rows(path)
     if not os.access(path.parent, os.W_OK):
-        raise BundleError(f"{path}: cannot be written: the folder does not exist, or you may not write there")
+        raise BundleError(f"{path}: cannot be written: the folder does not exist or is not writable")
 
 
 def make_row(
     bundle: Bundle, before: Mapping[str, Any], after: Mapping[str, Any], results: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """Return the measurement as one row; the error of a failed way is left out, because it may contain a path."""
+    """Return the measurement as one row. Omit error messages, because they may contain a path."""
     return {
         "measured_on": dt.datetime.now(dt.timezone.utc).date().isoformat(),
         "device": _device(str(before["processor"])),
@@ -79,12 +79,9 @@ def _rows(path: Path) -> list[dict[str, Any]]:
         return []
     data = read_json(path, BundleError)
     expect_keys(data, ("version", "rows"), str(path), BundleError)
-    rows = data["rows"]
-    if (
-        data["version"] != SUBMISSION_VERSION
-        or not isinstance(rows, list)
-        or not all(isinstance(r, dict) for r in rows)
-    ):
+    rows: list[dict[str, Any]] = data["rows"]
+    valid = data["version"] == SUBMISSION_VERSION and isinstance(rows, list)
+    if not valid or not all(isinstance(row, dict) for row in rows):
         raise BundleError(f"{path}: contains no rows of edge-run bench --submit; choose another file")
     return rows
 

@@ -1,8 +1,8 @@
-"""Measure one artifact in one backend, in its own process, so that memory and caches of others do not count.
+"""Measure one artifact in one backend, in a process of its own, so that its memory is measured alone.
 
     python -m edge_runtime.bench.worker BUNDLE ARTIFACT BACKEND THREADS SECONDS STARTED_S
 
-It prints one JSON object. STARTED_S is the time when the parent started it, on the monotonic clock of the system.
+Prints one JSON object. STARTED_S is the time at which the parent started the process, from time.monotonic().
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from edge_runtime.model.bundle import Bundle
 
 WARM_UPS = 5
-LEAST_RUNS = 10
+MIN_RUNS = 10
 PERCENTILES = (50, 90, 99)
 STAGES = ("decode", "preprocess", "inference")
 
 
 def main(argv: Sequence[str]) -> int:
-    """Measure and print the result, or the message of an expected failure."""
+    """Measure, and print the result or the message of an expected failure."""
     bundle, artifact, backend, threads, seconds, started_s = argv
     if backend not in get_args(BackendName):
         raise ValueError(f"unknown backend {backend!r}")
@@ -47,7 +47,13 @@ def main(argv: Sequence[str]) -> int:
 def measure(
     folder: str, artifact: str, backend: BackendName, threads: int, seconds: float, started_s: float
 ) -> dict[str, Any]:
-    """Classify one encoded photograph repeatedly for `seconds`; return times in ms, `images_per_s`, `peak_mb`."""
+    """Classify one encoded photograph repeatedly for `seconds`.
+
+    Returns:
+        The cold start and percentiles of each stage in ms, images per second, the peak resident memory in MiB, and the
+        number of runs.
+
+    """
     from edge_runtime.model.bundle import Bundle
 
     bundle = Bundle.open(folder)
@@ -57,24 +63,24 @@ def measure(
     cold_start_ms = (time.monotonic() - started_s) * 1e3
     for _ in range(WARM_UPS):
         classifier.classify(image)
-    began_s = time.monotonic()
+    start_s = time.monotonic()
     predictions: list[Prediction] = []
-    while len(predictions) < LEAST_RUNS or time.monotonic() - began_s < seconds:
+    while len(predictions) < MIN_RUNS or time.monotonic() - start_s < seconds:
         predictions.append(classifier.classify(image))
-    took_s = time.monotonic() - began_s
+    elapsed_s = time.monotonic() - start_s
     stages = {f"{stage}_ms": [getattr(item, f"{stage}_ms") for item in predictions] for stage in STAGES}
     total_ms = [sum(times) for times in zip(*stages.values(), strict=True)]
     return {
         "cold_start_ms": round(cold_start_ms, 1),
         **{name: percentiles(times) for name, times in {**stages, "total_ms": total_ms}.items()},
-        "images_per_s": round(len(predictions) / took_s, 1),
+        "images_per_s": round(len(predictions) / elapsed_s, 1),
         "peak_mb": round(_peak_mb(), 1),
         "runs": len(predictions),
     }
 
 
 def percentiles(values: Sequence[float]) -> dict[str, float]:
-    """Return the nearest-rank percentiles of at least one value."""
+    """Return the nearest-rank percentiles of one or more values."""
     ordered = sorted(values)
     return {
         f"p{percent}": round(ordered[min(len(ordered) - 1, len(ordered) * percent // 100)], 3)
@@ -83,7 +89,7 @@ def percentiles(values: Sequence[float]) -> dict[str, float]:
 
 
 def _photograph(bundle: Bundle) -> bytes:
-    """Return an encoded image: a golden one, or else noise of a camera's size."""
+    """Return an encoded image: the first golden image, or noise of 640x480 pixels if there is none."""
     from edge_runtime.selftest.golden import read_golden
 
     try:

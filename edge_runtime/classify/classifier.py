@@ -57,7 +57,9 @@ class Prediction:
 
 
 class Classifier:
-    """An opened bundle that is ready to classify. Build it once and reuse it; do not use it in two threads at once.
+    """An opened bundle that is ready to classify.
+
+    Open it once and reuse it. It is not thread-safe: do not use one classifier in two threads at the same time.
 
     Attributes:
         spec: the model's spec.
@@ -83,12 +85,12 @@ class Classifier:
         """Open a bundle.
 
         Args:
-            bundle: its folder.
-            artifact: an artifact's name, such as "int8.tflite"; None takes the choice that `edge-run bench --keep`
-                saved for this device, or the bundle's default, or the first artifact that `backend`, or else an
-                installed backend, can run.
+            bundle: the folder that edge-export wrote, or an opened bundle.
+            artifact: an artifact's name, such as "int8.tflite". None selects, in this order: the choice that
+                `edge-run bench --keep` saved for this device, the bundle's default, the first artifact that `backend`
+                or, without `backend`, an installed backend can run.
             backend: "litert", "tflite-runtime" or "onnx"; None prefers LiteRT for TFLite files.
-            threads: for the runtime's kernels; None takes one for each core, at most four.
+            threads: number of threads for the runtime's kernels; None uses one for each core, at most four.
 
         Raises:
             BundleError, SpecError: the bundle is damaged or has no such artifact.
@@ -109,7 +111,10 @@ class Classifier:
         Args:
             image: a path, an encoded image as bytes, a PIL image, or RGB pixels as uint8 of shape (h, w, 3).
             top_k: number of classes to return.
-            min_score: one threshold for all classes, instead of the spec's.
+            min_score: one threshold in 0..1 for all classes, instead of the spec's.
+
+        Returns:
+            The decision, the top classes and the time of each stage.
 
         Raises:
             SourceError: the image cannot be read.
@@ -133,17 +138,17 @@ class Classifier:
 
 
 def runnable_artifact(bundle: Bundle, backend: BackendName | None) -> Artifact:
-    """Return the first artifact, beginning with the default one, that an installed backend (or the given one) runs.
+    """Return the first artifact that `backend` or, if it is None, an installed backend can run; try the default first.
 
     Raise BackendUnavailable if there is none.
     """
     candidates = [bundle.artifact(), *bundle.artifacts.values()]
     for artifact in candidates:
-        able = BACKENDS_BY_FORMAT[artifact.format]
-        if backend in able if backend else installed(able):
+        readers = BACKENDS_BY_FORMAT[artifact.format]
+        if (backend in readers) if backend else installed(readers):
             return artifact
     formats = " or ".join(sorted({artifact.format for artifact in candidates}))
     if backend:
-        raise BackendUnavailable(f"{bundle.folder}: backend {backend} reads none of its {formats} artifacts")
+        raise BackendUnavailable(f"{bundle.folder}: backend {backend} cannot read its {formats} artifacts")
     choose_backend(candidates[0].format)  # raises BackendUnavailable, with the command that installs one
     return candidates[0]

@@ -38,7 +38,10 @@ def decide(
         probabilities: shape (classes,), in the order of the spec's labels.
         spec: has the labels, and the thresholds below which the decision is UNKNOWN.
         top_k: number of classes to return, in descending order; equal scores keep the order of the labels.
-        min_score: one threshold for all classes, instead of the spec's.
+        min_score: one threshold in 0..1 for all classes, instead of the spec's.
+
+    Returns:
+        The label, or UNKNOWN if the top score is below its threshold; the top score; the top classes.
 
     """
     order = np.argsort(-probabilities, kind="stable")[: max(top_k, 1)]

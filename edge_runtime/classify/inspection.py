@@ -20,7 +20,7 @@ def describe(bundle: Bundle, *, timed: bool = False) -> dict[str, Any]:
 
     Args:
         bundle: an opened bundle.
-        timed: also run each artifact on this device, on one grey image, for its `inference_ms`.
+        timed: also run each artifact on a grey image on this device to measure its `inference_ms`.
 
     Returns:
         A JSON object. In an undamaged bundle each artifact's `damage` is None and the list `damaged` is empty.
@@ -51,7 +51,7 @@ def render(description: dict[str, Any]) -> str:
         ("input", f"{spec['width']}x{spec['height']} {spec['color']}, {spec['resize']}{crop}"),
         ("output", spec["output"]),
         ("default", description["default"]),
-        ("files", f"{description['files']} other files, {_state(description['damaged'])}"),
+        ("files", f"{description['files']} other files, {_digest_summary(description['damaged'])}"),
         ("made by", versions or "unknown"),
     ]
     return "\n".join(
@@ -130,5 +130,5 @@ def _percent(value: float | None) -> str:
     return "-" if value is None else f"{value:.2%}"
 
 
-def _state(damaged: Sequence[str]) -> str:
+def _digest_summary(damaged: Sequence[str]) -> str:
     return f"{len(damaged)} damaged" if damaged else "all digests valid"

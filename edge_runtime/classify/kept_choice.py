@@ -1,8 +1,8 @@
 """The saved choice of artifact, backend and threads for a bundle on this device.
 
-It is stored where the XDG base directory specification says. A choice that root saved applies to all users, such as
-the one of a service; a user's own choice has priority. Its name is the manifest's digest, and it contains what it
-depends on: for another bundle, another runtime version or another processor, it has no effect.
+The file is in the folder that the XDG base directory specification defines. A choice that root saved applies to all
+users, for example the user of a service. A user's own choice has priority. The file's name is the manifest's digest.
+The choice is ignored if the bundle, the version of the runtime or the processor has changed.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ CHOICE_VERSION = 1
 
 @dataclass(frozen=True)
 class Choice:
-    """An artifact and the way to run it.
+    """An artifact, the backend that runs it, and the conditions of the measurement.
 
     Attributes:
         artifact: its name in the bundle.
         backend: the backend that runs it.
-        threads: for the runtime's kernels.
+        threads: number of threads for the runtime's kernels.
         runtime: the backend's version when it was measured.
         processor: the processor on which it was measured.
 
@@ -52,14 +52,14 @@ def keep_choice(bundle: Bundle, choice: Choice) -> Path:
     """Save a choice on this device, for this user or, as root, for all users.
 
     Returns:
-        Its file.
+        The file that contains it.
 
     Raises:
-        BundleError: it cannot be written.
+        BundleError: the file cannot be written.
 
     """
-    for_all = os.geteuid() == 0 and not os.environ.get("XDG_CONFIG_HOME")
-    folder = _system_folders()[0] if for_all else _own_folder()
+    for_all_users = os.geteuid() == 0 and not os.environ.get("XDG_CONFIG_HOME")
+    folder = _system_folders()[0] if for_all_users else _own_folder()
     if folder is None:
         raise BundleError("the choice cannot be saved: neither XDG_CONFIG_HOME nor HOME is set")
     path = folder / _name(bundle)
@@ -72,7 +72,7 @@ def keep_choice(bundle: Bundle, choice: Choice) -> Path:
 
 
 def kept_choice(bundle: Bundle) -> Choice | None:
-    """Return the saved choice if there is one and everything that it depends on is unchanged; never raise."""
+    """Return the saved choice, or None if there is none or if it does not apply to this bundle and device."""
     try:
         name = _name(bundle)
         paths = (folder / name for folder in (_own_folder(), *_system_folders()) if folder)
@@ -81,12 +81,12 @@ def kept_choice(bundle: Bundle) -> Choice | None:
         if not isinstance(data, dict) or data.pop("version", None) != CHOICE_VERSION:
             return None
         choice = Choice(**data)
-        return choice if _fits(choice, bundle) else None
+        return choice if _applies(choice, bundle) else None
     except (OSError, ValueError, TypeError):
         return None
 
 
-def _fits(choice: Choice, bundle: Bundle) -> bool:
+def _applies(choice: Choice, bundle: Bundle) -> bool:
     artifact = bundle.artifacts.get(choice.artifact)
     return (
         artifact is not None

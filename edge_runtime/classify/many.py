@@ -14,30 +14,30 @@ if TYPE_CHECKING:
 
     from edge_runtime.classify.classifier import Classifier, Prediction
 
-MANY = 16  # fewer images are finished before another worker has started
-AHEAD = 4  # images that may wait for each worker, so that a slow one does not delay the others
+MIN_PARALLEL_IMAGES = 16  # fewer images take less time than opening another classifier
+QUEUED_PER_WORKER = 4  # so that a slow image does not delay the other workers
 
 
 class Outcome(NamedTuple):
-    """The result for one image, or for an argument that names no image: a prediction or a problem."""
+    """The result for one image, or for an argument without images: a prediction or a problem."""
 
     path: str
     prediction: Prediction | None
     problem: SourceError | None
 
 
-def given_images(arguments: Iterable[str]) -> Iterator[str | Outcome]:
-    """Yield the images that the arguments name.
+def expand_arguments(arguments: Iterable[str]) -> Iterator[str | Outcome]:
+    """Yield the path of each image in the given files, folders and globs.
 
-    An argument that names none, or that fails midway, yields an outcome.
+    Yield an outcome with the problem for an argument that contains no image or cannot be read.
     """
     from edge_runtime.image.files import paths
 
-    for given in arguments:
+    for argument in arguments:
         try:
-            yield from paths(given)
+            yield from paths(argument)
         except SourceError as problem:
-            yield Outcome(given, None, problem)
+            yield Outcome(argument, None, problem)
 
 
 def classify_many(
@@ -46,13 +46,17 @@ def classify_many(
     classify: Callable[[Classifier, str], Prediction],
     workers: int | None = None,
 ) -> Iterator[Outcome]:
-    """Classify images in parallel. Outcomes have the order of the items, which are consumed only as needed.
+    """Classify images in parallel, in constant memory. Items are consumed only as needed.
 
     Args:
         items: paths, and outcomes that are passed through.
-        open_classifier: opens a classifier; its argument says whether several will run in parallel.
+        open_classifier: opens a classifier; its argument is True if several classifiers will run in parallel.
         classify: classifies one image.
-        workers: number of threads, each with its own classifier; None takes one for each core if there are many images.
+        workers: number of threads, each with its own classifier. None uses one for each core, or a single one for
+            fewer than MIN_PARALLEL_IMAGES images.
+
+    Returns:
+        An outcome for each item, in the same order.
 
     Raises:
         EdgeError: a classifier cannot be opened, or the runtime failed.
@@ -60,8 +64,8 @@ def classify_many(
     """
     items = iter(items)
     if workers is None:
-        first = list(islice(items, MANY))
-        workers = len(os.sched_getaffinity(0)) if len(first) == MANY else 1
+        first = list(islice(items, MIN_PARALLEL_IMAGES))
+        workers = len(os.sched_getaffinity(0)) if len(first) == MIN_PARALLEL_IMAGES else 1
         items = chain(first, items)
     if workers == 1:
         classifier = open_classifier(False)
@@ -72,16 +76,16 @@ def classify_many(
 def _in_threads(
     items: Iterator[str | Outcome], classifiers: list[Classifier], classify: Callable[[Classifier, str], Prediction]
 ) -> Iterator[Outcome]:
-    from concurrent.futures import (
-        ThreadPoolExecutor,
-    )  # this import takes milliseconds, which a single image need not wait for
+    # Imported here because the import takes milliseconds, which would delay a single image.
+    from concurrent.futures import ThreadPoolExecutor
     from queue import SimpleQueue
 
     free: SimpleQueue[Classifier] = SimpleQueue()
     for classifier in classifiers:
         free.put(classifier)
 
-    def work(item: str | Outcome) -> Outcome:
+    def with_free_classifier(item: str | Outcome) -> Outcome:
+        """Wait for a free classifier and classify the item with it."""
         classifier = free.get()
         try:
             return _outcome(item, classifier, classify)
@@ -90,11 +94,13 @@ def _in_threads(
 
     # Decoding and inference release the interpreter lock, so threads suffice; they take far less memory than processes.
     with ThreadPoolExecutor(len(classifiers)) as pool:
-        waiting = deque(pool.submit(work, item) for item in islice(items, AHEAD * len(classifiers)))
+        waiting = deque(
+            pool.submit(with_free_classifier, item) for item in islice(items, QUEUED_PER_WORKER * len(classifiers))
+        )
         try:
             while waiting:
                 yield waiting.popleft().result()
-                waiting.extend(pool.submit(work, item) for item in islice(items, 1))
+                waiting.extend(pool.submit(with_free_classifier, item) for item in islice(items, 1))
         finally:
             for future in waiting:
                 future.cancel()

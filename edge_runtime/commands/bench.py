@@ -75,21 +75,21 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
 
 def bench(options: BenchOptions) -> int:
     """Measure, print a table, and save or submit the result if asked to; return 1 if all measurements failed."""
-    from edge_runtime.bench.measure import best, device, measure_ways, thread_counts, ways
-    from edge_runtime.bench.submission import add_row, check_place, make_row
+    from edge_runtime.bench.measure import best, configurations, device, measure_all, thread_counts
+    from edge_runtime.bench.submission import add_row, check_writable, make_row
     from edge_runtime.model.bundle import Bundle
 
     bundle = Bundle.open(options.bundle)
     bundle.check_files()
     if options.submit:
-        check_place(options.submit)
-    wanted = ways(bundle, options.threads or thread_counts())
+        check_writable(options.submit)
+    wanted = configurations(bundle, options.threads or thread_counts())
     before = device()
     results = []
-    for result in measure_ways(bundle, wanted, options.seconds):
+    for result in measure_all(bundle, wanted, options.seconds):
         results.append(result)
         outcome = result.get("error") or f"{result['inference_ms']['p50']:.2f} ms"
-        print(f"edge-run: {len(results)}/{len(wanted)} {_way(result)}: {outcome}", file=sys.stderr)
+        print(f"edge-run: {len(results)}/{len(wanted)} {_configuration(result)}: {outcome}", file=sys.stderr)
     after, chosen = device(), best(results, options.max_loss)
     kept = _keep(bundle, chosen) if options.keep and chosen else None
     if options.submit:
@@ -110,7 +110,7 @@ def _render(report: dict[str, Any]) -> str:
     lines = [report["before"]["processor"], "", *_table(map(_row, report["results"])), ""]
     lines += [f"{when}: {_health(report[when])}" for when in ("before", "after")]
     if report["best"]:
-        lines.append(f"best: {_way(report['best'])}, {report['best']['total_ms']['p50']:.1f} ms an image")
+        lines.append(f"best: {_configuration(report['best'])}, {report['best']['total_ms']['p50']:.1f} ms per image")
     else:
         lines.append("best: none, all measurements failed")
     if report["kept"]:
@@ -149,13 +149,13 @@ def _table(rows: Iterable[Sequence[str]]) -> list[str]:
 
 
 def _health(device: dict[str, Any]) -> str:
-    celsius, held_back = device["temperature_c"], device["throttling"]
+    celsius, throttling = device["temperature_c"], device["throttling"]
     heat = "temperature unknown" if celsius is None else f"{celsius:.0f} °C"
-    throttled = "throttling unknown" if held_back is None else ", ".join(held_back) or "not throttled"
+    throttled = "throttling unknown" if throttling is None else ", ".join(throttling) or "not throttled"
     return f"{heat}, {throttled}, load {device['load']:.1f}"
 
 
-def _way(result: dict[str, Any]) -> str:
+def _configuration(result: dict[str, Any]) -> str:
     return f"{result['artifact']} on {result['backend']}, {result['threads']} thread{'s'[: result['threads'] > 1]}"
 
 

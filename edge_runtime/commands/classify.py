@@ -65,7 +65,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
 def classify(options: ClassifyOptions) -> int:
     """Classify the images and print one line for each."""
     from edge_runtime.classify.classifier import Classifier
-    from edge_runtime.classify.many import classify_many, given_images
+    from edge_runtime.classify.many import classify_many, expand_arguments
     from edge_runtime.model.bundle import Bundle
 
     bundle = Bundle.open(options.bundle)
@@ -80,7 +80,7 @@ def classify(options: ClassifyOptions) -> int:
 
     failures = 0
     progress = _progress(options.paths)
-    for outcome in classify_many(given_images(options.paths), open_classifier, classify_one, options.workers):
+    for outcome in classify_many(expand_arguments(options.paths), open_classifier, classify_one, options.workers):
         failures += outcome.problem is not None
         _print(outcome, as_json=options.json)
         if progress:
@@ -97,11 +97,11 @@ def _progress(paths: list[str]) -> Progress | None:
     """
     if not sys.stderr.isatty() or sys.stdout.isatty():
         return None
-    from edge_runtime.classify.many import given_images
+    from edge_runtime.classify.many import expand_arguments
     from edge_runtime.command_line.progress import Progress
 
     countable = "-" not in paths
-    return Progress(sys.stderr, lambda: sum(1 for _ in given_images(paths)) if countable else 0)
+    return Progress(sys.stderr, lambda: sum(1 for _ in expand_arguments(paths)) if countable else 0)
 
 
 def _print(outcome: Outcome, *, as_json: bool) -> None:

@@ -1,1 +1,1 @@
-"""Find problems of a device and say how to fix them. Standard library only: it works when nothing else does."""
+"""Find problems of a device and print their fixes. Uses the standard library only, so it works without the others."""

@@ -10,8 +10,13 @@ State = Literal["ok", "note", "warning", "broken"]
 class Finding(NamedTuple):
     """One fact about the device.
 
-    "note" is something optional that is missing, "warning" works badly or may stop working, "broken" does not work;
-    `fix` is the exact line that helps, a command if possible, and is empty only for "ok".
+    Attributes:
+        check: what is checked, such as "memory".
+        state: "note" if something optional is missing, "warning" if it works badly or may stop working, "broken" if
+            it does not work.
+        says: the fact in one line.
+        fix: how to fix the problem, a command if possible; empty only for "ok".
+
     """
 
     check: str

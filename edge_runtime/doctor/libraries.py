@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 SUPPORTED = ((3, 10), (3, 13))
-IMPORT_S = 60.0  # the first import takes long with a slow card
+IMPORT_TIMEOUT_S = 60.0  # the first import from a slow SD card takes long
 IMPORTS: dict[BackendName, str] = {
     "litert": "ai_edge_litert.interpreter",
     "tflite-runtime": "tflite_runtime.interpreter",
@@ -23,7 +23,7 @@ IMPORTS: dict[BackendName, str] = {
 }
 
 
-class Optional(NamedTuple):
+class OptionalLibrary(NamedTuple):
     """An optional library: its module, its distribution, the extra that installs it, and its purpose."""
 
     module: str
@@ -33,9 +33,9 @@ class Optional(NamedTuple):
 
 
 OPTIONAL = (
-    Optional("av", "av", "camera", "USB cameras, videos and network streams"),
-    Optional("paho", "paho-mqtt", "mqtt", "MQTT and Home Assistant"),
-    Optional("uvicorn", "uvicorn", "serve", "the page"),
+    OptionalLibrary("av", "av", "camera", "USB cameras, videos and network streams"),
+    OptionalLibrary("paho", "paho-mqtt", "mqtt", "MQTT and Home Assistant"),
+    OptionalLibrary("uvicorn", "uvicorn", "serve", "the web page"),
 )
 
 
@@ -49,17 +49,17 @@ def check_libraries() -> Iterator[Finding]:
     for name in present:
         yield runtime(name, numpy_version)
     if not present:
-        yield Finding("runtimes", "broken", "none is installed", "pip install 'edgewise[pi]'")
+        yield Finding("runtimes", "broken", "no runtime is installed", "pip install 'edgewise[pi]'")
     for library in OPTIONAL:
         yield optional(library)
 
 
 def python(release: tuple[int, int]) -> Finding:
-    """Check the interpreter."""
+    """Check the version of the Python interpreter."""
     says = f"{'.'.join(map(str, release))} at {sys.executable}"
     if SUPPORTED[0] <= release <= SUPPORTED[1]:
         return Finding("Python", "ok", says)
-    return Finding("Python", "broken", f"{says}: edgewise runs on 3.10 to 3.13", "python3.11 -m venv .venv")
+    return Finding("Python", "broken", f"{says}: edgewise requires 3.10 to 3.13", "python3.11 -m venv .venv")
 
 
 def needed(module: str, distribution: str, system_fix: str) -> Finding:
@@ -77,10 +77,10 @@ def needed(module: str, distribution: str, system_fix: str) -> Finding:
 def runtime(
     name: BackendName, numpy_version: str | None, problem_of: Callable[[str], str | None] | None = None
 ) -> Finding:
-    """Check one of the runtimes together with the installed numpy."""
-    found = installed_version(DISTRIBUTIONS[name]) or "of unknown version"
+    """Check that a runtime can be imported and that it supports the installed numpy."""
+    found = installed_version(DISTRIBUTIONS[name]) or "unknown version"
     if name == "tflite-runtime" and numpy_version and not numpy_version.startswith("1."):
-        # It can be imported, and fails at the first model.
+        # The import succeeds, and the first model fails.
         return Finding(name, "broken", f"{found} cannot use numpy {numpy_version}", "pip install 'numpy<2'")
     problem = (problem_of or import_problem)(IMPORTS[name])
     if problem:
@@ -89,25 +89,25 @@ def runtime(
     return Finding(name, "ok", f"{found} with numpy {numpy_version}")
 
 
-def optional(library: Optional) -> Finding:
+def optional(library: OptionalLibrary) -> Finding:
     """Check whether an optional library is installed."""
     if find_spec(library.module) is None:
         return Finding(
             library.distribution,
             "note",
-            f"not installed; it is for {library.purpose}",
+            f"not installed; needed for {library.purpose}",
             f"pip install 'edgewise[{library.extra}]'",
         )
     return Finding(library.distribution, "ok", f"{installed_version(library.distribution)}, for {library.purpose}")
 
 
 def import_problem(module: str) -> str | None:
-    """Import a module in a fresh process and return the problem in one line, or None."""
+    """Import a module in a new process and return the problem in one line, or None."""
     command = [sys.executable, "-c", f"import {module}"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=IMPORT_S, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=IMPORT_TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired:
-        return f"did not end within {IMPORT_S:g} s"
+        return f"did not end within {IMPORT_TIMEOUT_S:g} s"
     if done.returncode == 0:
         return None
     if done.returncode < 0:

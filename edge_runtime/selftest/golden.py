@@ -1,4 +1,4 @@
-"""Golden images: encoded images with the export's results for them, which any device can compute again."""
+"""Golden images: encoded images and the results that the export computed for them, stage by stage."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 GOLDEN_INDEX = "golden/golden.json"
 GRID = 8
-# How much the kernels of another machine or another runtime may change. float32 adds in another order; a quantized
-# output changes by a few of its 256 steps.
-FLOAT_DRIFT, QUANTIZED_DRIFT = 1e-4, 8 / 256
+# The kernels of another processor or runtime may change a probability by this much: float32 sums in another order, a
+# quantized output changes by a few of its 256 steps.
+FLOAT_TOLERANCE, QUANTIZED_TOLERANCE = 1e-4, 8 / 256
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,13 @@ class GoldenImage:
     Attributes:
         path: relative to the bundle.
         decoded_sha256: digest of the decoded, upright RGB pixels.
-        decoded_grid: their mean in each of GRID x GRID parts, row by row, R G B, 0..255.
+        decoded_grid: their means over GRID x GRID parts, row by row, R G B, in 0..255.
         input_sha256: digest of the preprocessed uint8 tensor.
-        input_grid: its means, as above.
-        reference: the trained model's probabilities, (classes,).
+        input_grid: its means over the same parts.
+        reference: the trained model's probabilities, shape (classes,).
         tensors: for each artifact, the digest of the graph's input tensor.
-        outputs: for each artifact, its probabilities, (classes,), in the export's runtime.
-        decisions: for each artifact, the decided label.
+        outputs: for each artifact, its probabilities in the export's runtime, shape (classes,).
+        decisions: for each artifact, the decided label or "unknown".
 
     """
 
@@ -59,24 +59,24 @@ class GoldenImage:
 
 
 def input_digest(pixels: Pixels) -> str:
-    """Return the SHA-256 of pixels, row by row, R G B, as lower-case hexadecimal."""
+    """Return the SHA-256 of pixels of shape (h, w, 3), row by row, R G B, as lower-case hexadecimal."""
     return sha256_of_bytes(np.ascontiguousarray(pixels).tobytes())
 
 
 def grid_means(pixels: Pixels) -> tuple[float, ...]:
-    """Return the mean of each part of an image that is divided into GRID x GRID parts, rounded to a hundredth."""
+    """Return the mean R, G, B of each of GRID x GRID parts of an image (h, w, 3), rounded to a hundredth."""
     rows = np.array_split(pixels.astype(np.float64), min(GRID, len(pixels)))
     parts = [part for row in rows for part in np.array_split(row, min(GRID, row.shape[1]), axis=1)]
     return tuple(float(value) for part in parts for value in part.mean(axis=(0, 1)).round(2))
 
 
-def allowed_drift(precision: str) -> float:
-    """Return the largest difference of a probability that other kernels may cause."""
-    return FLOAT_DRIFT if precision == "float32" else QUANTIZED_DRIFT
+def output_tolerance(precision: str) -> float:
+    """Return the largest difference of a probability, in 0..1, that other kernels may cause."""
+    return FLOAT_TOLERANCE if precision == "float32" else QUANTIZED_TOLERANCE
 
 
 def read_golden(bundle: Bundle) -> tuple[GoldenImage, ...]:
-    """Read a bundle's golden images. Raise BundleError."""
+    """Read a bundle's golden images. Raise BundleError if they are missing or damaged."""
     data, where = _index(bundle)
     if not isinstance(data["images"], list) or not data["images"]:
         raise BundleError(f"{where}: 'images' must list at least one image")
@@ -87,7 +87,7 @@ def read_mistakes(bundle: Bundle) -> dict[str, NDArray[np.float64]]:
     """Read the trained model's outputs for the golden images with each common preprocessing mistake.
 
     Returns:
-        Probabilities (n_images, n_classes) by the mistake's name.
+        For the name of each mistake, probabilities of shape (images, classes).
 
     Raises:
         BundleError: the golden images are missing or damaged.
@@ -103,7 +103,7 @@ def read_mistakes(bundle: Bundle) -> dict[str, NDArray[np.float64]]:
 
 def _index(bundle: Bundle) -> tuple[dict[str, Any], str]:
     if GOLDEN_INDEX not in bundle.files:
-        raise BundleError(f"{bundle.folder}: its manifest lists no {GOLDEN_INDEX}; export it again")
+        raise BundleError(f"{bundle.folder}: its manifest does not list {GOLDEN_INDEX}; export it again")
     path = bundle.checked_path(bundle.files[GOLDEN_INDEX])
     data = read_json(path, BundleError)
     expect_keys(data, ["images", "mistakes"], str(path), BundleError)
@@ -118,5 +118,7 @@ def _golden_image(data: object, bundle: Bundle, where: str) -> GoldenImage:
         raise BundleError(f"{where}: {data['path']!r} is not among the manifest's files")
     classes = len(bundle.spec.labels)
     if any(len(row) != classes for row in (data["reference"], *data["outputs"].values())):
-        raise BundleError(f"{where}: {data['path']}: probabilities are not {classes} numbers, one for each label")
+        raise BundleError(
+            f"{where}: {data['path']}: each list of probabilities must contain {classes} numbers, one for each label"
+        )
     return GoldenImage(**{**data, "outputs": {name: tuple(row) for name, row in data["outputs"].items()}})

@@ -1,1 +1,1 @@
-"""Choose the rules of the decision over frames on a labelled video."""
+"""Tune the rules of the decision over frames on a labelled video."""

@@ -22,11 +22,23 @@ if TYPE_CHECKING:
     from edge_runtime.live.records import Source
 
 COLUMNS = ("label", "start_s", "end_s")
-FOLDER_FPS = 10.0  # of a folder of frames, if the user gives no --fps
+FOLDER_FPS = 10.0  # frame rate of a folder of frames without --fps
 
 
 def read_labels(path: Path, labels: Sequence[str]) -> list[Interval]:
-    """Read the labelled events, sorted by their start. Raise SpecError, which names file and line."""
+    """Read the labelled events from a CSV file.
+
+    Args:
+        path: a file with the columns label, start_s and end_s; times are in seconds of the video.
+        labels: the model's labels.
+
+    Returns:
+        The intervals, sorted by their start.
+
+    Raises:
+        SpecError: the file cannot be read, a line is invalid, or there is no event. The message names file and line.
+
+    """
     found = []
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
@@ -40,12 +52,12 @@ def read_labels(path: Path, labels: Sequence[str]) -> list[Interval]:
                     raise SpecError(f"{where}: {row['label']!r} is not one of the labels {', '.join(labels)}")
                 start_s, end_s = _seconds(row["start_s"], where), _seconds(row["end_s"], where)
                 if end_s <= start_s:
-                    raise SpecError(f"{where}: ends at {end_s:g} s, before its start")
+                    raise SpecError(f"{where}: the event ends at {end_s:g} s, which is not after its start")
                 found.append(Interval(labels.index(row["label"]), start_s, end_s))
     except (OSError, ValueError) as problem:
         raise SpecError(f"{path}: cannot be read: {getattr(problem, 'strerror', None) or problem}") from None
     if not found:
-        raise SpecError(f"{path}: contains no event; at least one is needed to choose the rules")
+        raise SpecError(f"{path}: contains no event; add at least one line")
     return sorted(found, key=lambda interval: interval.start_s)
 
 
@@ -62,15 +74,28 @@ def _seconds(text: str | None, where: str) -> float:
 def read_scores(
     source: Source, classifier: Classifier, fps: float | None
 ) -> tuple[list[float], list[NDArray[np.float32]]]:
-    """Run the model on every frame; the frames of a folder are `fps` per second, or ten."""
+    """Run the model on every frame.
+
+    Args:
+        source: a video, or a folder of frames.
+        classifier: the opened bundle.
+        fps: frames per second of a folder; None means FOLDER_FPS.
+
+    Returns:
+        The time of each frame in seconds of the video, and its probabilities of shape (classes,).
+
+    Raises:
+        SpecError: the source contains no frame.
+
+    """
     times: list[float] = []
     probabilities: list[NDArray[np.float32]] = []
-    first = None
+    first_s = None
     with source:
         for frame in source:
-            first = frame.captured_at if first is None else first
-            still = isinstance(source, ImageFiles)
-            times.append(frame.number / (fps or FOLDER_FPS) if still else frame.captured_at - first)
+            first_s = frame.captured_at if first_s is None else first_s
+            from_files = isinstance(source, ImageFiles)
+            times.append(frame.number / (fps or FOLDER_FPS) if from_files else frame.captured_at - first_s)
             probabilities.append(classifier.backend.run(preprocess(frame.image, classifier.spec)[None])[0])
     if not times:
         raise SpecError(f"{source.name}: contains no frame")

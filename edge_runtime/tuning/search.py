@@ -1,11 +1,11 @@
-"""Choose the rules over frames by how well their events match those of a labelled video. Pure functions."""
+"""Search the rules over frames whose events match those of a labelled video best. Pure functions."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from edge_runtime.live.smoothing import Rules, settle, smooth, vote
+from edge_runtime.live.smoothing import Rules, smooth, update_stable, vote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ALPHAS = (1.0, 0.6, 0.4, 0.25)
 WINDOWS = (1, 3, 5, 9, 15)
 THRESHOLDS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
-TOLERANCE_S = 0.5  # a person cannot label the start of an event more exactly
+TOLERANCE_S = 0.5  # a manual label of an event's start is not more accurate
 
 
 class Interval(NamedTuple):
@@ -32,14 +32,14 @@ class Match:
     """How predicted intervals match labelled ones.
 
     Attributes:
-        right: number of predicted intervals that match a labelled one.
+        matched: number of predicted intervals that match a labelled one.
         predicted: number of predicted intervals.
         labelled: number of labelled intervals.
-        delay_s: mean time from a labelled start to its prediction, over the matches; 0 without any.
+        delay_s: mean time from a labelled start to the predicted start, over the matches; 0 without matches.
 
     """
 
-    right: int
+    matched: int
     predicted: int
     labelled: int
     delay_s: float
@@ -47,21 +47,21 @@ class Match:
     @property
     def precision(self) -> float:
         """Return the fraction of predicted intervals that match; 0 if nothing was predicted."""
-        return self.right / self.predicted if self.predicted else 0.0
+        return self.matched / self.predicted if self.predicted else 0.0
 
     @property
     def recall(self) -> float:
         """Return the fraction of labelled intervals that were found; 0 if nothing was labelled."""
-        return self.right / self.labelled if self.labelled else 0.0
+        return self.matched / self.labelled if self.labelled else 0.0
 
     @property
     def f1(self) -> float:
         """Return the harmonic mean of precision and recall; 0 without any match."""
-        return 2 * self.right / (self.predicted + self.labelled) if self.right else 0.0
+        return 2 * self.matched / (self.predicted + self.labelled) if self.matched else 0.0
 
 
 class Tuned(NamedTuple):
-    """Rules and their result."""
+    """Rules, and how their events match the labelled ones."""
 
     rules: Rules
     match: Match
@@ -73,13 +73,13 @@ def tune(
     """Search a grid of rules, then a threshold for each class separately.
 
     Args:
-        times: of each frame, in seconds of the video.
-        probabilities: of each frame, of shape (classes,).
+        times: time of each frame, in seconds of the video.
+        probabilities: probabilities of each frame, shape (classes,).
         labelled: the labelled intervals; at least one.
 
     Returns:
-        The best rules for each smoothing and window, the best of all first: by F1 of the events, then by delay, then
-        by the number of frames that they use.
+        The best rules for each combination of smoothing and window, best first: by F1 of the events, then by delay,
+        then by the number of frames in the window.
 
     """
     classes = len(probabilities[0])
@@ -97,7 +97,7 @@ def tune(
 
 
 def smooth_all(probabilities: Sequence[NDArray[np.float32]], alpha: float) -> list[NDArray[np.float32]]:
-    """Smooth a whole video's probabilities as the live loop does."""
+    """Smooth the probabilities of all frames with the live loop's own function."""
     smoothed: list[NDArray[np.float32]] = []
     for row in probabilities:
         smoothed.append(smooth(smoothed[-1] if smoothed else None, row, alpha))
@@ -105,13 +105,13 @@ def smooth_all(probabilities: Sequence[NDArray[np.float32]], alpha: float) -> li
 
 
 def intervals(times: Sequence[float], smoothed: Sequence[NDArray[np.float32]], rules: Rules) -> list[Interval]:
-    """Return the intervals of each class, by the live loop's own rules; the last one ends with the video."""
+    """Compute the intervals of each class with the live loop's own functions; the last one ends with the video."""
     found: list[Interval] = []
     votes: tuple[int, ...] = ()
     stable, since_s = -1, 0.0
     for at_s, row in zip(times, smoothed, strict=True):
         votes = (*votes, vote(row, stable, rules))[-rules.n :]
-        after = settle(votes, stable, rules)
+        after = update_stable(votes, stable, rules)
         if after != stable:
             if stable != -1:
                 found.append(Interval(stable, since_s, at_s))
@@ -123,13 +123,13 @@ def intervals(times: Sequence[float], smoothed: Sequence[NDArray[np.float32]], r
 
 def match(predicted: Sequence[Interval], labelled: Sequence[Interval]) -> Match:
     """Match each labelled interval with the first unmatched prediction of its class that starts within it."""
-    free, delays = list(predicted), []
-    for wanted in labelled:
-        for candidate in free:
-            begins_within = wanted.start_s - TOLERANCE_S <= candidate.start_s <= wanted.end_s
-            if candidate.label == wanted.label and begins_within:
-                delays.append(candidate.start_s - wanted.start_s)
-                free.remove(candidate)
+    unmatched, delays = list(predicted), []
+    for interval in labelled:
+        for candidate in unmatched:
+            starts_within = interval.start_s - TOLERANCE_S <= candidate.start_s <= interval.end_s
+            if candidate.label == interval.label and starts_within:
+                delays.append(candidate.start_s - interval.start_s)
+                unmatched.remove(candidate)
                 break
     return Match(len(delays), len(predicted), len(labelled), sum(delays) / len(delays) if delays else 0.0)
 
@@ -144,7 +144,7 @@ def _grid(alpha: float, classes: int) -> Iterator[Rules]:
 def _per_class(
     times: Sequence[float], smoothed: Sequence[NDArray[np.float32]], labelled: Sequence[Interval], best: Tuned
 ) -> Tuned:
-    """Change one class's threshold at a time, and keep an improvement."""
+    """Try every threshold for one class after the other, and keep each improvement."""
     for label in range(len(best.rules.thresholds)):
         for threshold in THRESHOLDS:
             thresholds = list(best.rules.thresholds)
@@ -156,5 +156,5 @@ def _per_class(
 
 
 def _rank(tuned: Tuned) -> tuple[float, float, int]:
-    """Return a sort key, larger for better rules; delays that a person cannot distinguish count as equal."""
+    """Return a sort key that is smaller for better rules; delays count as equal if they round to the same 10 ms."""
     return -round(tuned.match.f1, 6), round(tuned.match.delay_s, 2), tuned.rules.n

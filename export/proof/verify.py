@@ -12,7 +12,7 @@ from edge_runtime.backends.names import BACKENDS_BY_FORMAT, BackendName, default
 from edge_runtime.errors import BundleError
 from edge_runtime.image.preprocess import preprocess
 from edge_runtime.model.bundle import Bundle
-from edge_runtime.selftest.golden import GoldenImage, allowed_drift, input_digest, read_golden
+from edge_runtime.selftest.golden import GoldenImage, input_digest, output_tolerance, read_golden
 from export.errors import ParityError
 from export.proof.runtime_process import run_on_device
 
@@ -87,7 +87,7 @@ def _replay(
     reference = np.array([image.reference for image in golden])
     outputs = run_on_device(bundle.folder / artifact.file.path, bundle.spec, pixels, backend).probabilities
     drift = float(np.abs(outputs - recorded).max())
-    allowed = allowed_drift(artifact.precision)
+    allowed = output_tolerance(artifact.precision)
     if not drift <= allowed:  # NaN too
         raise ParityError(f"{where}: a probability differs by {drift:.3g} from the export's, over {allowed:g}")
     agreement = float(np.mean(outputs.argmax(axis=1) == reference.argmax(axis=1)))

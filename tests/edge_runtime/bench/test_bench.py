@@ -9,14 +9,14 @@ import pytest
 
 from edge_runtime import Bundle, Classifier
 from edge_runtime.backends.names import installed
-from edge_runtime.bench.measure import best, thread_counts, ways
+from edge_runtime.bench.measure import best, configurations, thread_counts
 from edge_runtime.bench.worker import percentiles
 from edge_runtime.classify.kept_choice import keep_choice, kept_choice, make_choice
 
 
 @pytest.fixture(autouse=True)
 def settings(tmp_path, monkeypatch):
-    """A configuration folder of the test's own."""
+    """Use a configuration folder for this test only."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     return tmp_path / "config"
 
@@ -31,12 +31,12 @@ def result(artifact, threads, p50, accuracy=0.98):
     }
 
 
-def test_every_way_is_measured_in_its_own_process_and_told(bundle, edge_run, settings):
+def test_every_configuration_is_measured_in_its_own_process_and_reported(bundle, edge_run, settings):
     code, out, err = edge_run("bench", bundle, "--json", "--keep", "--seconds", "0.05", "--threads", "1")
     report = json.loads(out[0])
     measured = {(item["artifact"], item["backend"]) for item in report["results"]}
     assert code == 0
-    assert measured == {way[:2] for way in ways(Bundle.open(bundle), [1])}
+    assert measured == {configuration[:2] for configuration in configurations(Bundle.open(bundle), [1])}
     assert len(err) == len(measured)
     for item in report["results"]:
         assert "error" not in item
@@ -48,11 +48,11 @@ def test_every_way_is_measured_in_its_own_process_and_told(bundle, edge_run, set
     assert {"processor", "temperature_c", "throttling", "load"} == set(report["before"]) == set(report["after"])
     assert report["best"] in report["results"]
     assert report["kept"].startswith(f"{settings}/edgewise/choices/")
-    kept, best_way = kept_choice(Bundle.open(bundle)), report["best"]
-    assert (kept.artifact, kept.backend, kept.threads) == (best_way["artifact"], best_way["backend"], 1)
+    saved, winner = kept_choice(Bundle.open(bundle)), report["best"]
+    assert (saved.artifact, saved.backend, saved.threads) == (winner["artifact"], winner["backend"], 1)
 
 
-def test_what_is_kept_is_used_unless_something_else_is_asked_for(bundle, edge_run, photo):
+def test_the_saved_choice_is_used_unless_an_option_selects_another(bundle, edge_run, photo):
     if not installed(("onnx",)):
         pytest.skip("needs the onnx runtime")
     keep_choice(Bundle.open(bundle), make_choice("float32.onnx", "onnx", 1))
@@ -62,7 +62,9 @@ def test_what_is_kept_is_used_unless_something_else_is_asked_for(bundle, edge_ru
     assert edge_run("classify", bundle, photo("red"))[0] == 0
 
 
-def test_a_way_that_fails_is_told_and_is_never_the_best(bundle_of, spec, models, edge_run, tmp_path, monkeypatch):
+def test_a_failed_configuration_is_reported_and_never_the_best(
+    bundle_of, spec, models, edge_run, tmp_path, monkeypatch
+):
     monkeypatch.setattr("edge_runtime.bench.measure.installed", lambda _: ("litert",))
     broken = tmp_path / "broken.tflite"
     broken.write_bytes(b"no model at all" * 100)
@@ -89,7 +91,7 @@ def test_a_way_that_fails_is_told_and_is_never_the_best(bundle_of, spec, models,
         {"surprise": 1},
     ],
 )
-def test_a_choice_that_no_longer_fits_is_as_if_it_were_not_there(bundle, change):
+def test_a_saved_choice_that_does_not_apply_is_ignored(bundle, change):
     opened = Bundle.open(bundle)
     path = keep_choice(opened, make_choice("float32.tflite", "litert", 1))
     assert kept_choice(opened).artifact == "float32.tflite"
@@ -99,19 +101,19 @@ def test_a_choice_that_no_longer_fits_is_as_if_it_were_not_there(bundle, change)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", "null", '{"version": 1}'])
-def test_a_damaged_choice_is_as_if_it_were_not_there(bundle, content):
+def test_a_damaged_choice_is_ignored(bundle, content):
     opened = Bundle.open(bundle)
     keep_choice(opened, make_choice("float32.tflite", "litert", 1)).write_text(content)
     assert kept_choice(opened) is None
 
 
-def test_a_choice_is_for_one_bundle_alone(bundle, edit_manifest):
+def test_a_choice_applies_to_one_bundle_only(bundle, edit_manifest):
     keep_choice(Bundle.open(bundle), make_choice("float32.tflite", "litert", 1))
     edit_manifest(bundle, lambda manifest: manifest["versions"].update(keras="3"))
     assert kept_choice(Bundle.open(bundle)) is None
 
 
-def test_what_root_keeps_a_service_of_another_user_finds(bundle, tmp_path, monkeypatch):
+def test_a_choice_saved_by_root_applies_to_other_users(bundle, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.delenv("XDG_CONFIG_HOME")
     monkeypatch.setenv("HOME", str(tmp_path / "root"))
@@ -123,7 +125,7 @@ def test_what_root_keeps_a_service_of_another_user_finds(bundle, tmp_path, monke
     assert kept_choice(Bundle.open(bundle)).artifact == "float32.tflite"
 
 
-def test_a_users_own_choice_goes_before_the_systems(bundle, tmp_path, monkeypatch):
+def test_a_users_own_choice_has_priority_over_the_systems(bundle, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CONFIG_DIRS", str(tmp_path / "xdg"))
     opened = Bundle.open(bundle)
     own = keep_choice(opened, make_choice("float32.tflite", "litert", 1))
@@ -135,7 +137,7 @@ def test_a_users_own_choice_goes_before_the_systems(bundle, tmp_path, monkeypatc
     assert kept_choice(opened).artifact == "int8.tflite"
 
 
-def test_without_a_home_nothing_is_kept_and_classifying_goes_on(bundle, refused, monkeypatch):
+def test_without_a_home_folder_the_default_artifact_is_used(bundle, refused, monkeypatch):
     monkeypatch.delenv("XDG_CONFIG_HOME")
     monkeypatch.delenv("HOME", raising=False)
     assert Classifier.open(bundle).artifact.name == "int8.tflite"
@@ -150,36 +152,36 @@ def test_the_best_is_the_fastest_that_is_accurate_enough():
     assert best([{**fast, "error": "no"}], 0.01) is None
 
 
-def test_of_two_that_are_as_fast_the_one_with_fewer_threads_is_best():
+def test_between_equally_fast_results_fewer_threads_are_better():
     one, two = result("a", 1, 5.1), result("a", 2, 5.0)
     assert best([two, one], 0.01) is one
     assert best([result("a", 1, 6.0), two], 0.01) is two
 
 
-def test_percentiles_are_of_the_nearest_rank():
+def test_percentiles_use_the_nearest_rank():
     assert percentiles([float(number) for number in range(100)]) == {"p50": 50.0, "p90": 90.0, "p99": 99.0}
     assert percentiles([7.0]) == {"p50": 7.0, "p90": 7.0, "p99": 7.0}
     assert thread_counts()[0] == 1
 
 
-def texts(data):
-    """Give every text in a JSON value, keys included."""
+def strings_in(data):
+    """Yield every string in a JSON value, including keys."""
     if isinstance(data, str):
         yield data
     elif isinstance(data, dict):
         yield from data
         for value in data.values():
-            yield from texts(value)
+            yield from strings_in(value)
     elif isinstance(data, list):
         for value in data:
-            yield from texts(value)
+            yield from strings_in(value)
 
 
 def bench(edge_run, bundle, file):
     return edge_run("bench", bundle, "--seconds", "0.05", "--threads", "1", "--submit", file)
 
 
-def test_a_row_to_send_holds_the_device_the_versions_and_every_number(bundle, edge_run, tmp_path):
+def test_a_submitted_row_contains_device_versions_and_all_figures(bundle, edge_run, tmp_path):
     code, _, err = bench(edge_run, bundle, tmp_path / "rows.json")
     (row,) = json.loads((tmp_path / "rows.json").read_text())["rows"]
     assert code == 0
@@ -190,23 +192,23 @@ def test_a_row_to_send_holds_the_device_the_versions_and_every_number(bundle, ed
     assert set(row["bundle"]["artifact_bytes"]) == set(Bundle.open(bundle).artifacts)
     assert {"load", "temperature_c", "throttling"} == set(row["before"]) == set(row["after"])
     measured = {(item["artifact"], item["backend"], item["threads"]) for item in row["results"]}
-    assert measured == set(ways(Bundle.open(bundle), [1]))
+    assert measured == set(configurations(Bundle.open(bundle), [1]))
     assert all(item["inference_ms"]["p50"] > 0 for item in row["results"])
 
 
-def test_a_row_names_no_path_no_host_and_no_user(bundle_of, spec, models, edge_run, tmp_path, monkeypatch):
+def test_a_submitted_row_contains_no_path_host_or_user_name(bundle_of, spec, models, edge_run, tmp_path, monkeypatch):
     monkeypatch.setattr("edge_runtime.bench.measure.installed", lambda _: ("litert",))
     broken = tmp_path / "broken.tflite"
     broken.write_bytes(b"no model at all" * 100)
     folder = bundle_of(spec, {"int8.tflite": models["int8.tflite"], "float32.tflite": broken})
     bench(edge_run, folder, tmp_path / "rows.json")
-    told = list(texts(json.loads((tmp_path / "rows.json").read_text())))
-    assert "failed" in told
-    assert not [text for text in told if "/" in text]
-    assert not {socket.gethostname(), getpass.getuser()} & set(told)
+    found = list(strings_in(json.loads((tmp_path / "rows.json").read_text())))
+    assert "failed" in found
+    assert not [text for text in found if "/" in text]
+    assert not {socket.gethostname(), getpass.getuser()} & set(found)
 
 
-def test_another_run_takes_the_place_of_its_row_and_another_device_adds_one(bundle, edge_run, tmp_path, monkeypatch):
+def test_a_second_run_replaces_its_row_and_another_device_adds_one(bundle, edge_run, tmp_path, monkeypatch):
     file = tmp_path / "rows.json"
     bench(edge_run, bundle, file)
     bench(edge_run, bundle, file)
@@ -220,13 +222,13 @@ def test_another_run_takes_the_place_of_its_row_and_another_device_adds_one(bund
 @pytest.mark.parametrize(
     "content", ["", "[]", '{"version": 1}', '{"version": 2, "rows": []}', '{"version": 1, "rows": 3}']
 )
-def test_a_file_that_holds_something_else_is_refused_before_anything_is_measured(content, bundle, refused, tmp_path):
+def test_an_existing_file_without_rows_is_refused_before_the_measurement(content, bundle, refused, tmp_path):
     file = tmp_path / "notes.json"
     file.write_text(content)
-    told = refused("bench", bundle, "--submit", file)
-    assert str(file) in told
+    message = refused("bench", bundle, "--submit", file)
+    assert str(file) in message
     assert file.read_text() == content
 
 
-def test_a_place_where_nothing_can_be_written_is_refused_before_anything_is_measured(bundle, refused, tmp_path):
+def test_an_unwritable_file_is_refused_before_the_measurement(bundle, refused, tmp_path):
     assert "cannot be written" in refused("bench", bundle, "--submit", tmp_path / "none" / "rows.json")

@@ -16,35 +16,35 @@ def test_the_highest_probability_decides(spec):
     assert decision.top == (("green", 0.625), ("red", 0.25), ("blue", 0.125))
 
 
-def test_equal_scores_keep_the_labels_order(spec):
+def test_equal_scores_keep_the_order_of_the_labels(spec):
     assert [item.label for item in decide(scores(0.25, 0.5, 0.25), spec).top] == ["green", "red", "blue"]
     assert decide(scores(0.5, 0.0, 0.5), spec).label == "red"
 
 
 @pytest.mark.parametrize(("top_k", "count"), [(1, 1), (2, 2), (99, 3)])
-def test_top_k_bounds_what_is_reported(spec, top_k, count):
+def test_top_k_limits_the_number_of_classes(spec, top_k, count):
     assert len(decide(scores(0.2, 0.5, 0.3), spec, top_k=top_k).top) == count
 
 
-def test_below_its_labels_threshold_it_is_unknown_with_the_top_score_kept(make_spec):
+def test_a_score_below_the_threshold_of_its_label_is_unknown(make_spec):
     spec = make_spec(thresholds=(0.0, 0.75, 0.0))
     decision = decide(scores(0.25, 0.5, 0.25), spec)
     assert (decision.label, decision.score, decision.top[0].label) == (UNKNOWN, 0.5, "green")
     assert decide(scores(0.5, 0.25, 0.25), spec).label == "red"
 
 
-def test_a_score_at_the_threshold_is_enough(make_spec):
+def test_a_score_equal_to_the_threshold_is_accepted(make_spec):
     assert decide(scores(0.25, 0.5, 0.25), make_spec(thresholds=(0.5, 0.5, 0.5))).label == "green"
 
 
-def test_min_score_stands_in_for_every_threshold(make_spec):
+def test_min_score_replaces_every_threshold(make_spec):
     spec = make_spec(thresholds=(0.9, 0.9, 0.9))
     assert decide(scores(0.25, 0.5, 0.25), spec, min_score=0.5).label == "green"
     assert decide(scores(0.25, 0.5, 0.25), make_spec(), min_score=0.6).label == UNKNOWN
     assert decide(scores(0.25, 0.5, 0.25), spec, min_score=0.0).label == "green"
 
 
-def test_numbers_are_plain_floats(spec):
+def test_scores_are_python_floats(spec):
     decision = decide(scores(0.2, 0.5, 0.3), spec)
     assert type(decision.score) is float
     assert all(type(item.score) is float for item in decision.top)

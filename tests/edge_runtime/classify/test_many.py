@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from edge_runtime.classify.many import MANY, Outcome, classify_many
+from edge_runtime.classify.many import MIN_PARALLEL_IMAGES, Outcome, classify_many
 from edge_runtime.command_line.progress import Progress
 from edge_runtime.errors import InferenceError, SourceError
 
@@ -21,30 +21,30 @@ EDGE_RUN = [sys.executable, "-m", "edge_runtime.cli"]
 def outcomes(items, classify, workers):
     opened = []
 
-    def open_classifier(beside_others):
-        opened.append(beside_others)
+    def open_classifier(in_parallel):
+        opened.append(in_parallel)
         return len(opened)
 
     return list(classify_many(items, open_classifier, classify, workers)), opened
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
-def test_outcomes_come_in_order_whatever_the_workers(workers):
+def test_outcomes_have_the_order_of_the_items(workers):
     def classify(classifier, path):
         time.sleep(0.002 if int(path) % 3 else 0.01)
         if path == "7":
             raise SourceError("damaged")
         return f"prediction {path}"
 
-    passing = Outcome("argument", None, SourceError("nothing here"))
-    found, opened = outcomes([*map(str, range(20)), passing, "20"], classify, workers)
+    failed = Outcome("argument", None, SourceError("nothing here"))
+    found, opened = outcomes([*map(str, range(20)), failed, "20"], classify, workers)
     assert [outcome.path for outcome in found] == [*map(str, range(20)), "argument", "20"]
     assert [str(outcome.problem) for outcome in found if outcome.problem] == ["damaged", "nothing here"]
     assert found[3].prediction == "prediction 3"
     assert opened == [workers > 1] * workers
 
 
-def test_no_classifier_is_used_by_two_threads_at_once():
+def test_no_classifier_is_used_by_two_threads_at_the_same_time():
     busy = set()
 
     def classify(classifier, path):
@@ -56,28 +56,28 @@ def test_no_classifier_is_used_by_two_threads_at_once():
     assert len(outcomes(map(str, range(100)), classify, 4)[0]) == 100
 
 
-def test_paths_are_taken_only_as_they_are_needed():
-    taken = []
+def test_paths_are_consumed_only_as_needed():
+    consumed = []
 
     def items():
         for index in range(1000):
-            taken.append(index)
+            consumed.append(index)
             yield str(index)
 
     results = classify_many(items(), lambda _: None, lambda *_: None, 2)
     for _ in range(10):
         next(results)
-    assert len(taken) < 30
+    assert len(consumed) < 30
     results.close()
 
 
-def test_few_images_get_one_worker_and_many_get_all_cores():
+def test_few_images_use_one_worker_and_many_use_all_cores():
     cores = len(os.sched_getaffinity(0))
-    assert outcomes(["1"] * (MANY - 1), lambda *_: None, None)[1] == [False]
-    assert len(outcomes(["1"] * MANY, lambda *_: None, None)[1]) == cores
+    assert outcomes(["1"] * (MIN_PARALLEL_IMAGES - 1), lambda *_: None, None)[1] == [False]
+    assert len(outcomes(["1"] * MIN_PARALLEL_IMAGES, lambda *_: None, None)[1]) == cores
 
 
-def test_a_failing_runtime_ends_it():
+def test_a_runtime_failure_ends_the_classification():
     def classify(*_):
         raise InferenceError("broken")
 
@@ -86,7 +86,7 @@ def test_a_failing_runtime_ends_it():
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("ThreadPool")]
 
 
-def test_workers_change_no_line(bundle, photo, tmp_path, edge_run):
+def test_the_output_does_not_depend_on_the_number_of_workers(bundle, photo, tmp_path, edge_run):
     for index in range(30):
         photo(("red", "green", "blue")[index % 3], name=f"many/{index:02}.png")
     (tmp_path / "many" / "99.jpg").write_bytes(b"")
@@ -101,12 +101,12 @@ def test_workers_change_no_line(bundle, photo, tmp_path, edge_run):
 
 
 def test_classify_reads_paths_from_standard_input(bundle, photo):
-    given = f"{photo('green')}\n{photo('blue')}\n"
-    done = subprocess.run([*EDGE_RUN, "classify", bundle, "-"], input=given, capture_output=True, text=True, check=True)
+    paths = f"{photo('green')}\n{photo('blue')}\n"
+    done = subprocess.run([*EDGE_RUN, "classify", bundle, "-"], input=paths, capture_output=True, text=True, check=True)
     assert [line.split()[1] for line in done.stdout.splitlines()] == ["green", "blue"]
 
 
-def test_the_bar_shows_count_part_rate_and_time_left(wait_until):
+def test_the_progress_bar_shows_count_percentage_rate_and_remaining_time(wait_until):
     progress = Progress(io.StringIO(), lambda: 200)
     wait_until(lambda: progress.total == 200)
     for _ in range(50):
@@ -116,8 +116,8 @@ def test_the_bar_shows_count_part_rate_and_time_left(wait_until):
     assert progress.line(10.0) == "50 images  5/s"
 
 
-def test_the_bar_appears_on_a_terminal_and_leaves_the_results_alone(bundle, photo):
-    """stderr is a terminal here and stdout a pipe."""
+def test_the_progress_bar_appears_on_a_terminal_and_not_in_the_results(bundle, photo):
+    """Connect stderr to a terminal and stdout to a pipe."""
     path = photo()
     leader, follower = pty.openpty()
     done = subprocess.run(

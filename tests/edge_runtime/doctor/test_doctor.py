@@ -26,7 +26,7 @@ CHECKS = {
 }
 
 
-def test_it_checks_this_device_and_every_trouble_has_its_mend(edge_run):
+def test_every_problem_of_this_device_has_a_fix(edge_run):
     code, out, err = edge_run("doctor", "--json")
     findings = [json.loads(line) for line in out]
     assert err == []
@@ -35,13 +35,13 @@ def test_it_checks_this_device_and_every_trouble_has_its_mend(edge_run):
     assert code == any(finding["state"] == "broken" for finding in findings)
 
 
-def test_its_text_has_one_line_a_finding_and_one_a_mend(edge_run, monkeypatch):
-    monkeypatch.setattr(libraries, "import_problem", lambda _: None)  # the test before has imported them all
+def test_the_text_has_one_line_per_finding_and_one_per_fix(edge_run, monkeypatch):
+    monkeypatch.setattr(libraries, "import_problem", lambda _: None)  # the test above imports the libraries
     _, out, _ = edge_run("doctor")
     assert all(line.startswith(("ok ", "note ", "warning ", "BROKEN ", "         fix: ")) for line in out)
 
 
-def test_it_works_with_the_standard_library_alone_and_says_what_is_missing():
+def test_it_needs_only_the_standard_library_and_reports_missing_libraries():
     code = """
 import sys
 sys.modules.update(dict.fromkeys(["numpy", "PIL", "ai_edge_litert", "tflite_runtime", "onnxruntime", "av", "paho"]))
@@ -57,14 +57,14 @@ sys.exit(code)
     assert findings["runtimes"]["fix"] == "pip install 'edgewise[pi]'"
 
 
-def test_tflite_runtime_beside_numpy_2_is_broken():
+def test_tflite_runtime_with_numpy_2_is_broken():
     finding = libraries.runtime("tflite-runtime", "2.1.0", lambda _: None)
     assert (finding.state, finding.fix) == ("broken", "pip install 'numpy<2'")
     assert libraries.runtime("tflite-runtime", "1.26.4", lambda _: None).state == "ok"
     assert libraries.runtime("litert", "2.1.0", lambda _: None).state == "ok"
 
 
-def test_a_library_that_crashes_is_told_and_takes_nothing_with_it(monkeypatch, tmp_path):
+def test_a_library_that_crashes_at_import_is_reported(monkeypatch, tmp_path):
     (tmp_path / "crashes.py").write_text("import os; os.abort()")
     (tmp_path / "fails.py").write_text("raise ImportError('libfoo.so.1: cannot open shared object file')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
@@ -95,12 +95,12 @@ def test_a_library_that_crashes_is_told_and_takes_nothing_with_it(monkeypatch, t
         (libraries.python((3, 11)), "ok"),
     ],
 )
-def test_each_fact_is_judged(finding, state):
+def test_each_fact_gets_its_state(finding, state):
     assert finding.state == state
     assert bool(finding.fix) != (state == "ok")
 
 
-def test_the_firmwares_word_on_throttling_is_read():
+def test_the_output_of_vcgencmd_is_parsed():
     assert parse_throttled("throttled=0x0\n") == Throttling((), ())
     assert parse_throttled("throttled=0x50005\n") == Throttling(
         ("under-voltage", "throttled"), ("under-voltage", "throttled")
@@ -108,7 +108,7 @@ def test_the_firmwares_word_on_throttling_is_read():
     assert parse_throttled("error") is None
 
 
-def test_the_hottest_zone_counts_and_an_unreadable_one_does_not(tmp_path):
+def test_the_temperature_is_that_of_the_hottest_readable_zone(tmp_path):
     for number, text in enumerate(["41000\n", "63250\n", "nonsense"]):
         (tmp_path / f"thermal_zone{number}").mkdir()
         (tmp_path / f"thermal_zone{number}" / "temp").write_text(text)
@@ -116,19 +116,19 @@ def test_the_hottest_zone_counts_and_an_unreadable_one_does_not(tmp_path):
     assert temperature_c(tmp_path / "none") is None
 
 
-def test_what_sets_the_frequency_is_read_where_the_system_tells(tmp_path):
+def test_the_frequency_governor_is_none_if_the_system_has_none(tmp_path):
     (tmp_path / "scaling_governor").write_text("ondemand\n")
     assert governor(tmp_path / "scaling_governor") == "ondemand"
     assert governor(tmp_path / "none") is None
 
 
-def test_the_processor_is_named_with_what_makes_int8_fast():
+def test_the_processor_is_reported_with_its_int8_instructions():
     pi = "processor : 0\nFeatures : fp asimd asimddp\n\nModel : Raspberry Pi 5 Model B Rev 1.0\n"
-    assert system.processor(pi, 4).says == "Raspberry Pi 5 Model B Rev 1.0, 4 cores, int8 by dot product"
-    assert "plain arithmetic" in system.processor("", 1).says
+    assert system.processor(pi, 4).says == "Raspberry Pi 5 Model B Rev 1.0, 4 cores, int8 instructions: dot product"
+    assert "int8 instructions: none" in system.processor("", 1).says
 
 
-def test_a_camera_that_may_not_be_opened_names_the_group_to_join(tmp_path, monkeypatch):
+def test_a_camera_without_permission_names_the_group_to_join(tmp_path, monkeypatch):
     (tmp_path / "video0").write_text("")
     (tmp_path / "video10").write_text("")
     names = tmp_path / "names"
@@ -142,7 +142,7 @@ def test_a_camera_that_may_not_be_opened_names_the_group_to_join(tmp_path, monke
     assert other.says.startswith(f"{tmp_path}/video10")
 
 
-def test_a_raspberry_pi_is_told_how_to_get_its_camera(tmp_path):
+def test_a_raspberry_pi_without_picamera2_gets_the_install_command(tmp_path):
     (tmp_path / "model").write_bytes(b"Raspberry Pi 4 Model B Rev 1.4\0")
     assert cameras.is_raspberry_pi(tmp_path / "model")
     assert not cameras.is_raspberry_pi(tmp_path / "none")
