@@ -167,7 +167,7 @@ def test_weights_of_another_architecture_are_named(tmp_path):
     spec = ModelSpec(height=32, width=32, labels=("a", "b"), output="sigmoid")
     build_cnn_bn(spec).save_weights(tmp_path / "cnn_bn.weights.h5")
     with pytest.raises(
-        TrainingError, match=r"cnn_bn\.weights\.h5: holds no weights of mobilenet_v2 with --alpha 0\.35"
+        TrainingError, match=r"cnn_bn\.weights\.h5: does not contain weights of mobilenet_v2 with --alpha 0\.35"
     ):
         load_backbone("mobilenet_v2", spec, tmp_path / "cnn_bn.weights.h5", 0.35)
 

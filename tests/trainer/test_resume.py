@@ -116,7 +116,7 @@ def test_sigterm_is_one_line_that_says_how_to_go_on(source, tmp_path, monkeypatc
     before = signal.getsignal(signal.SIGTERM)
     arguments = ["--model", "cnn_bn", "--image-size", "32", "--batch-size", "8", "--no-cache"]
     assert main(["train", str(source), "--out", str(tmp_path / "run"), *arguments]) == 1
-    assert "stopped by SIGTERM; edge-train train --resume" in capsys.readouterr().err.splitlines()[-1]
+    assert "after the last completed epoch with: edge-train train --resume" in capsys.readouterr().err.splitlines()[-1]
     assert signal.getsignal(signal.SIGTERM) is before
     with pytest.raises(TrainingError, match="holds an unfinished run; go on with --resume"):
         train(source, tmp_path / "run", OPTIONS)

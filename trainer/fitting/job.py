@@ -119,11 +119,7 @@ def fit_phase(
     with devices.scope():
         trainable = trainable_copy(model, devices, mixed_precision=options.mixed_precision)
         optimizer = make_optimizer(steps=epochs * plan.steps, weight_decay=options.weight_decay)
-        trainable.compile(
-            optimizer=keras.optimizers.LossScaleOptimizer(optimizer) if options.mixed_precision else optimizer,
-            loss=loss_of(job.dataset.spec, options.label_smoothing),
-            metrics=[accuracy()],
-        )
+        _compile(trainable, optimizer, job)
         task = FitTask(
             phase=phase,
             train=_training_batches_from(train, options, augmented),
@@ -138,6 +134,15 @@ def fit_phase(
     if trainable is not model:  # the model stays on one device and in float32, in which it is evaluated and exported
         model.set_weights(trainable.get_weights())
     return fitted
+
+
+def _compile(model: Model, optimizer: Any, job: Job) -> None:  # noqa: ANN401 - a Keras optimizer, untyped
+    options = job.options
+    model.compile(
+        optimizer=keras.optimizers.LossScaleOptimizer(optimizer) if options.mixed_precision else optimizer,
+        loss=loss_of(job.dataset.spec, options.label_smoothing),
+        metrics=[accuracy()],
+    )
 
 
 def _training_batches_from(train: Rows, options: Options, augmented: Limits | None) -> Callable[[int], Any]:
