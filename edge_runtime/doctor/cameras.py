@@ -30,7 +30,7 @@ def video_devices(devices: Path, v4l2_class: Path) -> Iterator[Finding]:
     """Check each V4L2 device; on a Raspberry Pi many of them are not cameras."""
     found = sorted(devices.glob("video[0-9]*"), key=lambda path: int(path.name[5:]) if path.name[5:].isdigit() else 0)
     if not found:
-        yield Finding("cameras", "note", "there is no /dev/video*", "connect a USB camera, then: ls /dev/video*")
+        yield Finding("cameras", "note", "no /dev/video*", "connect a USB camera, then: ls /dev/video*")
     denied = [path for path in found if not os.access(path, os.R_OK | os.W_OK)]
     if denied:
         yield _access_denied(denied)
