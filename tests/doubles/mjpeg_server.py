@@ -1,4 +1,4 @@
-"""A camera that serves MJPEG over HTTP on loopback, as `multipart/x-mixed-replace`."""
+"""A simulated camera that serves MJPEG over HTTP on loopback, as `multipart/x-mixed-replace`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image
 
 
 def jpeg(color, number, size=(320, 240)):
-    """Give a plain JPEG that no other number gives."""
+    """Return a JPEG of one colour; each number gives different bytes."""
     stream = io.BytesIO()
     Image.new("RGB", size, color).save(stream, "JPEG", comment=str(number))
     return stream.getvalue()
@@ -26,7 +26,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
         self.end_headers()
         try:
-            while not self.server.gone.is_set():
+            while not self.server.stopped.is_set():
                 if self.server.silent.is_set():
                     time.sleep(0.01)
                     continue
@@ -40,13 +40,13 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class MjpegServer:
-    """Serves `color` until stopped; start another with the same port to come back."""
+    """Serves frames of one colour until it is stopped; a new server on the same port simulates its return."""
 
     def __init__(self, color, port=0, fps=30):
         self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._server.daemon_threads = True
         self._server.color, self._server.fps = color, fps
-        self._server.gone, self._server.silent = threading.Event(), threading.Event()
+        self._server.stopped, self._server.silent = threading.Event(), threading.Event()
         self.port = self._server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}/"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
@@ -60,7 +60,7 @@ class MjpegServer:
 
     def stop(self):
         """Break every connection and free the port."""
-        self._server.gone.set()
+        self._server.stopped.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

@@ -1,4 +1,4 @@
-"""The smallest stand-in of picamera2's documented API: no Raspberry Pi is here. It is not the real library."""
+"""A minimal stand-in for picamera2, written from its documentation, for tests without a Raspberry Pi."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Request:
     def make_array(self, name):
         width, height = self._camera.configuration[name]["size"]
         pixels = np.full((height, width, 3), (220, 30, 20), np.uint8)
-        # As picamera2 does: "RGB888" lies in memory as B, G, R, and "BGR888" as R, G, B.
+        # As in picamera2: in memory, "RGB888" is B, G, R, and "BGR888" is R, G, B.
         return pixels if self._camera.configuration[name]["format"] == "BGR888" else pixels[..., ::-1]
 
     def get_metadata(self):
@@ -30,7 +30,7 @@ class Picamera2:
 
     def __init__(self):
         if Picamera2.absent:
-            raise IndexError("list index out of range")  # what the real one raises without a camera
+            raise IndexError("list index out of range")  # picamera2 raises this without a camera
         Picamera2.latest = self
         self.running, self.out, self.frames, self.stamp_ns = False, 0, 0, 0
         self.same_stamp = self.broken = False

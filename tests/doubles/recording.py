@@ -1,4 +1,4 @@
-"""A sink that remembers."""
+"""A sink that records all predictions and events."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Recorder:
     def kinds(self):
         return [event.kind for event in self.events]
 
-    def _add(self, kept, item):
+    def _add(self, record, item):
         with self.changed:
-            kept.append(item)
+            record.append(item)
             self.items.append(item)
             self.changed.notify_all()

@@ -1,4 +1,4 @@
-"""A camera that serves H.264 over RTSP on loopback: RTP in the RTSP connection (TCP), all that PyAV asks for."""
+"""A simulated camera that serves H.264 over RTSP on loopback, with RTP in the RTSP connection (TCP)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ START_CODE = b"\0\0\1"
 
 @functools.cache
 def encode(color, fps, size=(320, 240), seconds=1):
-    """Give the access units, each a list of NAL units, of a second of one moving colour; the first is a key frame."""
+    """Return the access units of a video of one colour with a moving line; the first is a key frame.
+
+    Each access unit is a list of NAL units.
+    """
     context = av.CodecContext.create("libx264", "w")
     context.width, context.height = size
     context.pix_fmt, context.time_base = "yuv420p", fractions.Fraction(1, fps)
@@ -89,7 +92,7 @@ class Handler(socketserver.StreamRequestHandler):
 
 
 def payloads(units):
-    """Split an access unit into RTP payloads (RFC 6184: single NAL units, or FU-A fragments), the last one marked."""
+    """Split an access unit into RTP payloads (RFC 6184: single NAL units, or FU-A fragments), and mark the last one."""
     result = []
     for unit in units:
         if len(unit) <= MOST_PAYLOAD_BYTES:
@@ -107,7 +110,7 @@ class Server(socketserver.ThreadingTCPServer):
 
 
 class RtspServer:
-    """Serves a colour until stopped; start another with the same port to come back."""
+    """Serves frames of one colour until it is stopped; a new server on the same port simulates its return."""
 
     def __init__(self, color, port=0, fps=20):
         self._server = Server(("127.0.0.1", port), Handler)
@@ -122,6 +125,6 @@ class RtspServer:
         self._server.shutdown()
         self._server.server_close()
         for connection in self._server.connections:
-            with contextlib.suppress(OSError):  # closed by now
+            with contextlib.suppress(OSError):  # it is closed already
                 connection.shutdown(socket.SHUT_RDWR)
         self._thread.join()

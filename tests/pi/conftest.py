@@ -1,4 +1,4 @@
-"""Emulated Raspberry Pis: the long jobs are begun together, three at a time, and tests judge what they gave."""
+"""Tests on emulated Raspberry Pis: long jobs run in the background, three in parallel; tests check their results."""
 
 from __future__ import annotations
 
@@ -7,71 +7,71 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from emulated.budgets import read_budgets
-from emulated.camera_day import camera_day
-from emulated.commands import missing
-from emulated.costs import counted
+from emulated.camera_scenario import run_camera_scenario
+from emulated.commands import missing_programs
+from emulated.costs import count_instructions
 from emulated.faults import HEAVY_IMPORT, RESIZED_TWICE, WRONG_RESIZE
-from emulated.given import prepare
+from emulated.inputs import prepare
 from emulated.jobs import Jobs
-from emulated.replays import imported_on_device, replay_on_device, replay_on_host, replay_small, replay_without_unneeded
+from emulated.replays import imports_on_device, replay_on_device, replay_on_host, replay_small, replay_without_unneeded
 from emulated.suite import run_suite
 from emulated.targets import ARMHF, BOOKWORM, BOOKWORM_SHARED, PROCESSORS, TFLITE, TRIXIE, TRIXIE_SHARED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from emulated.given import Given
+    from emulated.inputs import DeviceInputs
 
-SAID: pytest.StashKey[list[str]] = pytest.StashKey()
+MEASURED: pytest.StashKey[list[str]] = pytest.StashKey()
 PI_4 = "cortex-a72"
-OLDER_PILLOW = "12.2.0"  # the last that resizes as Debian's do
+OLDER_PILLOW = "12.2.0"  # the last version that resizes as Debian's versions do
 
 
 def pytest_addoption(parser):
-    parser.addoption("--renew-budgets", action="store_true", help="let budgets.json say what is measured")
+    parser.addoption("--renew-budgets", action="store_true", help="write the measured values to budgets.json")
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "job(*names): the long jobs that a test waits for")
-    config.stash[SAID] = []
+    config.addinivalue_line("markers", "job(*names): the long jobs whose results a test uses")
+    config.stash[MEASURED] = []
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    if config.stash[SAID]:
+    if config.stash[MEASURED]:
         terminalreporter.section("measured on emulated devices")
-        for line in config.stash[SAID]:
+        for line in config.stash[MEASURED]:
             terminalreporter.line(line)
 
 
 @pytest.fixture(scope="session")
 def given(tmp_path_factory):
-    """What every device is given; skips where the emulators are missing."""
-    if absent := missing():
-        pytest.skip(absent)
+    """The files that all devices use; skip the test if the emulators are not installed."""
+    if problem := missing_programs():
+        pytest.skip(problem)
     return prepare(tmp_path_factory.mktemp("pi"))
 
 
 @pytest.fixture(scope="session")
-def jobs(given, request):
-    """The jobs that the chosen tests wait for, begun."""
-    wanted = {name for item in request.session.items for mark in item.iter_markers("job") for name in mark.args}
-    begun = Jobs({name: job for name, job in _jobs(given).items() if name in wanted})
-    yield begun
-    begun.close()
-    took = ", ".join(f"{name} {seconds:.0f}" for name, seconds in begun.took_s.items())
-    request.config.stash[SAID].append(f"seconds that each job took: {took}")
+def jobs(inputs, request):
+    """The jobs that the selected tests use; they are started."""
+    names = {name for item in request.session.items for mark in item.iter_markers("job") for name in mark.args}
+    started = Jobs({name: job for name, job in _jobs(inputs).items() if name in names})
+    yield started
+    started.close()
+    durations = ", ".join(f"{name} {seconds:.0f}" for name, seconds in started.durations_s.items())
+    request.config.stash[MEASURED].append(f"seconds that each job took: {durations}")
 
 
 @pytest.fixture
 def result(jobs, request):
-    """Give a function that waits for a job that the test's marker names, and gives what came of it."""
+    """Return a function that waits for a job of the test's marker and returns its result."""
     names = [name for mark in request.node.iter_markers("job") for name in mark.args]
-    if getattr(request.node, "execution_count", 1) > 1:  # another try, for it may have been starved
+    if getattr(request.node, "execution_count", 1) > 1:  # a rerun: the machine may have been too busy for the job
         for name in names:
-            jobs.begin(name)
+            jobs.start(name)
 
     def wait(name: str) -> Any:
-        assert name in names, "the marker must name the job, or it is not begun in time"
+        assert name in names, "the test's marker must name the job, so that it is started early"
         return jobs.result(name)
 
     return wait
@@ -79,41 +79,41 @@ def result(jobs, request):
 
 @pytest.fixture
 def say(request):
-    """Give a function that adds a line to what is printed at the end."""
-    return request.config.stash[SAID].append
+    """Return a function that adds a line to the summary that is printed at the end."""
+    return request.config.stash[MEASURED].append
 
 
 @pytest.fixture
 def budgets():
-    """The budgets as they are now: a test before may have renewed them."""
+    """The present budgets; they are read again for each test, because an earlier one may have renewed them."""
     return read_budgets()
 
 
 @pytest.fixture
 def renew(request):
-    """Whether the budgets shall be what is measured."""
+    """Whether to write the measured values as the new budgets."""
     return request.config.getoption("--renew-budgets", default=False)
 
 
-def _jobs(given: Given) -> dict[str, Callable[[], Any]]:
-    """Give every job there is, the longest first."""
+def _jobs(inputs: DeviceInputs) -> dict[str, Callable[[], Any]]:
+    """Return all jobs, the longest first."""
     jobs: dict[str, Callable[[], Any]] = {
-        "camera day": partial(camera_day, given),
-        "suite": partial(run_suite, given, BOOKWORM, PI_4),
-        "replay host": partial(replay_on_host, given),
-        "replay host, older Pillow": partial(replay_on_host, given, OLDER_PILLOW),
-        "imports": partial(imported_on_device, given, BOOKWORM, PI_4),
-        "heavy imports": partial(imported_on_device, given, BOOKWORM, PI_4, HEAVY_IMPORT),
-        f"replay {ARMHF.name} {PI_4}": partial(replay_on_device, given, ARMHF, PI_4),
-        "wrong resize": partial(replay_small, given, BOOKWORM, PI_4, WRONG_RESIZE),
-        "costlier frame": partial(counted, given, BOOKWORM, PI_4, RESIZED_TWICE, ["640x480 camera"]),
+        "camera scenario": partial(run_camera_scenario, inputs),
+        "suite": partial(run_suite, inputs, BOOKWORM, PI_4),
+        "replay host": partial(replay_on_host, inputs),
+        "replay host, older Pillow": partial(replay_on_host, inputs, OLDER_PILLOW),
+        "imports": partial(imports_on_device, inputs, BOOKWORM, PI_4),
+        "heavy imports": partial(imports_on_device, inputs, BOOKWORM, PI_4, HEAVY_IMPORT),
+        f"replay {ARMHF.name} {PI_4}": partial(replay_on_device, inputs, ARMHF, PI_4),
+        "wrong resize": partial(replay_small, inputs, BOOKWORM, PI_4, WRONG_RESIZE),
+        "costlier frame": partial(count_instructions, inputs, BOOKWORM, PI_4, RESIZED_TWICE, ["640x480 camera"]),
     }
     for target in (BOOKWORM, TFLITE):
-        jobs[f"lean replay {target.name}"] = partial(replay_without_unneeded, given, target, PI_4)
+        jobs[f"lean replay {target.name}"] = partial(replay_without_unneeded, inputs, target, PI_4)
     for target in (BOOKWORM_SHARED, TRIXIE_SHARED):
-        jobs[f"replay {target.name} {PI_4}"] = partial(replay_small, given, target, PI_4)
+        jobs[f"replay {target.name} {PI_4}"] = partial(replay_small, inputs, target, PI_4)
     for processor in PROCESSORS:
-        jobs[f"cost {processor}"] = partial(counted, given, BOOKWORM, processor)
+        jobs[f"cost {processor}"] = partial(count_instructions, inputs, BOOKWORM, processor)
         for target in (BOOKWORM, TRIXIE):
-            jobs[f"replay {target.name} {processor}"] = partial(replay_on_device, given, target, processor)
+            jobs[f"replay {target.name} {processor}"] = partial(replay_on_device, inputs, target, processor)
     return jobs

@@ -1,10 +1,10 @@
-"""A frame costs on each processor what it did before: instructions, which repeat, where milliseconds would not."""
+"""The cost of a frame on each processor, in instructions, which are reproducible; milliseconds are not."""
 
 from __future__ import annotations
 
 import pytest
 from emulated.budgets import write_budget
-from emulated.costs import around_invoke, over_budget
+from emulated.costs import budget_problems, overhead_share
 from emulated.targets import PROCESSORS
 
 PI_4 = "cortex-a72"
@@ -13,7 +13,7 @@ PI_4 = "cortex-a72"
 @pytest.mark.parametrize(
     "processor", [pytest.param(name, marks=pytest.mark.job(f"cost {name}")) for name in PROCESSORS]
 )
-def test_no_stage_of_a_frame_takes_three_percent_more_than_its_budget(processor, result, budgets, renew, say):
+def test_no_stage_of_a_frame_exceeds_its_budget_by_more_than_three_percent(processor, result, budgets, renew, say):
     counts = result(f"cost {processor}")
     for kind, stages in counts.items():
         shares = ", ".join(f"{stage} {instructions / 1e6:.2f}" for stage, instructions in stages.items())
@@ -21,23 +21,23 @@ def test_no_stage_of_a_frame_takes_three_percent_more_than_its_budget(processor,
     if renew:
         write_budget("instructions", processor, counts)
         return
-    assert not list(over_budget(processor, counts, budgets["instructions"][processor]))
+    assert not list(budget_problems(processor, counts, budgets["instructions"][processor]))
 
 
 @pytest.mark.job(f"cost {PI_4}")
 @pytest.mark.parametrize(("kind", "most"), [("640x480 camera", 0.15), ("model's size", 0.02)])
-def test_python_around_invoke_is_a_small_part_of_a_frame(kind, most, result, say):
-    share = around_invoke(result(f"cost {PI_4}")[kind])
-    say(f"{PI_4}, {kind}: around invoke {share:.1%} of MobileNetV2 int8's own invoke; at most {most:.0%}")
+def test_the_overhead_around_the_models_invoke_is_small(kind, most, result, say):
+    share = overhead_share(result(f"cost {PI_4}")[kind])
+    say(f"{PI_4}, {kind}: overhead {share:.1%} of the invoke of MobileNetV2 int8; limit {most:.0%}")
     assert share <= most
 
 
 @pytest.mark.job("costlier frame")
-def test_a_frame_that_costs_a_tenth_more_is_found_and_the_stage_is_named(result, budgets):
+def test_a_frame_that_costs_a_tenth_more_is_reported_with_the_stage(result, budgets):
     counts, budget = result("costlier frame"), budgets["instructions"][PI_4]
     kind = "640x480 camera"
     assert 1.05 < sum(counts[kind].values()) / sum(budget[kind].values()) < 1.12
-    found = list(over_budget(PI_4, counts, budget))
-    assert any(line.startswith(f"{PI_4}, {kind}: resize takes ") for line in found)
-    assert any(line.startswith(f"{PI_4}, {kind}: the whole frame takes ") for line in found)
-    assert not any("invoke" in line for line in found)
+    problems = list(budget_problems(PI_4, counts, budget))
+    assert any(line.startswith(f"{PI_4}, {kind}: resize takes ") for line in problems)
+    assert any(line.startswith(f"{PI_4}, {kind}: the complete frame takes ") for line in problems)
+    assert not any("invoke" in line for line in problems)

@@ -1,11 +1,11 @@
-"""What the runtime takes on a card: printed by part, bounded, and small where the system's own libraries are used."""
+"""The size of the installed runtime: it is printed by distribution and has a limit."""
 
 from __future__ import annotations
 
 import pytest
 from emulated.budgets import write_budget
 from emulated.replays import differences
-from emulated.sizes import debian_bytes, large_files, over_size, parts
+from emulated.sizes import debian_bytes, distribution_bytes, large_files, size_problems
 from emulated.targets import ARMHF, BOOKWORM, BOOKWORM_SHARED, BOOKWORM_SHARED_TFLITE, TFLITE, TRIXIE, TRIXIE_SHARED
 
 MEGABYTE = 1_000_000
@@ -21,15 +21,15 @@ def megabytes(sizes):
 
 
 @pytest.mark.parametrize("name", INSTALLED)
-def test_what_pip_installs_has_not_grown(name, given, budgets, renew, say):
-    sites = [given.runtime, given.installed(INSTALLED[name])]
-    measured = parts(sites)
+def test_the_size_of_an_installation_is_within_its_budget(name, inputs, budgets, renew, say):
+    sites = [inputs.runtime, inputs.installed(INSTALLED[name])]
+    measured = distribution_bytes(sites)
     say(f"{name}: {sum(measured.values()) / MEGABYTE:.1f} MB: {megabytes(measured)}")
-    say(f"{name}: of these the largest files: {megabytes(large_files(sites)) or 'none over 5 MB'}")
+    say(f"{name}: the largest files: {megabytes(large_files(sites)) or 'none over 5 MB'}")
     if renew:
         write_budget("installed_bytes", name, sum(measured.values()))
         return
-    assert not list(over_size(name, measured, budgets["installed_bytes"][name]))
+    assert not list(size_problems(name, measured, budgets["installed_bytes"][name]))
 
 
 @pytest.mark.parametrize(
@@ -37,16 +37,16 @@ def test_what_pip_installs_has_not_grown(name, given, budgets, renew, say):
     [(BOOKWORM_SHARED, BOOKWORM, 90), (TRIXIE_SHARED, TRIXIE, 90), (BOOKWORM_SHARED_TFLITE, BOOKWORM, 60)],
     ids=lambda value: getattr(value, "name", None),
 )
-def test_beside_the_systems_own_libraries_it_is_small(target, plain, most, given, say):
-    installed = sum(parts([given.runtime, given.installed(target)]).values())
+def test_an_installation_that_uses_the_libraries_of_the_system_is_small(target, plain, most, inputs, say):
+    installed = sum(distribution_bytes([inputs.runtime, inputs.installed(target)]).values())
     systems = debian_bytes(target, plain) / MEGABYTE
-    say(f"{target.name}: {installed / MEGABYTE:.1f} MB beside {systems:.1f} of the system's own packages")
+    say(f"{target.name}: {installed / MEGABYTE:.1f} MB, and {systems:.1f} MB of packages of the system")
     assert installed <= most * MEGABYTE
 
 
 @pytest.mark.job("replay host", *(f"replay {target.name} {PI_4}" for target in (BOOKWORM_SHARED, TRIXIE_SHARED)))
 @pytest.mark.parametrize("target", [BOOKWORM_SHARED, TRIXIE_SHARED], ids=lambda target: target.name)
-def test_with_the_systems_own_libraries_a_device_decides_alike(target, result):
+def test_with_the_libraries_of_the_system_a_device_gets_the_results_of_this_host(target, result):
     assert not list(differences(result("replay host"), result(f"replay {target.name} {PI_4}")))
 
 
@@ -57,15 +57,15 @@ def test_with_the_systems_own_libraries_a_device_decides_alike(target, result):
         for target, most in ((BOOKWORM, 90), (TFLITE, 60))
     ],
 )
-def test_what_can_be_left_out_is_not_missed(target, most, given, result, say):
+def test_a_device_needs_none_of_the_files_that_the_manual_deletes(target, most, inputs, result, say):
     replay, lean = result(f"lean replay {target.name}")
-    whole = sum(parts([given.runtime, given.installed(target)]).values())
+    complete = sum(distribution_bytes([inputs.runtime, inputs.installed(target)]).values())
     assert not list(differences(result("replay host"), replay))
-    say(f"{target.name} without what no check misses: {lean / MEGABYTE:.1f} MB of {whole / MEGABYTE:.1f}")
+    say(f"{target.name} without the files that are not needed: {lean / MEGABYTE:.1f} MB of {complete / MEGABYTE:.1f}")
     assert lean <= most * MEGABYTE
 
 
-def test_an_installation_that_has_grown_is_found_and_its_largest_part_is_named():
-    (found,) = over_size("a-device", {"numpy": 80, "pillow": 24}, 100)
-    assert found == "a-device: 104 bytes are installed, 4.0% more than 100: numpy 80, pillow 24, ..."
-    assert not list(over_size("a-device", {"numpy": 80, "pillow": 23}, 100))
+def test_an_installation_that_exceeds_its_budget_is_reported_with_its_largest_parts():
+    (problem,) = size_problems("a-device", {"numpy": 80, "pillow": 24}, 100)
+    assert problem == "a-device: 104 bytes are installed, 4.0% more than 100: numpy 80, pillow 24, ..."
+    assert not list(size_problems("a-device", {"numpy": 80, "pillow": 23}, 100))

@@ -1,1 +1,1 @@
-"""Raspberry Pis without the hardware: their systems, their processors under qemu-user, a machine under qemu-system."""
+"""Emulated Raspberry Pis: their systems, their processors with qemu-user, and a machine with qemu-system."""

@@ -1,4 +1,4 @@
-"""Bytecode, which pip and Debian's installer write and unpacking does not."""
+"""Compile Python files to bytecode, as pip and Debian's installer do; unpacking a package does not."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 def compile_all(folder: Path, python: str) -> None:
-    """Compile a folder's Python files if this host's Python is of the version that will run them.
+    """Compile the Python files of a folder if this host has the Python version that will run them.
 
-    Otherwise devices do it themselves, several times as slowly, when they first import them.
+    Otherwise the device compiles them at the first import, which takes several times as long.
     """
     if python != f"{sys.version_info.major}.{sys.version_info.minor}":
         return
-    with suppress(CommandError):  # some packages hold templates and tests of syntax errors, which end in .py
+    with suppress(CommandError):  # some packages contain templates and tests of syntax errors with the extension .py
         run(sys.executable, "-m", "compileall", "-q", "-j", "2", folder)

@@ -1,4 +1,4 @@
-"""Folders that are kept between runs, each keyed by all that went into it."""
+"""Folders that are kept between runs; the key of each is a digest of its inputs."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-UNUSED_S = 14 * 24 * 3600  # a folder that no run has asked for in so long is removed
+UNUSED_S = 14 * 24 * 3600  # a folder that was not used for this time is removed
 
 
 def cache_folder() -> Path:
-    """Give the folder that holds everything which is kept."""
+    """Return the folder of the cache."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     return (Path(base) if base.startswith("/") else Path.home() / ".cache") / "edgewise-pi"
 
 
-def kept(name: str, inputs: object, make: Callable[[Path], None]) -> Path:
-    """Give a folder that `make` has filled, in this run or in an earlier one.
+def cached(name: str, inputs: object, make: Callable[[Path], None]) -> Path:
+    """Return a folder that `make` has filled, in this run or an earlier one.
 
     Args:
-        name: what it holds, part of its path.
-        inputs: all that decides its content, as JSON can write it.
-        make: fills an empty folder, which takes its place only when it is whole.
+        name: a part of the folder's name.
+        inputs: everything that determines the content; it must be serializable as JSON.
+        make: fills an empty folder, which is renamed when it is complete.
 
     """
     key = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:12]
@@ -52,7 +52,7 @@ def kept(name: str, inputs: object, make: Callable[[Path], None]) -> Path:
 
 
 def digest(*paths: Path) -> str:
-    """Give the SHA-256 of files' contents, for `kept`'s inputs."""
+    """Return the SHA-256 digest of the contents of files, for the inputs of `cached`."""
     total = hashlib.sha256()
     for path in paths:
         total.update(hashlib.sha256(path.read_bytes()).digest())
@@ -67,7 +67,7 @@ def _remove_unused(parent: Path, name: str) -> None:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Let one process at a time make a folder; the others wait and then find it."""
+    """Hold a lock, so that only one process makes a folder; the others wait and then use it."""
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

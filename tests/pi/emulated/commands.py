@@ -1,4 +1,4 @@
-"""Run the host's programs; a failure shows what they said."""
+"""Run programs of the host; the error of a failed program contains its output."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-# Each program that is needed beside Python, and the Debian package that brings it.
+# The programs that are needed in addition to Python, and the Debian packages that contain them.
 PROGRAMS = {
     "apt-get": "apt",
     "dpkg-deb": "dpkg",
@@ -26,28 +26,28 @@ SBIN = ("/usr/sbin", "/sbin")
 
 
 class CommandError(RuntimeError):
-    """A program is missing or failed; the message says which and why."""
+    """A program is missing or failed."""
 
 
 def program(name: str) -> str:
-    """Give a program's path. Raises CommandError, with the line that installs it."""
+    """Return the path of a program. Raise CommandError with an install command if it is missing."""
     found = _path(name)
     if found is None:
-        raise CommandError(_mend([name]))
+        raise CommandError(_install_line([name]))
     return found
 
 
-def missing() -> str:
-    """Give one line that names the programs which are not installed and installs them; empty when all are there."""
-    absent = [name for name in PROGRAMS if _path(name) is None]
-    return _mend(absent) if absent else ""
+def missing_programs() -> str:
+    """Return a line that names the missing programs and the command that installs them; empty if none is missing."""
+    missing = [name for name in PROGRAMS if _path(name) is None]
+    return _install_line(missing) if missing else ""
 
 
 def run(*words: object, env: Mapping[str, str] | None = None, folder: Path | None = None) -> str:
-    """Run a program to its end and give what it printed. Raises CommandError."""
+    """Run a program and return its standard output. Raise CommandError if it fails."""
     command = [str(word) for word in words]
-    given = None if env is None else {**os.environ, **env}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=given, cwd=folder)
+    environment = None if env is None else {**os.environ, **env}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment, cwd=folder)
     if done.returncode:
         last = "\n".join((done.stderr or done.stdout).strip().splitlines()[-20:])
         raise CommandError(f"{' '.join(command)[:300]}: exit code {done.returncode}\n{last}")
@@ -58,10 +58,10 @@ def _path(name: str) -> str | None:
     return shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), *SBIN]))
 
 
-def _mend(names: Sequence[str]) -> str:
+def _install_line(names: Sequence[str]) -> str:
     packages = " ".join(sorted({PROGRAMS[name] for name in names}))
-    return f"{', '.join(names)} missing; sudo apt-get install --no-install-recommends {packages}"
+    return f"{', '.join(names)}: not installed; install with: sudo apt-get install --no-install-recommends {packages}"
 
 
 if __name__ == "__main__":
-    sys.exit(missing() or None)
+    sys.exit(missing_programs() or None)

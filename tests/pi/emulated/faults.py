@@ -1,4 +1,4 @@
-"""Faults that are put into a copy of the runtime: the checks must find each."""
+"""Faults that are inserted into a copy of the runtime; the checks must detect each."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ class Fault(NamedTuple):
     """One change of the runtime's code.
 
     Attributes:
-        name: for a folder.
-        module: the file.
-        right: what stands there, once.
-        wrong: what stands there then.
+        name: a name for the folder of the copy.
+        module: the file, relative to `edge_runtime/`.
+        original: text that occurs once in the file.
+        replacement: the text that replaces it.
 
     """
 
     name: str
     module: str
-    right: str
-    wrong: str
+    original: str
+    replacement: str
 
 
 HEAVY_IMPORT = Fault(
@@ -33,7 +33,7 @@ HEAVY_IMPORT = Fault(
     "import ai_edge_litert.interpreter\nfrom importlib import import_module\n",
 )
 WRONG_RESIZE = Fault("wrong-resize", "image/preprocess.py", "Image.Resampling.BILINEAR", "Image.Resampling.NEAREST")
-# Of a 640x480 frame the resizing is a tenth.
+# Resizing is a tenth of the cost of a 640x480 frame.
 RESIZED_TWICE = Fault(
     "resized-twice",
     "image/preprocess.py",
@@ -41,7 +41,7 @@ RESIZED_TWICE = Fault(
     "    np.asarray(_resized(image, target, _region(image.size, spec)))\n"
     "    return np.asarray(_resized(image, target, _region(image.size, spec)))",
 )
-# A lost stream becomes black frames.
+# Black frames are yielded after the stream was lost.
 ERROR_IGNORED = Fault(
     "error-ignored",
     "live/sources/video.py",
@@ -55,12 +55,12 @@ ERROR_IGNORED = Fault(
 )
 
 
-def sabotaged(runtime: Path, folder: Path, fault: Fault) -> Path:
-    """Copy the runtime into a folder with a fault. Raises ValueError where that changes nothing, and proves nothing."""
+def copy_with_fault(runtime: Path, folder: Path, fault: Fault) -> Path:
+    """Copy the runtime into a folder, with a fault. Raise ValueError if the original text does not occur once."""
     shutil.copytree(runtime, folder, dirs_exist_ok=True)
     path = folder / "edge_runtime" / fault.module
     text = path.read_text(encoding="utf-8")
-    if text.count(fault.right) != 1:
-        raise ValueError(f"{fault.module} holds {fault.right!r} {text.count(fault.right)} times, not once")
-    path.write_text(text.replace(fault.right, fault.wrong), encoding="utf-8")
+    if text.count(fault.original) != 1:
+        raise ValueError(f"{fault.module} contains {fault.original!r} {text.count(fault.original)} times, not once")
+    path.write_text(text.replace(fault.original, fault.replacement), encoding="utf-8")
     return folder

@@ -1,9 +1,9 @@
-/* A QEMU plugin that counts executed guest instructions. It declares what it uses of QEMU's plugin interface, so that
- * neither QEMU's headers nor glib's are needed: https://www.qemu.org/docs/master/devel/tcg-plugins.html
+/* A QEMU plugin that counts executed guest instructions. It declares the parts of QEMU's plugin interface that it uses,
+ * so that the headers of QEMU and glib are not needed: https://www.qemu.org/docs/master/devel/tcg-plugins.html
  *
- * The guest marks a moment by the system call getsid(0x7e570000 + number), in Python os.getsid, which fails and does
- * nothing else; the plugin then writes "mark NUMBER COUNT", the instructions since the mark before, to QEMU's log.
- * Threads add to one counter without a lock: count what one thread does.
+ * The guest sets a mark with the system call getsid(0x7e570000 + number), in Python os.getsid, which fails without any
+ * effect. The plugin then writes "mark NUMBER COUNT" to QEMU's log, with the instructions since the previous mark.
+ * All threads add to one counter without a lock, so counts are correct only for one thread.
  */
 #include <stddef.h>
 #include <stdint.h>

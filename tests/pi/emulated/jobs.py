@@ -1,4 +1,4 @@
-"""Jobs that take minutes, run three at a time while tests wait for what they ask for."""
+"""Run jobs that take minutes in the background; tests wait only for the results that they use."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from concurrent.futures import Future
 
-AT_ONCE = 3  # two would leave the cores idle where tests wait for clocks
+WORKERS = 3  # more than two, because some jobs wait for clocks and leave a core idle
 
 
 class Jobs:
-    """Jobs by name, begun in their order when this is made.
+    """Named jobs, which are started in their order.
 
     Attributes:
-        took_s: how long each of those that ended took.
+        durations_s: seconds that each finished job took.
 
     """
 
     def __init__(self, jobs: Mapping[str, Callable[[], Any]]) -> None:
-        self.took_s: dict[str, float] = {}
+        self.durations_s: dict[str, float] = {}
         self._jobs = jobs
-        self._pool = ThreadPoolExecutor(AT_ONCE)
+        self._pool = ThreadPoolExecutor(WORKERS)
         self._futures: dict[str, Future[Any]] = {}
         for name in jobs:
-            self.begin(name)
+            self.start(name)
 
-    def begin(self, name: str) -> None:
-        """Put a job into the queue, also one that ended badly before."""
+    def start(self, name: str) -> None:
+        """Queue a job; one that failed can be queued again."""
         self._futures[name] = self._pool.submit(self._run, name)
 
     def result(self, name: str) -> Any:
-        """Wait for what a job gives. Raises what it raised."""
+        """Wait for the result of a job. Raise the exception of a job that failed."""
         return self._futures[name].result()
 
     def close(self) -> None:
-        """Begin no more of them, and wait for those that run."""
+        """Cancel the queued jobs and wait for those that run."""
         self._pool.shutdown(cancel_futures=True)
 
     def _run(self, name: str) -> Any:
@@ -46,4 +46,4 @@ class Jobs:
         try:
             return self._jobs[name]()
         finally:
-            self.took_s[name] = time.monotonic() - began_s
+            self.durations_s[name] = time.monotonic() - began_s

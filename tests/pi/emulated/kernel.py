@@ -1,6 +1,6 @@
-"""Debian's arm64 kernel, and the small initial file system that loads its modules and hands over to the real one.
+"""Debian's arm64 kernel, and an initial file system that loads its modules and switches to the root file system.
 
-Written in Python alone: no cpio, no depmod, no root.
+The archive is written in Python, so that cpio, depmod and root access are not needed.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import re
 import stat
 from typing import TYPE_CHECKING
 
-from emulated.cache import digest, kept
-from emulated.packages import unpacked
+from emulated.cache import cached, digest
+from emulated.packages import unpack_packages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MODULES = ("virtio_mmio", "virtio_blk", "virtio_rng", "crc32c_generic", "ext4", "vivid")
 FOLDERS = ("bin", "proc", "sys", "dev", "modules", "root")
 ROOT_DEVICE = "/dev/vda"
-# vivid: a camera input and an output by HDMI, so that what is sent to /dev/video1 comes out of /dev/video0.
+# vivid: a virtual HDMI input and output, connected so that frames sent to /dev/video1 are captured from /dev/video0.
 VIVID = "n_devs=1 node_types=0x101 num_inputs=1 input_types=0x3 num_outputs=1 output_types=0x1"
 INIT = f"""\
 #!/bin/busybox sh
@@ -43,17 +43,17 @@ exec $b switch_root /root $($b sed 's/.*init=//; s/ .*//' /root/proc/cmdline)
 
 
 def kernel(target: Target) -> Path:
-    """Give the folder of a target's unpacked kernel package."""
-    return unpacked(f"kernel-{target.suite}", target.suite, target.architecture, ["linux-image-arm64"])
+    """Return the folder of a target's unpacked kernel package."""
+    return unpack_packages(f"kernel-{target.suite}", target.suite, target.architecture, ["linux-image-arm64"])
 
 
 def kernel_image(target: Target) -> Path:
-    """Give the kernel itself."""
+    """Return the path of the kernel."""
     return next((kernel(target) / "boot").glob("vmlinuz-*"))
 
 
 def initial_file_system(target: Target) -> Path:
-    """Give the compressed archive that the kernel unpacks into memory."""
+    """Return the path of the compressed archive that the kernel unpacks into memory."""
     modules = _modules(kernel(target))
     busybox = target.root() / "bin" / "busybox"
 
@@ -61,18 +61,18 @@ def initial_file_system(target: Target) -> Path:
         content = b"".join(_archive(busybox, modules))
         (folder / "initrd.gz").write_bytes(gzip.compress(content, 6))
 
-    return kept("initrd", [str(kernel(target)), digest(busybox), INIT, MODULES], make) / "initrd.gz"
+    return cached("initrd", [str(kernel(target)), digest(busybox), INIT, MODULES], make) / "initrd.gz"
 
 
 def _modules(folder: Path) -> list[Path]:
-    """Give the files of MODULES and of what they need, in the order of loading."""
+    """Return the files of MODULES and of the modules that they depend on, in the order of loading."""
     files = {path.name.split(".ko")[0].replace("-", "_"): path for path in folder.glob("lib/modules/**/*.ko*")}
     order: list[str] = []
 
     def add(name: str) -> None:
-        if name in order or name not in files:  # what is no file is built into the kernel
+        if name in order or name not in files:  # a module without a file is built into the kernel
             return
-        needed = re.search(rb"\0depends=([^\0]*)\0", _plain(files[name]))
+        needed = re.search(rb"\0depends=([^\0]*)\0", _decompressed(files[name]))
         for other in needed[1].decode().split(",") if needed else ():
             add(other.replace("-", "_"))
         order.append(name)
@@ -82,13 +82,13 @@ def _modules(folder: Path) -> list[Path]:
     return [files[name] for name in order]
 
 
-def _plain(module: Path) -> bytes:
+def _decompressed(module: Path) -> bytes:
     content = module.read_bytes()
     return lzma.decompress(content) if module.suffix == ".xz" else content
 
 
 def _archive(busybox: Path, modules: Iterable[Path]) -> Iterator[bytes]:
-    """Give a cpio archive's parts, https://docs.kernel.org/driver-api/early-userspace/buffer-format.html."""
+    """Yield the parts of a cpio archive, https://docs.kernel.org/driver-api/early-userspace/buffer-format.html."""
     for folder in FOLDERS:
         yield _entry(folder, stat.S_IFDIR | 0o755)
     yield _entry("dev/console", stat.S_IFCHR | 0o600, device=(5, 1))
@@ -96,7 +96,7 @@ def _archive(busybox: Path, modules: Iterable[Path]) -> Iterator[bytes]:
     yield _entry("init", stat.S_IFREG | 0o755, INIT.encode())
     for number, module in enumerate(modules):
         name = module.name.split(".ko")[0]
-        yield _entry(f"modules/{number:02}-{name}.ko", stat.S_IFREG | 0o644, _plain(module))
+        yield _entry(f"modules/{number:02}-{name}.ko", stat.S_IFREG | 0o644, _decompressed(module))
     yield _entry("TRAILER!!!", 0)
 
 

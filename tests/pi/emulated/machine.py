@@ -1,4 +1,4 @@
-"""An emulated arm64 machine: a disk image of a target's system, booted, its console read line by line."""
+"""Boot an emulated arm64 machine from a disk image and read its console."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
     from emulated.targets import Target
 
-END = "MACHINE-END"  # what the guest prints when all is done
+END = "MACHINE-END"  # the guest prints it at the end
 MEGABYTES = 1024
-IMAGE_MEGABYTES = 2000  # most of it a hole; less would be a warning of the doctor
+IMAGE_MEGABYTES = 2000  # sparse; with less free space, the doctor warns
 
 
 class Console(NamedTuple):
-    """What a machine said.
+    """The console of a machine.
 
     Attributes:
-        lines: of its console, each with the seconds since its start.
-        ended: whether it came to END; else it hung, or its kernel panicked.
+        lines: the lines, each with the seconds since the start.
+        ended: whether END was printed; if not, the machine reached its time limit or its kernel panicked.
 
     """
 
@@ -35,18 +35,18 @@ class Console(NamedTuple):
     ended: bool
 
     def text(self) -> str:
-        """Give it for a person."""
+        """Return the lines with their times."""
         return "\n".join(f"[{seconds:6.1f}] {line}" for seconds, line in self.lines)
 
 
 def disk_image(path: Path, target: Target, sites: Sequence[Path], files: Mapping[str, Path | str]) -> Path:
-    """Write an ext4 image of a target's system with more in it; root is not needed.
+    """Write an ext4 image of a target's system with additional files, without root access, and return its path.
 
     Args:
         path: the image.
-        target: its system.
-        sites: folders that go where Debian's Python looks.
-        files: what else: by its path in the image a text, a file or a folder.
+        target: the system.
+        sites: folders with Python packages; they are copied to Debian's `dist-packages`.
+        files: other content by its path in the image: a text, or a file or folder to copy.
 
     """
     tree = path.with_suffix(".tree")
@@ -56,16 +56,16 @@ def disk_image(path: Path, target: Target, sites: Sequence[Path], files: Mapping
     for site in sites:
         _link_tree(site, tree / "usr" / "lib" / "python3" / "dist-packages")
     for name, content in files.items():
-        place = tree / name.lstrip("/")
-        place.parent.mkdir(parents=True, exist_ok=True)
+        destination = tree / name.lstrip("/")
+        destination.parent.mkdir(parents=True, exist_ok=True)
         if isinstance(content, str):
-            place.unlink(missing_ok=True)  # it may be a link to a file that is kept
-            place.write_text(content)
-            place.chmod(0o755)
+            destination.unlink(missing_ok=True)  # it may be a hard link to a cached file
+            destination.write_text(content)
+            destination.chmod(0o755)
         elif content.is_dir():
-            shutil.copytree(content, place)
+            shutil.copytree(content, destination)
         else:
-            shutil.copy(content, place)
+            shutil.copy(content, destination)
     options = ("-q", "-F", "-t", "ext4", "-O", "^has_journal", "-m", "0", "-E", "root_owner=0:0")
     run(program("mke2fs"), *options, "-d", tree, path, f"{IMAGE_MEGABYTES}M")
     shutil.rmtree(tree)
@@ -73,14 +73,14 @@ def disk_image(path: Path, target: Target, sites: Sequence[Path], files: Mapping
 
 
 def boot(target: Target, image: Path, init: str, *, limit_s: float, processor: str = "cortex-a72") -> Console:
-    """Boot a machine from an image and read its console until END, a panic or the limit.
+    """Boot a machine from an image and read its console until END, a kernel panic or the time limit.
 
     Args:
         target: the system on the image.
-        image: from `disk_image`; it is written to.
-        init: the program that becomes process 1.
-        limit_s: when the machine is ended from outside.
-        processor: what it has.
+        image: an image from `disk_image`; the machine writes to it.
+        init: path of the program that runs as process 1.
+        limit_s: seconds after which the machine is killed.
+        processor: QEMU's name of the processor.
 
     """
     command = [program("qemu-system-aarch64"), "-M", "virt", "-cpu", processor, "-smp", "2", "-m", str(MEGABYTES)]
@@ -116,7 +116,7 @@ def _read(machine: subprocess.Popen[bytes]) -> Console:
 
 
 def _link_tree(source: Path, folder: Path) -> None:
-    """Copy a folder's tree by hard links where the file system can, which takes no space and hardly any time."""
+    """Copy a folder with hard links where the file system supports them, which is fast and takes no space."""
     try:
         shutil.copytree(source, folder, symlinks=True, copy_function=_link, dirs_exist_ok=True)
     except shutil.Error as problem:
@@ -128,6 +128,6 @@ def _link(source: str, destination: str) -> str:
 
     try:
         link(source, destination, follow_symlinks=False)
-    except OSError:  # the cache lies on another file system
+    except OSError:  # the cache is on another file system
         shutil.copy2(source, destination, follow_symlinks=False)
     return destination

@@ -1,6 +1,6 @@
-"""Debian's packages for another architecture, unpacked into a folder: no root, no chroot, the host's apt untouched.
+"""Download Debian packages of another architecture and unpack them, without root access or changes to the host's apt.
 
-Their maintainer scripts do not run, so what these would set up must be done by hand where it is needed.
+Their maintainer scripts do not run; `_link` does the part of their work that is needed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from emulated.bytecode import compile_all
-from emulated.cache import kept
+from emulated.cache import cached
 from emulated.commands import CommandError, program, run
 
 if TYPE_CHECKING:
@@ -36,21 +36,21 @@ Dir::Etc::preferencesparts "{folder}/none";
 """
 
 
-def unpacked(name: str, suite: str, architecture: str, packages: Sequence[str], python: str = "") -> Path:
-    """Give a folder that holds some packages of a Debian release and all that they depend on.
+def unpack_packages(name: str, suite: str, architecture: str, packages: Sequence[str], python: str = "") -> Path:
+    """Return a folder with packages of a Debian release and all their dependencies, unpacked.
 
     Args:
-        name: for the folder.
+        name: a part of the folder's name.
         suite: the release, such as "bookworm".
-        architecture: Debian's word for it, such as "arm64".
-        packages: their names; "linux-image-arm64" and the like bring the kernel.
-        python: whose modules are compiled, as their installation would; "" for none.
+        architecture: Debian's name of the architecture, such as "arm64".
+        packages: the names; a package such as "linux-image-arm64" contains the kernel.
+        python: version of Python for which the modules are compiled, such as "3.11"; "" compiles none.
 
     """
 
     def make(folder: Path) -> None:
         state = folder / ".apt"
-        _begin(state, suite, architecture)
+        _configure_apt(state, suite, architecture)
         env = {"APT_CONFIG": str(state / "apt.conf")}
         run(program("apt-get"), "-qq", "update", env=env)
         run(
@@ -63,11 +63,11 @@ def unpacked(name: str, suite: str, architecture: str, packages: Sequence[str], 
         _link(folder)
         compile_all(folder / "usr" / "lib", python)
 
-    return kept(name, [suite, architecture, *packages, python, sys.version_info[:2]], make)
+    return cached(name, [suite, architecture, *packages, python, sys.version_info[:2]], make)
 
 
-def _begin(state: Path, suite: str, architecture: str) -> None:
-    """Lay out the state of an apt of our own, which believes that nothing is installed."""
+def _configure_apt(state: Path, suite: str, architecture: str) -> None:
+    """Write the configuration and the empty state of a separate apt, for which no package is installed."""
     for part in ("lists/partial", "cache/archives/partial", "none"):
         (state / part).mkdir(parents=True)
     (state / "status").touch()
@@ -76,9 +76,9 @@ def _begin(state: Path, suite: str, architecture: str) -> None:
 
 
 def _link(folder: Path) -> None:
-    """Make the links that Debian's installer and update-alternatives would have made."""
+    """Create the links that Debian's installer and update-alternatives create."""
     for part in ("bin", "lib", "sbin"):
-        if not (folder / part).exists():  # a release whose packages all lie below /usr
+        if not (folder / part).exists():  # all packages of newer releases install below /usr
             (folder / part).symlink_to(f"usr/{part}")
     for library in folder.glob("usr/lib/*/*/lib*.so.3"):
         if library.parent.name in {"blas", "lapack"}:
@@ -87,10 +87,10 @@ def _link(folder: Path) -> None:
 
 @cache
 def _mirror() -> str:
-    """Give the address from which this host gets Debian, which holds every release. Raises CommandError."""
+    """Return the address of this host's Debian mirror, which has every release. Raise CommandError if there is none."""
     listed = run(program("apt-get"), "indextargets", "--format", "$(SITE) $(COMPONENT)", "Created-By: Packages")
     for line in listed.splitlines():
         site, component = line.split()
         if component == "main" and site.rstrip("/").endswith("/debian"):
             return site
-    raise CommandError("this host's apt names no Debian mirror; the emulated Pis are made of Debian's packages")
+    raise CommandError("apt of this host has no source that ends in /debian; add a Debian mirror")

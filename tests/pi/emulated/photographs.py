@@ -1,7 +1,7 @@
-"""Photographs whose main colour tells what they show, as files of many kinds.
+"""Draw photographs whose label is their main colour, as files in several formats.
 
-What counts is that two machines decide alike, so the decisions must not be close calls, even of a network whose weights
-are random.
+The tests compare the decisions of two machines. The classes are therefore easy to separate, even for a network with
+random weights.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 COLORS = {"blue": (30, 50, 220), "green": (35, 190, 40), "red": (215, 35, 30), "yellow": (230, 215, 40)}
 VARIATION = 25
 LARGE, CAMERA, SMALL = (1440, 1080), (640, 480), (200, 150)
-KINDS = ("1080p photograph", "640x480 camera", "model's size")  # of frames whose cost is counted
-QUARTER_TURN = 6  # the EXIF orientation of a phone held upright
+KINDS = ("1080p photograph", "640x480 camera", "model's size")  # the frames whose cost is counted
+QUARTER_TURN = 6  # the EXIF orientation of a phone that is held upright
 
 
 def draw(color: str, size: tuple[int, int], random: np.random.Generator) -> Image.Image:
-    """Draw a picture: light falls on it from one side, and a dark thing stands in it."""
+    """Draw a picture of one colour with a brightness gradient and a dark ellipse."""
     width, height = size
     light = np.linspace(*random.uniform(0.6, 1.1, 2), width)[None, :, None]  # (1, W, 1)
     pixels = (np.array(COLORS[color]) + random.uniform(-VARIATION, VARIATION, 3)) * light
@@ -44,7 +44,7 @@ def write_training_set(folder: Path, side: int, count: int) -> None:
 
 
 def write_photographs(folder: Path) -> list[Path]:
-    """Write a large JPEG, a large JPEG that lies on its side, a PNG of a camera's size and a small WebP."""
+    """Write a large JPEG, a large JPEG with an EXIF rotation, a PNG of a camera's size and a small WebP."""
     folder.mkdir()
     random = np.random.default_rng(2)
     sideways = Image.Exif()
@@ -57,12 +57,16 @@ def write_photographs(folder: Path) -> list[Path]:
 
 
 def write_frames(folder: Path, side: int) -> dict[str, Path]:
-    """Write what the cost of a frame is counted with: a photograph, a camera's pixels, pixels of the model's size."""
+    """Write the frames whose cost is counted, by kind: a JPEG, and pixels of a camera's and the model's size."""
     random = np.random.default_rng(3)
-    photograph, camera, own = files = (folder / "photograph.jpg", folder / "camera.npy", folder / "own.npy")
+    photograph, camera, model_size = files = (
+        folder / "photograph.jpg",
+        folder / "camera.npy",
+        folder / "model_size.npy",
+    )
     draw("green", (1920, 1080), random).save(photograph, quality=90)
     np.save(camera, _pixels(random, CAMERA))
-    np.save(own, _pixels(random, (side, side)))
+    np.save(model_size, _pixels(random, (side, side)))
     return dict(zip(KINDS, files, strict=True))
 
 

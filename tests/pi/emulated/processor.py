@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from emulated.cache import digest, kept
+from emulated.cache import cached, digest
 from emulated.commands import CommandError, program, run
 from emulated.targets import cpuinfo
 
@@ -22,22 +22,22 @@ LONGEST_S = 600.0
 
 
 class Mark(NamedTuple):
-    """A moment that the guest marked: its number, and the instructions executed since the mark before."""
+    """A mark that the guest set: its number, and the instructions executed since the previous mark."""
 
     number: int
     instructions: int
 
 
 class Guest(NamedTuple):
-    """A target's Python on a processor.
+    """Python of a target on an emulated processor.
 
-    A guest program cannot start another: the host's kernel would not know what to do with its file.
+    A guest program cannot start another one, because the host's kernel cannot run its file.
 
     Attributes:
         target: the system.
-        processor: a key of PROCESSORS; it is always named, for under qemu's "max" LiteRT gave a wrong class.
-        sites: folders to import from.
-        niceness: of its process; what only computes gives way to what has promised to be on time.
+        processor: a key of PROCESSORS. QEMU's "max" is not used, because LiteRT returns a wrong class with it.
+        sites: folders with Python packages.
+        niceness: of the process; jobs that only compute leave the cores to those with time limits.
 
     """
 
@@ -47,21 +47,21 @@ class Guest(NamedTuple):
     niceness: int = 10
 
     def python(self, *words: object, env: Mapping[str, str] | None = None, log: Path | None = None) -> str:
-        """Run Python to its end and give what it printed; with `log`, marks go to that file.
+        """Run Python and return its standard output; with `log`, write the marks to that file.
 
-        Raises CommandError where its exit code is not 0.
+        Raise CommandError if the exit code is not 0.
         """
         done = self.try_python(*words, env=env, log=log)
         if done.returncode:
-            said = "\n".join((done.stdout + done.stderr).strip().splitlines()[-30:])
+            output = "\n".join((done.stdout + done.stderr).strip().splitlines()[-30:])
             where = f"{self.target.name} on {self.processor}"
-            raise CommandError(f"{where}: {' '.join(map(str, words))[:200]}: exit code {done.returncode}\n{said}")
+            raise CommandError(f"{where}: {' '.join(map(str, words))[:200]}: exit code {done.returncode}\n{output}")
         return done.stdout
 
     def try_python(
         self, *words: object, env: Mapping[str, str] | None = None, log: Path | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """As `python`, whatever the exit code."""
+        """Run Python as `python` does, and return the completed process with any exit code."""
         root = self.target.root()
         emulator = [program(self.target.qemu), "-cpu", self._cpu(), "-L", str(_prefix(root, self.processor))]
         command = ["nice", "-n", str(self.niceness), *emulator]
@@ -78,11 +78,11 @@ class Guest(NamedTuple):
         )
 
     def _cpu(self) -> str:
-        """Give qemu's word for the processor; its 32-bit emulator knows only the one that all of them can pass for."""
+        """Return QEMU's name of the processor; its 32-bit emulator has none of these processors, so "max" is used."""
         return "max" if self.target.qemu == "qemu-arm" else self.processor
 
     def _environment(self) -> dict[str, str]:
-        """Give an environment that is the same on every host; threads and hashes would make counts vary."""
+        """Return an environment that is the same on every host; threads and hash seeds would make counts vary."""
         return {
             "PATH": os.defpath,
             "HOME": "/nonexistent",
@@ -94,14 +94,14 @@ class Guest(NamedTuple):
         }
 
 
-def marks(log: Path) -> list[Mark]:
-    """Read the marks that a counted run wrote."""
+def read_marks(log: Path) -> list[Mark]:
+    """Read the marks from a log."""
     found = re.findall(r"^mark (\d+) (\d+)$", log.read_text(encoding="ascii"), re.MULTILINE)
     return [Mark(int(number), int(count)) for number, count in found]
 
 
 def _prefix(root: Path, processor: str) -> Path:
-    """Give a folder that stands before the guest's absolute paths: the root's, and a Pi's /proc/cpuinfo."""
+    """Return a prefix for the guest's absolute paths: the root file system with the /proc/cpuinfo of a Pi."""
 
     def make(folder: Path) -> None:
         for part in root.iterdir():
@@ -110,11 +110,11 @@ def _prefix(root: Path, processor: str) -> Path:
         (folder / "proc" / "cpuinfo").write_text(cpuinfo(processor))
 
     parts = sorted(part.name for part in root.iterdir())
-    return kept("prefix", [str(root), parts, cpuinfo(processor)], make)
+    return cached("prefix", [str(root), parts, cpuinfo(processor)], make)
 
 
 def _plugin() -> Path:
     def make(folder: Path) -> None:
         run(program("gcc"), "-O2", "-shared", "-fPIC", "-o", folder / "libicount.so", PLUGIN_SOURCE)
 
-    return kept("icount", digest(PLUGIN_SOURCE), make) / "libicount.so"
+    return cached("icount", digest(PLUGIN_SOURCE), make) / "libicount.so"

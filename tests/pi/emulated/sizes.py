@@ -1,4 +1,4 @@
-"""What an installed runtime takes on a device's card, by part, and what of it can be left out."""
+"""Measure the size of an installed runtime by distribution, and delete the files that are not needed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emulated.commands import run
-from emulated.given import PROJECT
+from emulated.inputs import PROJECT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from emulated.targets import Target
 
 ALLOWED = 1.03
-LARGE_FILE = 5_000_000  # named beside its distribution
+LARGE_FILE = 5_000_000  # bytes; larger libraries are listed
 MANUAL = PROJECT / "docs" / "pi.md"
 
 
-def parts(sites: Sequence[Path]) -> dict[str, int]:
-    """Give the bytes of each distribution's files as its wheel holds them; pip's compiled bytecode is not counted."""
+def distribution_bytes(sites: Sequence[Path]) -> dict[str, int]:
+    """Return the size in bytes of each distribution's files in its wheel, largest first; bytecode is not counted."""
     found = {}
     for distribution in distributions(path=list(map(str, sites))):
         files = (Path(str(distribution.locate_file(file))) for file in distribution.files or ())
@@ -31,18 +31,18 @@ def parts(sites: Sequence[Path]) -> dict[str, int]:
 
 
 def large_files(sites: Sequence[Path]) -> dict[str, int]:
-    """Give the libraries that one would look at first to make it smaller."""
+    """Return the sizes in bytes of the shared libraries of at least LARGE_FILE bytes, largest first."""
     sizes = {path.name: path.stat().st_size for site in sites for path in site.rglob("*.so*")}
     return {name: size for name, size in sorted(sizes.items(), key=lambda item: -item[1]) if size >= LARGE_FILE}
 
 
 def debian_bytes(target: Target, plain: Target) -> int:
-    """Give what Debian's packages of a target take beyond those of a plain one, all that they depend on included."""
+    """Return by how many bytes the Debian packages of a target exceed those of a plain one, with dependencies."""
     return _tree_bytes(target.root()) - _tree_bytes(plain.root())
 
 
 def without_unneeded(site: Path, folder: Path) -> Path:
-    """Copy what is installed, delete of it what the manual says is not needed, by its own lines, and give the copy."""
+    """Copy an installation, run the lines of the manual that delete unneeded files, and return the copy."""
     copy = folder / ".venv" / "lib" / "python3" / "site-packages"
     shutil.copytree(site, copy)
     (lines,) = re.findall(r"^```sh\n(cd \.venv/.*?)^```$", MANUAL.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
@@ -50,8 +50,8 @@ def without_unneeded(site: Path, folder: Path) -> Path:
     return copy
 
 
-def over_size(target: str, measured: Mapping[str, int], bound: int) -> Iterator[str]:
-    """Say that an installation has grown by more than is allowed, and what its largest parts are."""
+def size_problems(target: str, measured: Mapping[str, int], bound: int) -> Iterator[str]:
+    """Yield a line with the largest distributions if an installation exceeds its budget."""
     total = sum(measured.values())
     if total > bound * ALLOWED:
         largest = ", ".join(f"{name} {size:,}" for name, size in list(measured.items())[:4])

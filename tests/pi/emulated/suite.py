@@ -1,4 +1,4 @@
-"""The runtime's own tests, run on an emulated processor."""
+"""Run the tests of the runtime on an emulated processor."""
 
 from __future__ import annotations
 
@@ -8,52 +8,53 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from packaging.requirements import Requirement
 
-from emulated.cache import digest, kept
+from emulated.cache import cached, digest
 from emulated.commands import run
-from emulated.given import GUEST_SCRIPTS, PROJECT
+from emulated.inputs import GUEST_SCRIPTS, PROJECT
 from emulated.processor import Guest
-from emulated.wheels import requirements, site
+from emulated.wheels import requirements, wheel_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from emulated.given import Given
+    from emulated.inputs import DeviceInputs
     from emulated.targets import Target
 
 EXTRAS = ("pi", "onnx", "camera", "serve", "mqtt")
-# They wait for clocks and timeouts more than they compute, or are about starting other programs.
-LEFT_OUT = ("live/sinks", "web", "commands/test_serve.py", "live/sources/test_network.py", "tuning")
+# These tests mostly wait for clocks and timeouts, or start other programs.
+EXCLUDED = ("live/sinks", "web", "commands/test_serve.py", "live/sources/test_network.py", "tuning")
 TESTS = PROJECT / "tests" / "edge_runtime"
 MODELS = TESTS / "make_models.py"
 
 
 class Suite(NamedTuple):
-    """How it went."""
+    """The result of a test run; `output` is pytest's standard output and standard error."""
 
     code: int
     passed: int
     skipped: int
-    said: str
+    output: str
 
 
-def run_suite(given: Given, target: Target, processor: str) -> Suite:
-    """Run pytest in one process of a guest; tests that start another are skipped there."""
-    wanted = [*requirements(given.wheel, target, EXTRAS), Requirement("pytest>=8.3")]
-    guest = Guest(target, processor, [given.runtime, site("pytest", wanted, target), GUEST_SCRIPTS], niceness=0)
+def run_suite(inputs: DeviceInputs, target: Target, processor: str) -> Suite:
+    """Run pytest in one process of a guest; tests that start another process are skipped."""
+    needed = [*requirements(inputs.wheel, target, EXTRAS), Requirement("pytest>=8.3")]
+    packages = wheel_folder("pytest", needed, target)
+    guest = Guest(target, processor, [inputs.runtime, packages, GUEST_SCRIPTS], niceness=0)
     words = ["-m", "pytest", "-c", PROJECT / "pyproject.toml", "-p", "no_processes", "-p", "no:cacheprovider"]
     env = {"EDGEWISE_TEST_MODELS": str(_models()), "PYTHONDONTWRITEBYTECODE": "1"}
-    # Rewriting the asserts of all modules takes an emulated processor longer than most of the tests.
-    words += ["--assert=plain", "--tb=short", f"--basetemp={given.scratch / 'suite'}"]
-    words += [f"--ignore={TESTS / name}" for name in LEFT_OUT]
+    # Rewriting the assert statements of all modules takes longer than most of the tests on an emulated processor.
+    words += ["--assert=plain", "--tb=short", f"--basetemp={inputs.scratch / 'suite'}"]
+    words += [f"--ignore={TESTS / name}" for name in EXCLUDED]
     done = guest.try_python(*words, TESTS, env=env)
     counts = {kind: int(number) for number, kind in re.findall(r"(\d+) (passed|skipped)", done.stdout.splitlines()[-1])}
     return Suite(done.returncode, counts.get("passed", 0), counts.get("skipped", 0), done.stdout + done.stderr)
 
 
 def _models() -> Path:
-    """Give the folder of the test models, which only a host with TensorFlow can make."""
+    """Return the folder of the test models, which only a host with TensorFlow can create."""
 
     def make(folder: Path) -> None:
         run(sys.executable, MODELS, folder)
 
-    return kept("models", digest(MODELS), make)
+    return cached("models", digest(MODELS), make)

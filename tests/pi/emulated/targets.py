@@ -1,18 +1,19 @@
-"""The systems that a Raspberry Pi may run, and the processors that it may have."""
+"""The systems and processors of the emulated Raspberry Pis."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from emulated.packages import unpacked
+from emulated.packages import unpack_packages
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-PROCESSORS = {"cortex-a53": 0xD03, "cortex-a72": 0xD08, "cortex-a76": 0xD0B}  # of a Pi 3, 4 and 5; their part numbers
+# The processors of the Pi 3, 4 and 5, with their part numbers.
+PROCESSORS = {"cortex-a53": 0xD03, "cortex-a72": 0xD08, "cortex-a76": 0xD0B}
 CORES = 4
-# qemu 7.2 would show the host's file, on which the runtimes' processor detection crashes.
+# QEMU 7.2 shows the host's file, with which the processor detection of LiteRT crashes.
 CPUINFO = """\
 processor\t: {core}
 BogoMIPS\t: 108.00
@@ -33,16 +34,16 @@ class Target:
     """One system.
 
     Attributes:
-        name: for folders and test names.
-        suite: the Debian release beneath it.
-        architecture: Debian's word.
-        machine: what `uname -m` says.
-        python: "3.11".
-        glibc: the minor version, which bounds the wheels that it takes.
-        extra: the extra of ours that is installed.
-        pins: the versions that the counted costs belong to; they change with the budgets.
-        packages: Debian's packages beside Python.
-        from_debian: distributions that these bring, where there are no wheels.
+        name: name for folders and tests.
+        suite: the Debian release.
+        architecture: Debian's name of the architecture, such as "arm64".
+        machine: output of `uname -m`.
+        python: version of Python, such as "3.11".
+        glibc: minor version of glibc 2, which limits the wheels that can be installed.
+        extra: the extra of edgewise that is installed.
+        pins: versions of the dependencies; the budgets are measured with these versions.
+        packages: Debian packages in addition to Python.
+        from_debian: distributions that come from these packages instead of wheels.
         qemu: the user-mode emulator.
 
     """
@@ -60,17 +61,18 @@ class Target:
     qemu: str = "qemu-aarch64"
 
     def root(self) -> Path:
-        """Give the folder that holds the system's files."""
-        wanted = ("python3", "libstdc++6", "libgomp1", "libatomic1", "busybox-static", *self.packages)
+        """Return the folder with the files of the system."""
+        packages = ("python3", "libstdc++6", "libgomp1", "libatomic1", "busybox-static", *self.packages)
         name = f"root-{self.suite}-{self.architecture}"
-        return unpacked(name, self.suite, self.architecture, wanted, self.python)
+        return unpack_packages(name, self.suite, self.architecture, packages, self.python)
 
 
 LITERT_PINS = ("ai-edge-litert==2.3.0", "numpy==2.4.6", "pillow==13.0.0")
 BOOKWORM = Target("bookworm-arm64", "bookworm", "arm64", "aarch64", "3.11", 36, "pi", LITERT_PINS)
 TRIXIE = Target("trixie-arm64", "trixie", "arm64", "aarch64", "3.13", 41, "pi", LITERT_PINS)
-# A Pi's pip finds NumPy and Pillow for it on piwheels.org; PyPI has neither, so Debian's stand in, although this Pillow
-# (9.4) is older than the runtime asks for: it lacks what pictures with transparency need, and resizes as 12 did.
+# On a Pi, pip installs NumPy and Pillow from piwheels.org. PyPI does not have them for this system, so Debian's
+# packages are used. Debian's Pillow 9.4 is older than the runtime requires: pictures with transparency do not work with
+# it, and it resizes as version 12 does.
 ARMHF = Target(
     "bookworm-armhf",
     "bookworm",
@@ -84,7 +86,7 @@ ARMHF = Target(
     from_debian=("numpy", "pillow"),
     qemu="qemu-arm",
 )
-# Not a system of its own: what an owner gets who chooses the old runtime on a 64-bit system.
+# The same system with the older runtime, which can be chosen on 64-bit systems.
 TFLITE = Target(
     "bookworm-arm64-tflite",
     "bookworm",
@@ -95,8 +97,8 @@ TFLITE = Target(
     "tflite-runtime",
     ("tflite-runtime==2.14.0", "numpy==1.26.4", "pillow==13.0.0"),
 )
-# Raspberry Pi OS holds NumPy already, for its camera: what pip adds to an environment that sees it. Its Pillow is older
-# than what is asked for.
+# A virtual environment that uses the system's NumPy, which Raspberry Pi OS installs for its camera. Its Pillow is older
+# than the runtime requires, so pip installs another one.
 BOOKWORM_SHARED = replace(
     BOOKWORM,
     name="bookworm-arm64-shared",
@@ -116,6 +118,6 @@ BOOKWORM_SHARED_TFLITE = replace(
 
 
 def cpuinfo(processor: str) -> str:
-    """Give what /proc/cpuinfo says on a Pi with this processor."""
+    """Return the content of /proc/cpuinfo on a Pi with this processor."""
     features = FEATURES + DOT_PRODUCT * (processor == "cortex-a76")
     return "".join(CPUINFO.format(core=core, features=features, part=PROCESSORS[processor]) for core in range(CORES))

@@ -1,7 +1,7 @@
-"""The project's wheel and what one of its extras brings on another machine, resolved as that machine's pip would.
+"""Build the project's wheel and download its dependencies for another machine.
 
-pip itself reads markers such as `platform_machine` for the machine that it runs on, whatever --platform says; so it
-only downloads here, one round of requirements after the other.
+pip evaluates markers such as `platform_machine` for the machine that it runs on and ignores --platform. Markers are
+therefore evaluated here, and pip only downloads: first the direct requirements, then those of the downloaded wheels.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from emulated.bytecode import compile_all
-from emulated.cache import kept
+from emulated.cache import cached
 from emulated.commands import run
 
 if TYPE_CHECKING:
@@ -24,40 +24,40 @@ if TYPE_CHECKING:
 
     from emulated.targets import Target
 
-OLDEST_GLIBC = 17  # the first that a manylinux tag names
+OLDEST_GLIBC = 17  # the oldest minor version of glibc 2 in manylinux tags
 PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input")
 
 
 def project_wheel(project: Path, folder: Path) -> Path:
-    """Build the project's wheel into an empty folder and give its path."""
+    """Build the project's wheel into an empty folder and return its path."""
     run(*PIP, "wheel", "--no-deps", "--wheel-dir", folder, project)
     return next(folder.glob("*.whl"))
 
 
-def unzipped(wheel: Path, folder: Path) -> Path:
-    """Unpack a wheel as pip does, but for the scripts in bin/, and give the folder."""
+def unzip(wheel: Path, folder: Path) -> Path:
+    """Unpack a wheel as pip does, without the scripts in bin/, and return the folder."""
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder)
     return folder
 
 
-def site(name: str, wanted: Sequence[Requirement], target: Target) -> Path:
-    """Give a folder with everything that some requirements bring on a target."""
-    lines = sorted(map(str, wanted))
+def wheel_folder(name: str, needed: Sequence[Requirement], target: Target) -> Path:
+    """Return a folder with the unpacked wheels of requirements and their dependencies on a target."""
+    lines = sorted(map(str, needed))
 
     def make(folder: Path) -> None:
-        for wheel in _downloaded(wanted, target, folder / ".wheels"):
-            unzipped(wheel, folder)
+        for wheel in _download(needed, target, folder / ".wheels"):
+            unzip(wheel, folder)
             wheel.unlink()
         (folder / ".wheels").rmdir()
         compile_all(folder, target.python)
 
     inputs = [target.machine, target.python, target.glibc, lines, target.pins, target.from_debian, sys.version_info[:2]]
-    return kept(f"{name}-{target.name}", inputs, make)
+    return cached(f"{name}-{target.name}", inputs, make)
 
 
 def requirements(wheel: Path, target: Target, extras: Iterable[str] = ()) -> Iterator[Requirement]:
-    """Give what a wheel requires on a target, with some of its extras; Debian's packages are taken as they are."""
+    """Yield the requirements of a wheel on a target, with extras, except those that come from Debian packages."""
     with zipfile.ZipFile(wheel) as archive:
         (listed,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
         metadata = email.message_from_bytes(archive.read(listed))
@@ -71,9 +71,9 @@ def requirements(wheel: Path, target: Target, extras: Iterable[str] = ()) -> Ite
             yield requirement
 
 
-def _downloaded(wanted: Sequence[Requirement], target: Target, folder: Path) -> list[Path]:
-    """Download wheels until nothing that one of them requires is missing; all rounds' requirements hold together."""
-    known = {str(requirement): requirement for requirement in wanted}
+def _download(needed: Sequence[Requirement], target: Target, folder: Path) -> list[Path]:
+    """Download wheels until the requirements of all of them are met; each round uses all requirements so far."""
+    known = {str(requirement): requirement for requirement in needed}
     while True:
         folder.mkdir(exist_ok=True)
         for old in folder.glob("*.whl"):
@@ -105,7 +105,7 @@ def _options(target: Target, folder: Path) -> Iterator[object]:
 
 
 def _environment(target: Target) -> dict[str, str]:
-    """Give the values of a target's environment markers, https://packaging.python.org/en/latest/specifications/dependency-specifiers/."""
+    """Return the values of a target's environment markers, https://packaging.python.org/en/latest/specifications/dependency-specifiers/."""
     return {
         "implementation_name": "cpython",
         "implementation_version": f"{target.python}.0",

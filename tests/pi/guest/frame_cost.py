@@ -1,9 +1,9 @@
-"""Classify frames again and again, marking each stage of each, for the plugin that counts instructions.
+"""Classify frames repeatedly and mark each stage for the plugin that counts instructions.
 
     python frame_cost.py BUNDLE ARTIFACT TIMES FILE...
 
-A FILE is an encoded photograph, or an .npy of a camera's RGB pixels. Each frame begins with mark START, and each of its
-stages ends with its own.
+A FILE is an encoded photograph, or an .npy file with a camera's RGB pixels. Each frame starts with the mark START, and
+each stage ends with its own mark.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ START, DECODE, RESIZE, INPUT, INVOKE, OUTPUT, DECIDE = range(7)
 
 
 def mark(number: int) -> None:
-    """Tell the plugin; to the kernel it is a question about a process that does not exist."""
+    """Set a mark: the plugin recognizes the system call, which fails because there is no such process."""
     with suppress(OSError):
         os.getsid(MARK + number)
 
 
 def marked(function: Callable[..., Any], number: int) -> Callable[..., Any]:
-    """Give a function that marks its end."""
+    """Return a function that calls `function` and then sets a mark."""
 
     def call(*arguments: Any, **settings: Any) -> Any:
         result = function(*arguments, **settings)
@@ -44,7 +44,7 @@ def marked(function: Callable[..., Any], number: int) -> Callable[..., Any]:
 
 
 def main(bundle: str, artifact: str, times: int, files: list[str]) -> None:
-    """Mark where `Classifier.classify` passes from one stage to the next, without changing what it does."""
+    """Classify each file `times` times, with marks between the stages of `Classifier.classify`."""
     classifier = Classifier.open(bundle, artifact=artifact, threads=1)
     interpreter = classifier.backend._interpreter  # type: ignore[attr-defined]
     invoke = marked(interpreter.invoke, INVOKE)

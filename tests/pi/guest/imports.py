@@ -1,4 +1,4 @@
-"""What importing the runtime and every public name of it loads beyond the standard library, as one JSON list."""
+"""Print the modules outside the standard library that importing all public names of the runtime loads, as JSON."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import sys
 
 
 def loaded() -> set[str]:
-    """Give the top-level modules; what no import made, as Cython's, has no spec."""
+    """Return the imported top-level modules; modules that were not imported, such as Cython's, have no spec."""
     return {name.partition(".")[0] for name, module in sys.modules.items() if getattr(module, "__spec__", None)}
 
 
 before = loaded()
-import edge_runtime  # noqa: E402 - what was there before it is told apart
+import edge_runtime  # noqa: E402 - modules that are loaded before are subtracted
 
 for public in edge_runtime.__all__:
     getattr(edge_runtime, public)

@@ -1,4 +1,4 @@
-"""A pytest plugin for a guest, which cannot start another program: a test that tries is skipped, not failed."""
+"""A pytest plugin for a guest, which cannot start another program: it skips tests that try to."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import pytest
 
 
 class NoProcess(subprocess.Popen[Any]):
-    """Stands where `subprocess.Popen` does."""
+    """Replaces `subprocess.Popen`."""
 
     def __init__(self, *_: object, **__: object) -> None:
         _skip()
 
     def __del__(self) -> None:
-        """Nothing was started."""
+        """Do nothing; no process was started."""
 
 
 def _skip() -> NoReturn:

@@ -1,4 +1,4 @@
-"""What a device makes of bundles and photographs, as one JSON object: run on a Pi, and on the host to compare.
+"""Run bundles on photographs and print the results as one JSON object, on a device or on the host.
 
 python replay.py '{"bundles": {"FOLDER": ["ARTIFACT", ...]}, "photographs": ["FILE", ...]}'
 """
@@ -18,7 +18,7 @@ from edge_runtime.selftest.golden import input_digest
 
 
 def edge_run(*words: str) -> tuple[int, list[dict[str, Any]], str]:
-    """Run the command in this process, for a guest cannot start another: exit code, JSON lines, stderr."""
+    """Run the command in this process, which may not start another; return exit code, JSON lines and stderr."""
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = main(words)
@@ -26,15 +26,15 @@ def edge_run(*words: str) -> tuple[int, list[dict[str, Any]], str]:
 
 
 def replay(bundle: str, artifact: str, photographs: list[str]) -> dict[str, Any]:
-    """Give an artifact's self-test, what `classify` says, and the preprocessed tensors."""
+    """Return the results of an artifact's self-test and of `classify`, and digests of the preprocessed tensors."""
     chosen = ("--artifact", artifact)
     selftest = edge_run("selftest", bundle, "--json", *chosen)
     spec = Bundle.open(bundle).spec
     words = ("--json", "--top-k", str(len(spec.labels)), "--threads", "1", "--workers", "1", *chosen)
-    code, lines, said = edge_run("classify", bundle, *photographs, *words)
+    code, lines, stderr = edge_run("classify", bundle, *photographs, *words)
     return {
         "selftest": selftest,
-        "classify": [code, [line.get("label") for line in lines], said],
+        "classify": [code, [line.get("label") for line in lines], stderr],
         "tensors": [input_digest(preprocess(path, spec)) for path in photographs],
         "scores": [[_score(line, label) for label in spec.labels] for line in lines],
     }
@@ -45,10 +45,10 @@ def _score(line: dict[str, Any], label: str) -> float:
 
 
 if __name__ == "__main__":
-    asked = json.loads(sys.argv[1])
-    found = {
-        f"{bundle}/{artifact}": replay(bundle, artifact, asked["photographs"])
-        for bundle, artifacts in asked["bundles"].items()
+    arguments = json.loads(sys.argv[1])
+    results = {
+        f"{bundle}/{artifact}": replay(bundle, artifact, arguments["photographs"])
+        for bundle, artifacts in arguments["bundles"].items()
         for artifact in artifacts
     }
-    print(json.dumps(found))
+    print(json.dumps(results))

@@ -1,4 +1,4 @@
-"""A day of a camera in an emulated machine that systemd runs, and whether the runtime kept its promises."""
+"""Run edge-run with a camera in an emulated machine under systemd, and check what it reports."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import av
 import numpy as np
 
 from emulated.bundles import cnn_bundle
-from emulated.faults import ERROR_IGNORED, sabotaged
-from emulated.given import GUEST_SCRIPTS, PROJECT
+from emulated.faults import ERROR_IGNORED, copy_with_fault
+from emulated.inputs import GUEST_SCRIPTS, PROJECT
 from emulated.kernel import VIVID
 from emulated.machine import boot, disk_image
 from emulated.photographs import CAMERA, draw
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
-    from emulated.given import Given
+    from emulated.inputs import DeviceInputs
     from emulated.machine import Console
 
 MACHINE = replace(BOOKWORM, packages=("v4l-utils", "systemd"))
 LIMIT_S = 600.0  # on an idle machine it takes two minutes
 SHOWN = ("red", "blue")
 INIT = "/lib/systemd/systemd"
-# Debian's installer makes these; a service gets a user of its own and the group that owns cameras.
+# Files that Debian's installer writes. The service runs as a user of its own, in the group that owns cameras.
 ACCOUNTS = {
     "/etc/passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/bin/false\n",
     "/etc/group": "root:x:0:\ntty:x:5:\nvideo:x:44:\nsystemd-journal:x:101:\nnogroup:x:65534:\n",
     "/etc/machine-id": "0123456789abcdef0123456789abcdef\n",
 }
-DAY = """\
+SCENARIO_UNIT = """\
 [Unit]
 DefaultDependencies=no
 
@@ -48,8 +48,8 @@ StandardOutput=tty
 StandardError=tty
 TTYPath=/dev/ttyAMA0
 """
-TARGET = "[Unit]\nRequires=day.service\nAfter=day.service\nAllowIsolate=yes\n"
-# What a machine without network, log-in, clock and tomorrow can do without; it would start before the service does.
+TARGET = "[Unit]\nRequires=scenario.service\nAfter=scenario.service\nAllowIsolate=yes\n"
+# Units that start before the service and are not needed without a network, a log-in, a clock and a second boot.
 MASKED = (
     "dev-hugepages.mount",
     "dev-mqueue.mount",
@@ -71,13 +71,13 @@ MASKED = (
 )
 
 
-class CameraDay(NamedTuple):
-    """What came of it.
+class ScenarioResult(NamedTuple):
+    """The result of the camera scenario.
 
     Attributes:
-        console: what the machine said.
-        reports: by step, what guest/camera.py told.
-        shown: each photograph's name in the machine, with what it shows.
+        console: the console of the machine.
+        reports: the report of guest/camera.py for each step.
+        shown: the label of each photograph, by its path in the machine without the extension.
 
     """
 
@@ -86,42 +86,42 @@ class CameraDay(NamedTuple):
     shown: Mapping[str, str]
 
 
-def camera_day(given: Given) -> CameraDay:
-    """Boot the machine and let it go through the day."""
-    folder = given.fresh_folder("camera-day")
+def run_camera_scenario(inputs: DeviceInputs) -> ScenarioResult:
+    """Boot the machine, run the scenario and return its result."""
+    folder = inputs.fresh_folder("camera-scenario")
     photographs = folder / "photographs"
     photographs.mkdir()
     shown = _write_photographs(photographs)
     files: dict[str, Path | str] = {
         **ACCOUNTS,
-        **{f"/etc/systemd/system/{unit}": "" for unit in MASKED},  # an empty file masks
-        "/etc/systemd/system/day.service": DAY.format(photographs=" ".join(shown)),
+        **{f"/etc/systemd/system/{unit}": "" for unit in MASKED},  # an empty file masks a unit
+        "/etc/systemd/system/scenario.service": SCENARIO_UNIT.format(photographs=" ".join(shown)),
         "/etc/systemd/system/default.target": TARGET,
         "/guest/vivid.options": VIVID,
         "/guest/camera.py": GUEST_SCRIPTS / "camera.py",
         "/guest/bundle": cnn_bundle(PROJECT),
-        "/guest/faulty": sabotaged(given.runtime, folder / "faulty", ERROR_IGNORED),
+        "/guest/faulty": copy_with_fault(inputs.runtime, folder / "faulty", ERROR_IGNORED),
         "/guest/photographs": photographs,
     }
-    sites = [given.installed(MACHINE, ["camera", "serve"]), given.runtime]
+    sites = [inputs.installed(MACHINE, ["camera", "serve"]), inputs.runtime]
     image = disk_image(folder / "disk.ext4", MACHINE, sites, files)
     console = boot(MACHINE, image, INIT, limit_s=LIMIT_S)
     image.unlink()
     (folder / "console.log").write_text(console.text(), encoding="utf-8")
-    return CameraDay(console, dict(_reports(console)), shown)
+    return ScenarioResult(console, dict(_reports(console)), shown)
 
 
-def broken_promises(told: Sequence[str], label: str) -> Iterator[str]:
-    """Judge what was told from a stream error on: a loss, and then the picture again, both without delay."""
-    events = [line for line in told if line in {"stalled", "lost", "recovered"}]
+def recovery_problems(summary: Sequence[str], label: str) -> Iterator[str]:
+    """Yield what is wrong after a stream error; expected are the event "lost", then "recovered", then the label."""
+    events = [line for line in summary if line in {"stalled", "lost", "recovered"}]
     if events[:1] != ["lost"]:
-        yield f"the camera's error was not told as a loss: {told}"
-    if "recovered" not in events or told[-1:] != [label]:
-        yield f"the camera's return was not told, or not what it shows: {told}"
+        yield f"the error of the camera was not reported as lost: {summary}"
+    if "recovered" not in events or summary[-1:] != [label]:
+        yield f"the return of the camera or its picture was not reported: {summary}"
 
 
 def _write_photographs(folder: Path) -> dict[str, str]:
-    """Write two pictures as files and as the camera gets them; give their names with their colours."""
+    """Write each photograph as a JPEG and as raw planes for the camera; return the colours by path."""
     random = np.random.default_rng(4)
     for color in SHOWN:
         picture = draw(color, CAMERA, random)
@@ -131,7 +131,7 @@ def _write_photographs(folder: Path) -> dict[str, str]:
 
 
 def _planes(picture: Image.Image) -> bytes:
-    """Give a picture as a camera does: brightness and two halved planes of colour."""
+    """Return a picture as YUV 4:2:0 planes, as a camera sends it."""
     return av.VideoFrame.from_image(picture).reformat(format="yuv420p").to_ndarray().tobytes()
 
 
