@@ -1,4 +1,4 @@
-"""Real MJPEG and RTSP servers on loopback, killed and restarted. Both are this repository's own, in tests/doubles."""
+"""Network cameras: MJPEG and RTSP servers on loopback that are stopped and restarted; see tests/doubles."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from edge_runtime.live.stream import Stream
 
 RED, GREEN, BLUE = (220, 30, 20), (25, 210, 30), (20, 40, 230)
 SERVERS = [MjpegServer, RtspServer]
-RECOVERY_S = 4.0  # after the server's return: the last wait (1 s at most here), the connection, a key frame
+RECOVERY_S = 4.0  # limit after the server's return: the last wait (here at most 1 s), the connection, a key frame
 
 
 class Watch:
-    """A loop on a network camera, in a thread; what it told is in `recorder`."""
+    """A live loop on a network camera, in a thread; `recorder` contains its predictions and events."""
 
     def __init__(self, url, bundle, give_up_s=30.0):
         self.recorder, self.stop, self.problem = Recorder(), threading.Event(), None
@@ -66,7 +66,7 @@ def watch(bundle):
 
 @pytest.fixture(params=SERVERS, ids=lambda server: server.__name__)
 def serve(request):
-    """Give a function that starts a server, at a given port or any."""
+    """Return a function that starts a server, at a port or at any free one."""
     servers = []
 
     def start(color, port=0):
@@ -78,14 +78,14 @@ def serve(request):
         server.stop()
 
 
-def test_a_network_camera_is_decided_upon_as_it_is_now(serve, watch, wait_until):
+def test_predictions_of_a_network_camera_are_fresh(serve, watch, wait_until):
     running = watch(serve(RED).url)
     wait_until(lambda: len(running.recorder.predictions) > 10)
     assert {prediction.label for prediction in running.recorder.predictions} == {"red"}
     assert all(prediction.age_ms < 800 for prediction in running.recorder.predictions)
 
 
-def test_a_server_killed_and_restarted_is_found_again(serve, watch, wait_until):
+def test_a_stopped_and_restarted_server_is_reconnected(serve, watch, wait_until):
     first = serve(RED)
     running = watch(first.url)
     wait_until(lambda: running.recorder.predictions)
@@ -95,18 +95,18 @@ def test_a_server_killed_and_restarted_is_found_again(serve, watch, wait_until):
     assert running.recorder.events[-1].at - killed_at < 0.8 + 1.0
     count = len(running.recorder.predictions)
     time.sleep(0.5)
-    assert len(running.recorder.predictions) == count  # nothing is made up while it is away
+    assert len(running.recorder.predictions) == count  # no prediction while the server is away
     serve(BLUE, first.port)
     back_s = time.monotonic()
     wait_until(lambda: running.last_label() == "blue")
     recovery_s = time.monotonic() - back_s
-    print(f"{type(first).__name__}: decided afresh {recovery_s:.1f} s after the server's return")  # docs/cameras.md
+    print(f"{type(first).__name__}: fresh predictions {recovery_s:.1f} s after the server's return")  # docs/cameras.md
     assert recovery_s < RECOVERY_S
     assert "recovered" in running.recorder.kinds()
-    assert {p.label for p in running.recorder.predictions[count:]} == {"blue"}  # nothing old came after the return
+    assert {p.label for p in running.recorder.predictions[count:]} == {"blue"}  # no old frame after the return
 
 
-def test_a_server_that_stays_away_ends_the_watch(serve, watch, wait_until):
+def test_the_loop_fails_if_the_server_does_not_return(serve, watch, wait_until):
     server = serve(RED)
     running = watch(server.url, give_up_s=2.5)
     wait_until(lambda: running.recorder.predictions)
@@ -115,13 +115,13 @@ def test_a_server_that_stays_away_ends_the_watch(serve, watch, wait_until):
     assert str(running.problem) == f"{server.url}: no fresh frame for 2.5 s; gave up"
 
 
-def test_nobody_at_the_address_is_told_at_once(watch, wait_until):
+def test_an_address_without_a_server_is_an_error(watch, wait_until):
     running = watch("http://127.0.0.1:9/")
     wait_until(lambda: running.problem is not None)
     assert str(running.problem) == "http://127.0.0.1:9/: cannot be opened: Connection refused"
 
 
-def test_a_connection_that_falls_silent_has_stalled(watch, wait_until):
+def test_a_connection_without_data_counts_as_stalled(watch, wait_until):
     server = MjpegServer(RED)
     running = watch(server.url)
     wait_until(lambda: running.recorder.predictions)
@@ -130,8 +130,7 @@ def test_a_connection_that_falls_silent_has_stalled(watch, wait_until):
     server.stop()
 
 
-def test_the_first_frames_after_opening_are_of_now():
-    """What a stream's analysis has buffered is not given out as new."""
+def test_frames_that_were_buffered_while_opening_are_not_yielded_as_new():
     server = MjpegServer(RED, fps=10)
     with open_source(server.url, timeout_s=2.0) as source:
         time.sleep(0.5)
@@ -143,7 +142,7 @@ def test_the_first_frames_after_opening_are_of_now():
     server.stop()
 
 
-def test_jpegs_come_as_they_were_sent():
+def test_jpegs_of_a_network_camera_are_not_decoded():
     server = MjpegServer(GREEN)
     with open_source(server.url, timeout_s=2.0) as source:
         frame = next(iter(source))

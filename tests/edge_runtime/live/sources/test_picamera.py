@@ -1,4 +1,4 @@
-"""Against a stand-in of picamera2's documented API, not the library: what is asked of it, and what is made of it."""
+"""The Raspberry Pi camera, tested with a stand-in for picamera2; see tests/doubles/pi_camera.py."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from edge_runtime.live.sources.opening import open_source
 
 @pytest.fixture
 def library(monkeypatch):
-    """Give the stand-in's camera class, installed as picamera2."""
+    """Install the stand-in as picamera2 and return its camera class."""
     module = types.ModuleType("picamera2")
     module.__spec__ = importlib.machinery.ModuleSpec("picamera2", None)
     module.Picamera2 = pi_camera.Picamera2
@@ -28,26 +28,26 @@ def library(monkeypatch):
 
 
 @pytest.mark.parametrize("is_pi_5", [False, True])
-def test_red_comes_as_red_at_the_size_wanted(library, bundle, monkeypatch, is_pi_5):
+def test_frames_are_rgb_in_the_requested_size(library, bundle, monkeypatch, is_pi_5):
     monkeypatch.setattr(picamera, "_is_pi_5", lambda: is_pi_5)
     with open_source("picamera?size=320x240&fps=15") as source:
         frame = next(iter(source))
         configuration = library.latest.configuration
-    wanted = {"size": (320, 240), "format": "BGR888"}
-    assert configuration["lores" if is_pi_5 else "main"] == wanted
+    requested = {"size": (320, 240), "format": "BGR888"}
+    assert configuration["lores" if is_pi_5 else "main"] == requested
     assert configuration["controls"] == {"FrameRate": 15.0}
     assert frame.image.shape == (240, 320, 3)
     assert Classifier.open(bundle, threads=1).classify(frame.image).label == "red"
     assert not library.latest.running
 
 
-def test_a_frames_age_is_the_sensors(library):
+def test_the_age_of_a_frame_is_computed_from_the_sensor_timestamp(library):
     with open_source("picamera") as source:
         frame = next(iter(source))
         assert 0.05 <= time.monotonic() - frame.captured_s < 5
 
 
-def test_a_frame_that_the_camera_gives_twice_is_given_once(library):
+def test_a_repeated_frame_is_yielded_once(library):
     with open_source("picamera") as source:
         frames = iter(source)
         next(frames)
@@ -65,7 +65,7 @@ def test_a_frame_that_the_camera_gives_twice_is_given_once(library):
         assert next(frames).number == 4
 
 
-def test_a_camera_that_is_not_there_or_fails_is_told(library, monkeypatch):
+def test_a_missing_or_failing_camera_is_an_error(library, monkeypatch):
     with open_source("picamera") as source:
         frames = iter(source)
         next(frames)
@@ -77,7 +77,7 @@ def test_a_camera_that_is_not_there_or_fails_is_told(library, monkeypatch):
         pass
 
 
-def test_without_the_library_the_package_is_named(monkeypatch):
+def test_without_picamera2_the_error_names_the_package_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "picamera2", None)
     with pytest.raises(SourceError, match="sudo apt install python3-picamera2"):
         open_source("picamera")

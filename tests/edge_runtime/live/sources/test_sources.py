@@ -1,3 +1,5 @@
+"""Image files, folders and glob patterns as sources."""
+
 from __future__ import annotations
 
 import os
@@ -10,7 +12,7 @@ from edge_runtime.image.files import image_files
 
 @pytest.fixture
 def tree(tmp_path, monkeypatch):
-    """Files in folders, seen from their top."""
+    """A tree of files, whose root is the working directory."""
     for name in (
         "b.jpg",
         "a.PNG",
@@ -28,18 +30,18 @@ def tree(tmp_path, monkeypatch):
     return tmp_path / "tree"
 
 
-def test_a_file_named_outright_is_taken_whatever_it_is(tree):
+def test_a_file_that_is_named_is_used_even_if_it_is_not_an_image(tree):
     assert list(image_files("notes.txt")) == ["notes.txt"]
     assert list(image_files(".hidden.jpg")) == [".hidden.jpg"]
     assert list(image_files("missing.jpg")) == ["missing.jpg"]
 
 
-def test_a_folder_gives_its_images_sorted_and_hidden_ones_left_out(tree):
+def test_the_images_of_a_folder_are_sorted_without_hidden_files(tree):
     assert list(image_files(".")) == ["./a.PNG", "./b.jpg", "./deep/d.jpeg", "./deep/er/c.webp"]
 
 
 @pytest.mark.parametrize("most", [1, 2, 3, 100])
-def test_a_large_folder_is_read_in_parts_that_miss_and_repeat_nothing(tmp_path, monkeypatch, most):
+def test_a_large_folder_is_read_in_parts_without_gaps_or_repetitions(tmp_path, monkeypatch, most):
     monkeypatch.setattr("edge_runtime.image.files.MOST_NAMES", most)
     names = ["a.jpg", "b.jpg", "c.txt", "d.jpg", "e/f.jpg", "e/g.jpg", "h/i.jpg", "j.jpg"]
     for name in names:
@@ -61,42 +63,42 @@ def test_a_large_folder_is_read_in_parts_that_miss_and_repeat_nothing(tmp_path, 
         ("[ab].*", ["a.PNG", "b.jpg"]),
     ],
 )
-def test_a_pattern_gives_the_images_that_match_sorted(tree, pattern, found):
+def test_the_images_that_match_a_pattern_are_sorted(tree, pattern, found):
     assert list(image_files(pattern)) == found
 
 
-def test_a_file_whose_name_looks_like_a_pattern_is_that_file(tree):
+def test_an_existing_file_is_preferred_to_its_name_as_a_pattern(tree):
     (tree / "b[1].jpg").write_bytes(b"")
     assert list(image_files("b[1].jpg")) == ["b[1].jpg"]
 
 
-@pytest.mark.parametrize(("given", "reason"), [("empty", "no image in this folder"), ("*.bmp", "no image matches")])
-def test_nothing_found_is_an_error_that_lists_the_extensions(tree, given, reason):
+@pytest.mark.parametrize(("name", "reason"), [("empty", "no image in this folder"), ("*.bmp", "no image matches")])
+def test_finding_no_image_is_an_error_that_lists_the_extensions(tree, name, reason):
     with pytest.raises(SourceError, match=rf"{reason}.*\.jpeg \.jpg"):
-        list(image_files(given))
+        list(image_files(name))
 
 
-def test_a_pipe_is_refused_and_never_waited_for(tree):
+def test_a_named_pipe_is_refused_without_opening_it(tree):
     os.mkfifo(tree / "pipe.jpg")
     with pytest.raises(SourceError, match="not a regular file"):
         list(image_files("pipe.jpg"))
     assert "./pipe.jpg" not in list(image_files("."))
 
 
-def test_a_link_to_a_folder_above_makes_no_endless_walk(tree):
+def test_a_link_to_a_parent_folder_is_not_followed_endlessly(tree):
     (tree / "deep" / "loop").symlink_to(tree)
     assert len(list(image_files("."))) == 4
 
 
-def test_a_dangling_link_is_given_so_that_it_is_reported(tree):
-    (tree / "gone.jpg").symlink_to(tree / "nowhere.jpg")
-    assert "./gone.jpg" in list(image_files("."))
+def test_a_broken_link_is_yielded_so_that_it_is_reported(tree):
+    (tree / "broken.jpg").symlink_to(tree / "nowhere.jpg")
+    assert "./broken.jpg" in list(image_files("."))
 
 
-def test_a_folder_that_cannot_be_read_is_told_after_the_rest(tree, monkeypatch):
+def test_a_folder_that_cannot_be_read_is_reported_after_the_other_files(tree, monkeypatch):
     real = os.scandir
 
-    def scandir(path):  # a mode of 000 would not stop the superuser
+    def scandir(path):  # file mode 000 has no effect for root
         if str(path).endswith("deep"):
             raise PermissionError(13, "Permission denied", path)
         return real(path)
@@ -108,7 +110,7 @@ def test_a_folder_that_cannot_be_read_is_told_after_the_rest(tree, monkeypatch):
         next(found)
 
 
-def test_a_walk_is_lazy(tree):
+def test_folders_are_read_lazily(tree):
     found = image_files(".")
     assert next(found) == "./a.PNG"
     (tree / "deep" / "new.jpg").write_bytes(b"")
