@@ -78,7 +78,7 @@ def flatten(model: Model) -> Graph:
 
 def functional(model: Model) -> Model:
     """Return the functional model of a model or of a Sequential. Raise TrainingError if it has none."""
-    inner = getattr(model, "_functional", None) or model  # of a Sequential
+    inner = getattr(model, "_functional", None) or model  # a Sequential has its functional model there
     if not isinstance(inner, keras.Model) or not hasattr(inner, "operations"):
         raise TrainingError(
             f"{model.name}: a {type(model).__name__} with custom code has no graph of layers, so it cannot be described"

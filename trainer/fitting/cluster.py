@@ -49,6 +49,6 @@ def read_cluster(strategy: str) -> Cluster:
     except (ValueError, KeyError, TypeError, AttributeError) as problem:
         raise TrainingError(f"TF_CONFIG: not readable ({type(problem).__name__} {problem}); set it {FORM}") from None
     if unknown or task not in tasks:
-        wrong = f"{min(unknown)!r} is neither chief nor worker" if unknown else f"no task {task[0]} {task[1]}"
+        wrong = f"{min(unknown)!r} is neither chief nor worker" if unknown else f"has no task {task[0]} {task[1]}"
         raise TrainingError(f"TF_CONFIG: {wrong}; set it {FORM}")
     return Cluster(len(tasks), f"{task[0]} {task[1]}", chief=task == tasks[0])

@@ -91,6 +91,8 @@ def _worker_loss_reported(strategy: Strategy) -> Iterator[None]:
 
 
 def _divisible(batches: Batches, replicas: int) -> Batches:
+    """Shorten each batch to a multiple of the number of devices; leave out empty batches."""
+
     def cut(inputs: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         count = tf.shape(inputs)[0] // replicas * replicas
         return inputs[:count], targets[:count]
@@ -141,10 +143,10 @@ def _on_all_replicas(step: Callable[[Tensor, Tensor], Tensor], strategy: Strateg
 
 
 def _sums(loss: Tensor, targets: Tensor, outputs: Tensor, strategy: Strategy) -> Tensor:
-    """Return (loss, correct decisions, rows), each summed over this device's rows."""
+    """Return (loss, correct predictions, rows), each summed over this device's rows."""
     rows = tf.cast(tf.shape(targets)[0], tf.float32)
-    hits = tf.reduce_sum(tf.cast(is_correct(targets, outputs), tf.float32))
-    return tf.stack([tf.cast(loss, tf.float32) * strategy.num_replicas_in_sync * rows, hits, rows])
+    correct = tf.reduce_sum(tf.cast(is_correct(targets, outputs), tf.float32))
+    return tf.stack([tf.cast(loss, tf.float32) * strategy.num_replicas_in_sync * rows, correct, rows])
 
 
 def _run_steps(

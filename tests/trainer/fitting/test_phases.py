@@ -116,7 +116,7 @@ def test_fine_tuning_follows_the_head_phase_and_changes_the_last_layers_of_the_b
     frozen = trained(dataset, tmp_path, replace(options, fine_tune_layers=0))
     pairs = list(zip(tuned.model.weights, frozen.model.weights, strict=True))
     changed = {a.path for a, b in pairs if not np.array_equal(a, b) and "probabilities" not in a.path}
-    # the last six layers are conv_1 and conv_2 with their batch normalisation and ReLU; the former is never trained
+    # the last six layers are conv_1 and conv_2 with batch normalisation, which is never trained, and ReLU
     assert {path.rpartition("/")[0].rpartition("/")[2] for path in changed} == {"conv_1", "conv_2"}
 
 
