@@ -44,7 +44,7 @@ def pytest_terminal_summary(terminalreporter, config):
 
 
 @pytest.fixture(scope="session")
-def given(tmp_path_factory):
+def inputs(tmp_path_factory):
     """The files that all devices use; skip the test if the emulators are not installed."""
     if problem := missing_programs():
         pytest.skip(problem)
@@ -78,7 +78,7 @@ def result(jobs, request):
 
 
 @pytest.fixture
-def say(request):
+def add_to_summary(request):
     """Return a function that adds a line to the summary that is printed at the end."""
     return request.config.stash[MEASURED].append
 

@@ -13,11 +13,13 @@ PI_4 = "cortex-a72"
 @pytest.mark.parametrize(
     "processor", [pytest.param(name, marks=pytest.mark.job(f"cost {name}")) for name in PROCESSORS]
 )
-def test_no_stage_of_a_frame_exceeds_its_budget_by_more_than_three_percent(processor, result, budgets, renew, say):
+def test_no_stage_of_a_frame_exceeds_its_budget_by_more_than_three_percent(
+    processor, result, budgets, renew, add_to_summary
+):
     counts = result(f"cost {processor}")
     for kind, stages in counts.items():
         shares = ", ".join(f"{stage} {instructions / 1e6:.2f}" for stage, instructions in stages.items())
-        say(f"{processor}, {kind}: {sum(stages.values()) / 1e6:.1f} million instructions: {shares}")
+        add_to_summary(f"{processor}, {kind}: {sum(stages.values()) / 1e6:.1f} million instructions: {shares}")
     if renew:
         write_budget("instructions", processor, counts)
         return
@@ -26,9 +28,9 @@ def test_no_stage_of_a_frame_exceeds_its_budget_by_more_than_three_percent(proce
 
 @pytest.mark.job(f"cost {PI_4}")
 @pytest.mark.parametrize(("kind", "most"), [("640x480 camera", 0.15), ("model's size", 0.02)])
-def test_the_overhead_around_the_models_invoke_is_small(kind, most, result, say):
+def test_the_overhead_around_the_models_invoke_is_small(kind, most, result, add_to_summary):
     share = overhead_share(result(f"cost {PI_4}")[kind])
-    say(f"{PI_4}, {kind}: overhead {share:.1%} of the invoke of MobileNetV2 int8; limit {most:.0%}")
+    add_to_summary(f"{PI_4}, {kind}: overhead {share:.1%} of the invoke of MobileNetV2 int8; limit {most:.0%}")
     assert share <= most
 
 

@@ -16,10 +16,10 @@ def scenario(result):
     return scenario
 
 
-def test_the_machine_completes_the_scenario(scenario, say):
+def test_the_machine_completes_the_scenario(scenario, add_to_summary):
     assert scenario.console.ended
     assert "failed" not in scenario.reports
-    say(f"the camera scenario took {scenario.console.lines[-1][0]:.0f} s")
+    add_to_summary(f"the camera scenario took {scenario.console.lines[-1][0]:.0f} s")
 
 
 def test_the_doctor_finds_no_problem_and_finds_the_camera(scenario):
@@ -79,13 +79,13 @@ def test_the_printed_unit_starts_and_notifies_its_watchdog(scenario):
     assert report["before"]["NRestarts"] == "0"
 
 
-def test_a_stalled_process_is_restarted_by_the_watchdog(scenario, say):
+def test_a_stalled_process_is_restarted_by_the_watchdog(scenario, add_to_summary):
     report = scenario.reports["service"]
     assert report["after"]["ActiveState"] == "active", report
     assert int(report["after"]["NRestarts"]) == 1
     assert report["after"]["MainPID"] != report["before"]["MainPID"]
     assert "Watchdog timeout" in report["journal"]
-    say(f"systemd restarted a stalled edge-run {report['restarted_s']:.0f} s after it stalled")
+    add_to_summary(f"systemd restarted a stalled edge-run {report['restarted_s']:.0f} s after it stalled")
 
 
 def test_a_runtime_that_ignores_the_error_of_the_camera_is_detected(scenario):

@@ -24,20 +24,22 @@ def replays(device):
 
 
 @pytest.mark.parametrize(("host", "device"), [replays(device) for device in DEVICES])
-def test_a_device_passes_the_selftest_and_gets_the_same_pixels_and_classes_as_this_host(host, device, result, say):
+def test_a_device_passes_the_selftest_and_gets_the_same_pixels_and_classes_as_this_host(
+    host, device, result, add_to_summary
+):
     expected, found = result(host), result(f"replay {device}")
     largest = ", ".join(f"{name} {value:.2g}" for name, value in score_differences(expected, found).items())
-    say(f"{device}: probabilities differ from this host's by at most: {largest}")
+    add_to_summary(f"{device}: probabilities differ from this host's by at most: {largest}")
     assert found.keys() == expected.keys()
     assert not list(differences(expected, found))
 
 
 @pytest.mark.job("suite")
-def test_the_tests_of_the_runtime_pass_on_a_device(result, say):
+def test_the_tests_of_the_runtime_pass_on_a_device(result, add_to_summary):
     suite = result("suite")
     assert suite.code == 0, suite.output
     assert suite.passed >= LEAST_TESTS, suite.output
-    say(f"the tests of the runtime on an emulated Pi 4: {suite.passed} passed, {suite.skipped} skipped")
+    add_to_summary(f"the tests of the runtime on an emulated Pi 4: {suite.passed} passed, {suite.skipped} skipped")
 
 
 @pytest.mark.job("imports")

@@ -21,11 +21,11 @@ def megabytes(sizes):
 
 
 @pytest.mark.parametrize("name", INSTALLED)
-def test_the_size_of_an_installation_is_within_its_budget(name, inputs, budgets, renew, say):
+def test_the_size_of_an_installation_is_within_its_budget(name, inputs, budgets, renew, add_to_summary):
     sites = [inputs.runtime, inputs.installed(INSTALLED[name])]
     measured = distribution_bytes(sites)
-    say(f"{name}: {sum(measured.values()) / MEGABYTE:.1f} MB: {megabytes(measured)}")
-    say(f"{name}: the largest files: {megabytes(large_files(sites)) or 'none over 5 MB'}")
+    add_to_summary(f"{name}: {sum(measured.values()) / MEGABYTE:.1f} MB: {megabytes(measured)}")
+    add_to_summary(f"{name}: the largest files: {megabytes(large_files(sites)) or 'none over 5 MB'}")
     if renew:
         write_budget("installed_bytes", name, sum(measured.values()))
         return
@@ -37,10 +37,10 @@ def test_the_size_of_an_installation_is_within_its_budget(name, inputs, budgets,
     [(BOOKWORM_SHARED, BOOKWORM, 90), (TRIXIE_SHARED, TRIXIE, 90), (BOOKWORM_SHARED_TFLITE, BOOKWORM, 60)],
     ids=lambda value: getattr(value, "name", None),
 )
-def test_an_installation_that_uses_the_libraries_of_the_system_is_small(target, plain, most, inputs, say):
+def test_an_installation_that_uses_the_libraries_of_the_system_is_small(target, plain, most, inputs, add_to_summary):
     installed = sum(distribution_bytes([inputs.runtime, inputs.installed(target)]).values())
     systems = debian_bytes(target, plain) / MEGABYTE
-    say(f"{target.name}: {installed / MEGABYTE:.1f} MB, and {systems:.1f} MB of packages of the system")
+    add_to_summary(f"{target.name}: {installed / MEGABYTE:.1f} MB, and {systems:.1f} MB of packages of the system")
     assert installed <= most * MEGABYTE
 
 
@@ -57,11 +57,13 @@ def test_with_the_libraries_of_the_system_a_device_gets_the_results_of_this_host
         for target, most in ((BOOKWORM, 90), (TFLITE, 60))
     ],
 )
-def test_a_device_needs_none_of_the_files_that_the_manual_deletes(target, most, inputs, result, say):
+def test_a_device_needs_none_of_the_files_that_the_manual_deletes(target, most, inputs, result, add_to_summary):
     replay, lean = result(f"lean replay {target.name}")
     complete = sum(distribution_bytes([inputs.runtime, inputs.installed(target)]).values())
     assert not list(differences(result("replay host"), replay))
-    say(f"{target.name} without the files that are not needed: {lean / MEGABYTE:.1f} MB of {complete / MEGABYTE:.1f}")
+    add_to_summary(
+        f"{target.name} without the files that are not needed: {lean / MEGABYTE:.1f} MB of {complete / MEGABYTE:.1f}"
+    )
     assert lean <= most * MEGABYTE
 
 
