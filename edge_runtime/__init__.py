@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from edge_runtime.image.preprocess import preprocess
     from edge_runtime.live.records import Event, Frame, FramePrediction, Sink, Source
     from edge_runtime.live.sources.opening import open_source
-    from edge_runtime.live.stream import Stream
+    from edge_runtime.live.stream import Hooks, Stream
     from edge_runtime.model.bundle import Bundle
     from edge_runtime.model.spec import ModelSpec
 
@@ -40,6 +40,7 @@ _MODULES = {
     "Event": "live.records",
     "Frame": "live.records",
     "FramePrediction": "live.records",
+    "Hooks": "live.stream",
     "InferenceError": "errors",
     "ModelSpec": "model.spec",
     "Prediction": "classify.classifier",
@@ -64,6 +65,7 @@ __all__ = [
     "Event",
     "Frame",
     "FramePrediction",
+    "Hooks",
     "InferenceError",
     "ModelSpec",
     "Prediction",
