@@ -97,12 +97,12 @@ def _enumerate(words: Sequence[str]) -> str:
 
 
 def _shown_size(item: Mapping[str, Any]) -> int:
-    return round(item["size_bytes"] / 1000)
+    return round(int(item["size_bytes"]) / 1000)
 
 
 def _shown_latency(item: Mapping[str, Any]) -> float:
-    return round(item["latency_ms"], 2)
+    return round(float(item["latency_ms"]), 2)
 
 
 def _shown_accuracy(item: Mapping[str, Any]) -> float:
-    return round(100 * item["parity"]["accuracy"], 1)
+    return round(100 * float(item["parity"]["accuracy"]), 1)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from export.bundle import report_charts
 from export.bundle.default_artifact import compare_with_default
@@ -78,9 +76,9 @@ def html_page(report: Mapping[str, Any], holdout: Pixels) -> str:
 
 @cache
 def templates() -> Environment:
-    """Return the environment of the page's templates. All values are escaped, except for the style sheet."""
+    """Return the environment of the page's templates; it escapes all values."""
     environment = Environment(
-        loader=PackageLoader("export.bundle"),
+        loader=ChoiceLoader([PackageLoader("export.bundle"), PackageLoader("edge_runtime.web", "static")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -95,7 +93,6 @@ def templates() -> Environment:
         result=short_result,
     )
     environment.globals.update(
-        style=Markup(files("edge_runtime.web").joinpath("static", "report.css").read_text("utf-8")),  # noqa: S704 - our file
         area={
             name: getattr(report_charts, name.upper())
             for name in ("width", "height", "left", "right", "top", "bottom", "radius")

@@ -60,6 +60,7 @@ PAGES = [
     *sorted((ROOT / "docs").glob("*.md")),
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")),
     *sorted(path for path in (ROOT / "edge_runtime" / "web" / "static").iterdir() if path.suffix != ".svg"),
+    *(path for package in PACKAGES for path in sorted((ROOT / package).rglob("templates/*.html"))),
 ]
 PATTERNS = [
     (re.compile(rf"(?<![\w-])({word})(?![\w-])", re.IGNORECASE), replacement)

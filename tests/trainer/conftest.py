@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gc
-import shutil
-import subprocess
 import sys
 
 import numpy as np
@@ -13,14 +11,6 @@ from PIL import Image
 
 from trainer.tensorflow_setup import require_tensorflow
 
-FLAGS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
-PROBE = (
-    "<script>onload=()=>{const p=[...document.images];"
-    "document.title=`${p.filter(i=>i.complete&&i.naturalWidth>0).length} of ${p.length} loaded`}</script>"
-)
 TINTS = {"cat": (200, 60, 40), "dog": (40, 80, 200), "owl": (60, 190, 60)}
 
 require_tensorflow()  # as the command does, before a test module imports keras
@@ -55,29 +45,6 @@ def draw_set(draw_photo):
 @pytest.fixture
 def data(draw_set, tmp_path):
     return draw_set(tmp_path / "data")
-
-
-@pytest.fixture
-def assert_page_opens(tmp_path):
-    """Give a function that opens a page in a browser: no address, no console error, every picture there; its count."""
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None:
-        pytest.skip("needs chromium")
-
-    def opens(page):
-        text = page.read_text()
-        assert "http" not in text
-        (tmp_path / "probe.html").write_text(text + PROBE)
-        command = [chromium, *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "--enable-logging=stderr", "--dump-dom"]
-        done = subprocess.run(
-            [*command, f"file://{tmp_path / 'probe.html'}"], capture_output=True, text=True, check=False
-        )
-        count = text.count("<img ")
-        assert f"{count} of {count} loaded" in done.stdout
-        assert "CONSOLE" not in done.stderr
-        return count
-
-    return opens
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -13,12 +13,10 @@ from PIL import Image
 from edge_runtime.image.preprocess import preprocess
 from edge_runtime.model.spec import ModelSpec
 from trainer.errors import DataError, InterruptedEarlyError, TrainingError
-from trainer.evaluation.scores import score
 from trainer.fitting import job
 from trainer.options import Options
-from trainer.pages.evaluation import render
 from trainer.pipeline import train
-from trainer.runs.measure import Measured, evaluate_run
+from trainer.runs.measure import evaluate_run
 from trainer.runs.run_folder import digest_of
 
 OPTIONS = Options(
@@ -218,18 +216,3 @@ def test_another_labelled_folder_is_scored_and_its_strangers_named(run, source, 
     (tmp_path / "new" / "dog").rename(tmp_path / "new" / "wolf")
     with pytest.raises(DataError, match=r"wolf: no class of the model, which knows cat, dog, owl"):
         evaluate_run(run, tmp_path / "new")
-
-
-@pytest.mark.parametrize("two", [True, False])
-def test_the_evaluations_page_opens_every_picture_loaded(tmp_path, assert_page_opens, two):
-    random = np.random.default_rng(0)
-    labels = ("cat", "dog") if two else ("cat", "dog", "owl")
-    chances = random.dirichlet(np.ones(len(labels)), 40)
-    spec = ModelSpec(height=16, width=16, labels=labels, output="sigmoid" if two else "softmax")
-    targets = np.arange(40) % len(labels)
-    pixels = random.integers(0, 256, (40, 16, 16, 3), np.uint8)
-    page = render(Measured(spec, score(chances, targets, labels), chances, targets, pixels), "<run> & data")
-    (tmp_path / "page.html").write_text(page)
-    assert assert_page_opens(tmp_path / "page.html") == (4 if two else 3)
-    assert "&lt;run&gt; &amp; data" in page
-    assert ("ROC" in page) is two

@@ -8,6 +8,7 @@ from typing import Any
 
 from edge_runtime.command_line.runner import SUCCESS, set_action
 from trainer.commands.results import print_evaluation
+from trainer.tensorflow_setup import require_modules
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ def evaluate(options: EvaluateOptions) -> int:
     """Measure, print the result, and write the page if asked to."""
     from trainer.runs.measure import measure_run
 
+    if options.html:
+        require_modules("jinja2")
     measured = measure_run(options.run, options.data)
     if options.html:
         from trainer.data.explore import write_whole

@@ -57,7 +57,7 @@ def _complete(args: argparse.Namespace) -> None:
 
 def explore(options: ExploreOptions) -> int:
     """Read the data folder, print a summary, and write the CSV and the page if asked to."""
-    require_modules("imagehash", "cv2", "matplotlib")
+    require_modules("imagehash", "cv2", "jinja2")
     from trainer.data.explore import explore as explore_dataset
     from trainer.data.explore import write_table, write_whole
     from trainer.data.read_data import read_data

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from trainer.evaluation.scores import Evaluation
     from trainer.fitting.fit import Phase
 
-TRAINING, VALIDATION, MARK = "#1f77b4", "#d95f02", "#444444"
+TRAINING, VALIDATION, MARK = "#1f77b4", "#d95f02", "#7f7f7f"
 DOTS_PER_INCH = 120
 LONGEST_LABEL = 32
 
@@ -61,21 +61,6 @@ def two_class_curves(scores: NDArray[np.float64], targets: NDArray[np.int64], la
     right.set(xlabel="recall", ylabel="precision", ylim=(0, 1.03), title=f"{label}, average precision {mean:.3f}")
     for axes in (left, right):
         axes.grid(alpha=0.3)
-    return figure
-
-
-def class_distribution(counts: dict[str, dict[str, int]]) -> Figure:
-    """Draw the number of photographs of each class, by split."""
-    figure, axes = _figure(6.5, 1.2 + 0.35 * len(counts))
-    places, left = np.arange(len(counts)), np.zeros(len(counts))
-    for split, color in (("train", TRAINING), ("validation", VALIDATION), ("test", MARK)):
-        values = np.array([splits[split] for splits in counts.values()])
-        axes.barh(places, values, left=left, color=color, label=split)
-        left += values
-    axes.set_yticks(places, [shorten(label) for label in counts])
-    axes.invert_yaxis()
-    axes.set(xlabel="photographs")
-    figure.legend(loc="outside lower center", ncols=3)
     return figure
 
 

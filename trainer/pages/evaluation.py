@@ -1,56 +1,119 @@
-"""The result of `edge-train evaluate`, as one HTML page."""
+"""Make the HTML page of `edge-train evaluate`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from trainer.evaluation.calibration import calibration_error, reliability
-from trainer.evaluation.plots import confusion_matrix, per_class_bars, two_class_curves
-from trainer.pages.page import figure, page, paragraph, section, sheet, table
+from trainer.evaluation.plots import two_class_curves
+from trainer.pages.page import Plot, picture, plot, render_page
 
 if TYPE_CHECKING:
+    from trainer.evaluation.scores import ClassScore
     from trainer.runs.measure import Measured
 
-MISTAKES, COLUMNS = 32, 8
+MAX_MISTAKES = 48
+MAX_CONFUSIONS = 20
+MAX_MATRIX_CLASSES = 24
+
+
+class Confusion(NamedTuple):
+    """Photographs of one class that are decided as another class.
+
+    Attributes:
+        true_label: their class.
+        decided_label: the class that the model decides.
+        photos: number of photographs.
+        fraction: part of the photographs of their class, 0..1.
+
+    """
+
+    true_label: str
+    decided_label: str
+    photos: int
+    fraction: float
+
+
+class Mistake(NamedTuple):
+    """A photograph that is decided wrongly.
+
+    Attributes:
+        picture: a data: address.
+        true_label: its class.
+        decided_label: the class that the model decides.
+        score: the probability of the decided class, 0..1.
+
+    """
+
+    picture: str
+    true_label: str
+    decided_label: str
+    score: float
 
 
 def render(measured: Measured, title: str) -> str:
-    """Give the page."""
+    """Return the page.
+
+    Args:
+        measured: the result of `measure_run`.
+        title: the heading, which names the RUN and the photographs.
+
+    """
     evaluation = measured.evaluation
-    error = calibration_error(reliability(measured.probabilities, measured.targets))
-    parts = [
-        paragraph(f"{evaluation.summary()}. Expected calibration error {error:.3f}."),
-        section("Classes", _classes(measured), figure(per_class_bars(evaluation), "Precision and recall")),
-        section("Confusion", figure(confusion_matrix(evaluation), "True and decided classes")),
+    return render_page(
+        "evaluation.html",
+        title=title,
+        evaluation=evaluation,
+        calibration_error=calibration_error(reliability(measured.probabilities, measured.targets)),
+        weakest=weakest_class(evaluation.per_class),
+        labels=measured.spec.labels,
+        show_matrix=len(measured.spec.labels) <= MAX_MATRIX_CLASSES,
+        confusions=confusions(evaluation.confusion, measured.spec.labels)[:MAX_CONFUSIONS],
+        curves=_curves(measured),
+        mistakes=_mistakes(measured),
+        wrong=int(np.sum(measured.probabilities.argmax(axis=1) != measured.targets)),
+    )
+
+
+def weakest_class(scores: tuple[ClassScore, ...]) -> ClassScore:
+    """Return the class with the lowest recall among those with photographs, of which there is at least one."""
+    return min((score for score in scores if score.support), key=lambda score: score.recall)
+
+
+def confusions(counts: tuple[tuple[int, ...], ...], labels: tuple[str, ...]) -> list[Confusion]:
+    """Return the confused pairs of classes, the most frequent first.
+
+    Args:
+        counts: the confusion matrix; row: true class, column: decided class.
+        labels: the classes, in the order of the rows and columns.
+
+    """
+    found = [
+        Confusion(labels[row], labels[column], count, count / sum(line))
+        for row, line in enumerate(counts)
+        for column, count in enumerate(line)
+        if count and row != column
     ]
-    if len(measured.spec.labels) == 2 and len(np.unique(measured.targets)) == 2:
-        curves = two_class_curves(measured.probabilities[:, 1], measured.targets, measured.spec.labels[1])
-        parts.append(section("Every threshold", figure(curves, "ROC and precision over recall")))
-    return page(title, [*parts, _mistakes(measured)])
+    return sorted(found, key=lambda confusion: -confusion.photos)
 
 
-def _classes(measured: Measured) -> str:
-    rows = [
-        (score.label, f"{score.precision:.1%}", f"{score.recall:.1%}", f"{score.f1:.1%}", score.support)
-        for score in measured.evaluation.per_class
-    ]
-    return table(("class", "precision", "recall", "F1", "images"), rows)
+def _curves(measured: Measured) -> Plot | None:
+    """Draw the curves, which are defined for two classes if there are photographs of both."""
+    if len(measured.spec.labels) != 2 or len(np.unique(measured.targets)) != 2:
+        return None
+    scores, label = measured.probabilities[:, 1], measured.spec.labels[1]
+    return plot(lambda: two_class_curves(scores, measured.targets, label))
 
 
-def _mistakes(measured: Measured) -> str:
-    """Show the photographs that were decided wrongly, the surest first."""
-    decided, score = measured.probabilities.argmax(axis=1), measured.probabilities.max(axis=1)
+def _mistakes(measured: Measured) -> list[Mistake]:
+    """Return wrongly decided photographs in descending order of the decided class's probability."""
+    decided, scores = measured.probabilities.argmax(axis=1), measured.probabilities.max(axis=1)
     wrong = np.flatnonzero(decided != measured.targets)
-    if not len(wrong):
-        return section("Worst mistakes", paragraph("There are none."))
-    worst = wrong[np.argsort(-score[wrong], kind="stable")][:MISTAKES]
+    order = wrong[np.argsort(-scores[wrong], kind="stable")][:MAX_MISTAKES]
     labels = measured.spec.labels
-    rows = [
-        (number, labels[measured.targets[at]], labels[decided[at]], f"{score[at]:.1%}")
-        for number, at in enumerate(worst, 1)
+    return [
+        Mistake(picture(measured.pixels[at]), labels[measured.targets[at]], labels[decided[at]], float(scores[at]))
+        for at in order
     ]
-    pictures = sheet([measured.pixels[at] for at in worst], COLUMNS)
-    told = figure(pictures, "The surest mistakes first, in the table's order")
-    return section("Worst mistakes", told, table(("picture", "is", "decided", "score"), rows))

@@ -83,8 +83,3 @@ def test_exploring_needs_no_tensorflow(data, tmp_path):
 def test_a_report_that_cannot_be_written_is_named(data, tmp_path, capsys):
     assert main(["explore", str(data), "--no-cache", "--html", str(tmp_path / "none" / "page.html")]) == 1
     assert "page.html: cannot be written: No such file or directory; choose another place" in capsys.readouterr().err
-
-
-def test_the_report_opens_without_a_network_every_picture_loaded(doubtful, tmp_path, capsys, assert_page_opens):
-    explore(capsys, doubtful, "--html", tmp_path / "page.html")
-    assert assert_page_opens(tmp_path / "page.html") >= 4

@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+
+from edge_runtime.model.spec import ModelSpec
+from trainer.evaluation.scores import ClassScore, score
+from trainer.pages.evaluation import Confusion, confusions, render, weakest_class
+from trainer.runs.measure import Measured
+
+
+def measure(labels, count=40):
+    random = np.random.default_rng(0)
+    chances = random.dirichlet(np.ones(len(labels)), count)
+    spec = ModelSpec(height=16, width=24, labels=labels, output="sigmoid" if len(labels) == 2 else "softmax")
+    targets = np.arange(count) % len(labels)
+    pixels = random.integers(0, 256, (count, 16, 24, 3), np.uint8)
+    return Measured(spec, score(chances, targets, labels), chances, targets, pixels)
+
+
+@pytest.mark.parametrize(("labels", "plots"), [(("cat", "dog"), 1), (("cat", "dog", "owl"), 0)])
+def test_the_page_opens_on_a_phone_and_a_desktop_with_every_picture(tmp_path, check_page, labels, plots):
+    measured = measure(labels)
+    page = tmp_path / "page.html"
+    page.write_text(render(measured, "run"), encoding="utf-8")
+    wrong = int(np.sum(measured.probabilities.argmax(axis=1) != measured.targets))
+    assert 0 < wrong < 40
+    assert check_page(page) == plots + wrong
+    assert ("ROC" in page.read_text(encoding="utf-8")) is bool(plots)
+
+
+def test_text_of_the_user_is_escaped():
+    page = render(measure(("cat", "<b>dog</b>")), "<run> & data")
+    assert "&lt;run&gt; &amp; data" in page
+    assert "<b>dog" not in page
+    assert "&lt;b&gt;dog&lt;/b&gt;" in page
+
+
+def test_photographs_of_one_class_only_have_no_curves():
+    measured = measure(("cat", "dog"))
+    one = measured._replace(targets=np.zeros_like(measured.targets))
+    assert "ROC" not in render(one, "run")
+
+
+def test_many_classes_have_no_matrix_but_the_most_frequent_confusions():
+    page = render(measure(tuple(f"class{number}" for number in range(30)), count=60), "run")
+    assert "The matrix of 30 classes is too large for this page" in page
+    assert "Most frequent confusions" in page
+
+
+def test_without_wrong_decisions_the_page_says_so():
+    measured = measure(("cat", "dog", "owl"))
+    right = np.eye(3)[measured.targets]
+    page = render(
+        measured._replace(probabilities=right, evaluation=score(right, measured.targets, ("cat", "dog", "owl"))), "run"
+    )
+    assert "There are none." in page
+    assert "No photograph is decided wrongly" in page
+
+
+def test_confusions_are_sorted_by_count():
+    assert confusions(((5, 1, 0), (0, 2, 0), (0, 3, 1)), ("a", "b", "c")) == [
+        Confusion("c", "b", 3, 0.75),
+        Confusion("a", "b", 1, 1 / 6),
+    ]
+
+
+def test_a_class_without_photographs_is_not_the_weakest():
+    scores = (ClassScore("a", 1, 0.9, 0.9, 10), ClassScore("b", 1, 0.8, 0.9, 10), ClassScore("c", 0, 0, 0, 0))
+    assert weakest_class(scores).label == "b"
