@@ -1,4 +1,7 @@
-"""The least that classifies photographs: MODEL.tflite THREADS PHOTO... with numpy, Pillow and LiteRT alone."""
+"""Classify photographs with numpy, Pillow and LiteRT only, as the lower bound of the costs.
+
+python benchmarks/bare.py MODEL.tflite THREADS PHOTO...
+"""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The benchmark page's charts, drawn from the results into results/*.png."""
+"""Draw the charts of the benchmark page from the results into results/*.png."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Results = dict[str, Any]
 MARKERS = {"float32": "o", "float16": "s", "dynamic": "^", "int8": "D", "int16x8": "P"}
-SURFACE, INK, QUIET = "#ffffff", "#1f2933", "#9aa5b1"
+BACKGROUND, TEXT, GREY = "#ffffff", "#1f2933", "#9aa5b1"
 COLOURS = [
     "#1f6feb",
     "#d9730d",
@@ -38,47 +38,47 @@ COLOURS = [
     "#24292f",
 ]
 WAYS = (
-    ("article", "ImageDataGenerator", COLOURS[1]),
-    ("ours", "edge-train", COLOURS[0]),
-    ("floor", "no feeding at all", QUIET),
+    ("image_data_generator", "ImageDataGenerator", COLOURS[1]),
+    ("edge_train", "edge-train", COLOURS[0]),
+    ("floor", "no data pipeline", GREY),
 )
 STYLE = {
     "font.size": 10,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.edgecolor": QUIET,
+    "axes.edgecolor": GREY,
     "axes.grid": True,
     "axes.axisbelow": True,
     "grid.color": "#e4e7eb",
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
+    "text.color": TEXT,
+    "axes.labelcolor": TEXT,
+    "xtick.color": TEXT,
+    "ytick.color": TEXT,
 }
 
 
 def draw(results: Results, folder: Path) -> list[Path]:
-    """Draw every chart whose result is there; give the files."""
+    """Draw every chart whose result exists and return the files."""
     written = []
     with plt.style.context(STYLE):
         for name, make in CHARTS.items():
             figure = make(results)
             if figure is not None:
                 path = folder / f"{name}.png"
-                figure.savefig(path, dpi=120, facecolor=SURFACE, metadata={"Software": None})
+                figure.savefig(path, dpi=120, facecolor=BACKGROUND, metadata={"Software": None})
                 plt.close(figure)
                 written.append(path)
     return written
 
 
 def artifacts(results: Results) -> Figure | None:
-    """Draw accuracy against latency and size, means over seeds: a colour for each model, a mark for each precision."""
-    runs = _over_seeds((results.get("export") or {}).get("runs") or [])
+    """Draw accuracy against latency and size, as means over seeds: a colour per model, a marker per precision."""
+    runs = _group_seeds((results.get("export") or {}).get("runs") or [])
     if not runs:
         return None
     figure, (by_time, by_size) = plt.subplots(1, 2, sharey=True, figsize=(9.5, 5.2), layout="constrained")
-    for own, colour in zip(runs.values(), cycle(COLOURS), strict=False):
-        for artifact, items in own.items():
+    for by_artifact, colour in zip(runs.values(), cycle(COLOURS), strict=False):
+        for artifact, items in by_artifact.items():
             precision, file_format = artifact.split(".")
             milliseconds, size, accuracy = (
                 mean(item[name] for item in items) for name in ("latency_ms", "size_bytes", "accuracy")
@@ -87,30 +87,30 @@ def artifacts(results: Results) -> Figure | None:
                 "marker": MARKERS.get(precision, "o"),
                 "s": 46,
                 "edgecolors": colour,
-                "facecolors": colour if file_format == "tflite" else SURFACE,
+                "facecolors": colour if file_format == "tflite" else BACKGROUND,
                 "linewidths": 1.4,
             }
             by_time.scatter(milliseconds, 100 * accuracy, **style)
             by_size.scatter(size / 1e6, 100 * accuracy, **style)
-    by_time.set(xlabel="one image, one thread, ms", ylabel="accuracy on held-out photographs, %")
-    by_size.set(xlabel="size of the file, MB")
+    by_time.set(xlabel="latency of one image, one thread, ms", ylabel="accuracy on held-out photographs, %")
+    by_size.set(xlabel="file size, MB")
     for axes in (by_time, by_size):
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.xaxis.set_minor_locator(NullLocator())
-    _legend(figure, list(runs), [artifact for own in runs.values() for artifact in own])
+    _legend(figure, list(runs), [artifact for by_artifact in runs.values() for artifact in by_artifact])
     return figure
 
 
-def _over_seeds(runs: list[dict[str, Any]]) -> dict[str, dict[str, list[dict[str, Any]]]]:
-    """Give the rows of each artifact, of the runs that differ in their seed alone: by their name, then by artifact."""
-    found: dict[str, dict[str, list[dict[str, Any]]]] = {}
+def _group_seeds(runs: list[dict[str, Any]]) -> dict[str, dict[str, list[dict[str, Any]]]]:
+    """Group the rows of runs that differ only in their seed, by the run's name without the seed and by artifact."""
+    groups: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for run in runs:
-        own = found.setdefault(re.sub(r"-seed\d+$", "", run["run"]), {})
+        by_artifact = groups.setdefault(re.sub(r"-seed\d+$", "", run["run"]), {})
         for item in run["artifacts"]:
-            own.setdefault(item["artifact"], []).append(item)
-    return found
+            by_artifact.setdefault(item["artifact"], []).append(item)
+    return groups
 
 
 def _legend(figure: Figure, runs: list[str], used: list[str]) -> None:
@@ -122,28 +122,35 @@ def _legend(figure: Figure, runs: list[str], used: list[str]) -> None:
     ]
     for precision, marker in MARKERS.items():
         if any(name.startswith(f"{precision}.") for name in used):
-            handles.append(Line2D([], [], marker=marker, linestyle="", color=QUIET, label=precision))
+            handles.append(Line2D([], [], marker=marker, linestyle="", color=GREY, label=precision))
     if any(name.endswith(".onnx") for name in used):
         handles.append(
             Line2D(
-                [], [], marker="o", linestyle="", markeredgecolor=QUIET, markerfacecolor=SURFACE, label="hollow: ONNX"
+                [],
+                [],
+                marker="o",
+                linestyle="",
+                markeredgecolor=GREY,
+                markerfacecolor=BACKGROUND,
+                label="not filled: ONNX",
             )
         )
     figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
 
 
 def frame(results: Results) -> Figure | None:
-    """Draw the parts of a photograph's time, one after the other."""
+    """Draw the latency of a photograph as a stacked bar of its stages."""
     row = (results.get("runtime") or {}).get("jpeg_1080p")
     if not row:
         return None
     figure, axes = plt.subplots(figsize=(8, 1.9), layout="constrained")
-    parts = [(name, row[f"{name}_ms"]) for name in ("decode", "resize", "invoke") if f"{name}_ms" in row]
-    rest = row.get("whole_ms", 0.0) - sum(value for _, value in parts)
+    stages = (("decode", "decode_ms"), ("resize", "resize_ms"), ("inference", "invoke_ms"))
+    parts = [(name, row[key]) for name, key in stages if key in row]
+    rest = row.get("total_ms", 0.0) - sum(value for _, value in parts)
     if rest > 0:
-        parts.append(("all else", rest))
+        parts.append(("other", rest))
     left = 0.0
-    for (name, value), colour in zip(parts, (*COLOURS[:3], QUIET), strict=False):
+    for (name, value), colour in zip(parts, (*COLOURS[:3], GREY), strict=False):
         axes.barh(0, value, left=left, color=colour, height=0.6, label=f"{name} {value:.2f} ms")
         left += value
     axes.set(yticks=[], xlabel="ms", title="One 1920 x 1080 JPEG, one thread")
@@ -153,43 +160,43 @@ def frame(results: Results) -> Figure | None:
 
 
 def other_runtimes(results: Results) -> Figure | None:
-    """Draw cold start and memory beside ONNX Runtime and Keras."""
+    """Draw cold start and memory of Edgewise, ONNX Runtime and Keras."""
     rows = (results.get("other_runtimes") or {}).get("peers") or []
-    return _starts([(row["name"], row["cold_ms"], row["peak_mb"]) for row in rows])
+    return _cold_starts([(row["name"], row["cold_ms"], row["peak_mb"]) for row in rows])
 
 
 def mediapipe(results: Results) -> Figure | None:
-    """Draw cold start and memory beside MediaPipe and a bare loop."""
+    """Draw cold start and memory of Edgewise, a bare loop and MediaPipe."""
     row = (results.get("runtime") or {}).get("cold_start") or {}
     programs = (("edge_run", "Edgewise"), ("bare", "bare LiteRT loop"), ("mediapipe", "MediaPipe"))
     if "mediapipe_ms" not in row:
         return None
-    return _starts([(told, row[f"{who}_ms"], row[f"{who}_mb"]) for who, told in programs])
+    return _cold_starts([(name, row[f"{key}_ms"], row[f"{key}_mb"]) for key, name in programs])
 
 
-def _starts(rows: list[tuple[str, float, float]]) -> Figure | None:
-    """Draw each program's milliseconds and megabytes, ours in colour."""
+def _cold_starts(rows: list[tuple[str, float, float]]) -> Figure | None:
+    """Draw the milliseconds and megabytes of each program, with Edgewise in colour."""
     if not rows:
         return None
     figure, (time_axes, memory_axes) = plt.subplots(
         1, 2, sharey=True, figsize=(9.5, 1.2 + 0.42 * len(rows)), layout="constrained"
     )
     names, milliseconds, megabytes = (list(column) for column in zip(*rows, strict=True))
-    colours = [COLOURS[0] if name.startswith("Edgewise") else QUIET for name in names]
+    colours = [COLOURS[0] if name.startswith("Edgewise") else GREY for name in names]
     _bars(time_axes, names, [value / 1e3 for value in milliseconds], colours, "{:.2f} s")
     _bars(memory_axes, names, megabytes, colours, "{:.0f} MB")
-    time_axes.set(title="Cold start to the first answer", xlabel="s")
-    memory_axes.set(title="Memory at most", xlabel="MB")
+    time_axes.set(title="Cold start", xlabel="s")
+    memory_axes.set(title="Peak memory", xlabel="MB")
     time_axes.invert_yaxis()
     return figure
 
 
 def training(results: Results) -> Figure | None:
-    """Draw the seconds of an epoch, ImageDataGenerator and edge-train."""
+    """Draw the seconds per epoch with each data pipeline."""
     seconds = ((results.get("training") or {}).get("epoch") or {}).get("median_s")
     if not seconds:
         return None
-    ways = [(told, seconds[way], colour) for way, told, colour in WAYS if way in seconds]
+    ways = [(name, seconds[way], colour) for way, name, colour in WAYS if way in seconds]
     figure, axes = plt.subplots(figsize=(8, 1.0 + 0.42 * len(ways)), layout="constrained")
     names, values, colours = (list(column) for column in zip(*ways, strict=True))
     _bars(axes, names, values, colours, "{:.1f} s")

@@ -1,11 +1,11 @@
-"""Do scanning, caching and an epoch grow linearly with the data, and does memory stay where it is?
+"""Do the times of scanning, caching and training grow linearly with the data, and is the memory bounded?
 
     python benchmarks/dataset_scale.py [--images 5000 10000 25000 50000] [--pool DIR]
 
-Draws shapes of 64x64 pixels once (--pool keeps them for the next time), lists the files of each size, and for each, in
-a process of its own: fills the cache at 128x128, reads it again, and trains the baseline CNN for one epoch by
-`trainer.pipeline.train`, all of it as `edge-train train` does. At 50,000 the cache is 2.5 GB, more than the memory that
-a run may take. Writes results/dataset_scale.json, where sizes that are not asked for stay, and dataset_scale.png.
+Draws shapes of 64x64 pixels once (--pool keeps them for the next time) and lists the files of each size. Then, for each
+size in a process of its own, fills the cache at 128x128, reads it again, and trains the baseline CNN for one epoch with
+`trainer.pipeline.train`. For 50,000 images the cache has 2.5 GB, which is more than the allowed memory. Writes
+results/dataset_scale.json, where other sizes are kept, and dataset_scale.png.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ RESULTS = Path(__file__).parent / "results"
 SIZES = (5_000, 10_000, 25_000, 50_000)
 DRAWN, SIDE, BATCH = 64, 128, 64
 STEPS = ("scan", "cache", "read_again", "epoch")
-SCANS = 8  # of each size, the fastest counts
-MOST_MB, STEEPEST = 2000.0, 1.1  # a slope of 1 is linear; above, the small sizes' fixed costs would hide a curve
+SCANS = 8  # repetitions for each size, of which the fastest counts
+MAX_MB, MAX_SLOPE = 2000.0, 1.1  # a slope of 1 is linear growth
 
 
 def measure(data: Path, scratch: Path) -> dict[str, Any]:
-    """Take one set through all steps; this process's peak memory is the set's."""
+    """Run all steps for one data set in this process, whose peak memory is reported."""
     from trainer.data.read_data import read_data
     from trainer.options import Options
     from trainer.pipeline import train
@@ -60,10 +60,11 @@ def measure(data: Path, scratch: Path) -> dict[str, Any]:
 
 @contextmanager
 def timed(row: dict[str, Any], step: str) -> Iterator[None]:
-    began, worked = time.perf_counter(), time.process_time()
+    """Write the wall time and the processor time of the block into a row."""
+    start_s, start_cpu_s = time.perf_counter(), time.process_time()
     yield
-    row[f"{step}_s"] = time.perf_counter() - began
-    row[f"{step}_cpu_s"] = time.process_time() - worked
+    row[f"{step}_s"] = time.perf_counter() - start_s
+    row[f"{step}_cpu_s"] = time.process_time() - start_cpu_s
 
 
 def peak_mb() -> float:
@@ -71,7 +72,7 @@ def peak_mb() -> float:
 
 
 def draw_pool(pool: Path, images: int) -> None:
-    """Draw at least so many shapes, unless they are there."""
+    """Draw at least `images` shapes, unless the folder has them already."""
     from trainer.data.shapes import OUTLINES, write_shapes
 
     each = -(-images // len(OUTLINES))
@@ -80,7 +81,7 @@ def draw_pool(pool: Path, images: int) -> None:
 
 
 def link_part(pool: Path, folder: Path, images: int) -> None:
-    """Put the first files of each class of a pool into a folder, without copying them."""
+    """Create hard links to the first files of each class of a pool."""
     classes = sorted(pool.iterdir())
     for entry in classes:
         (folder / entry.name).mkdir(parents=True)
@@ -89,7 +90,7 @@ def link_part(pool: Path, folder: Path, images: int) -> None:
 
 
 def scans(pool: Path, sizes: list[int]) -> dict[int, float]:
-    """Give the least seconds that listing each size took; the sizes in turns, for a fraction of a second drifts."""
+    """Return the shortest time in seconds for listing each size. Alternate the sizes, because short times drift."""
     from trainer.data.layout import scan
 
     with tempfile.TemporaryDirectory(dir=pool.parent) as scratch:
@@ -99,14 +100,14 @@ def scans(pool: Path, sizes: list[int]) -> dict[int, float]:
         rounds: dict[int, list[float]] = {images: [] for images in sizes}
         for _ in range(SCANS):
             for images, folder in folders.items():
-                began = time.perf_counter()
+                start_s = time.perf_counter()
                 scan(folder)
-                rounds[images].append(time.perf_counter() - began)
+                rounds[images].append(time.perf_counter() - start_s)
     return {images: min(seconds) for images, seconds in rounds.items()}
 
 
 def run(pool: Path, images: int) -> dict[str, Any]:
-    """Measure one size in a fresh process."""
+    """Measure one size in a new process."""
     scratch = Path(tempfile.mkdtemp(dir=pool.parent))
     try:
         link_part(pool, scratch / "data", images)
@@ -119,12 +120,13 @@ def run(pool: Path, images: int) -> dict[str, Any]:
 
 
 def slope(rows: list[dict[str, Any]], key: str) -> float:
-    """Give the exponent of growth: the slope of the logarithms' straight line."""
+    """Return the exponent of growth: the slope of a line fitted to the logarithms."""
     images, seconds = (np.log([row[name] for row in rows]) for name in ("images", key))
     return float(np.polyfit(images, seconds, 1)[0])
 
 
 def draw(rows: list[dict[str, Any]], path: Path) -> None:
+    """Draw time and memory against the number of images."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -143,7 +145,7 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     left.legend(loc="lower right")
     right.plot(images, [row["peak_mb"] for row in rows], marker="o", label="peak resident memory of the run")
     right.plot(images, [row["cache_mb"] for row in rows], marker="o", label="pixels in the cache")
-    right.axhline(MOST_MB, linestyle="--", color="grey", label="wanted at most")
+    right.axhline(MAX_MB, linestyle="--", color="grey", label="target")
     right.set(xlabel="images", ylabel="MB", title="Memory", ylim=(0, None))
     right.grid(alpha=0.3)
     right.legend()
@@ -151,20 +153,23 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Compare the growth of each step and the peak memory with the target."""
     slopes = {step: slope(rows, f"{step}_s") for step in STEPS}
     peak = max(row["peak_mb"] for row in rows)
     return {
         "slopes": slopes,
         "peak_mb": peak,
-        "wanted": f"slopes <= {STEEPEST}, peak < {MOST_MB:g} MB",
-        "met": max(slopes.values()) <= STEEPEST and peak < MOST_MB,
+        "target": f"slopes <= {MAX_SLOPE}, peak < {MAX_MB:g} MB",
+        "met": max(slopes.values()) <= MAX_SLOPE and peak < MAX_MB,
     }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", nargs="+", type=int, default=SIZES)
-    parser.add_argument("--pool", type=Path, help="where the shapes are kept; the sets are linked beside it")
+    parser.add_argument(
+        "--pool", type=Path, help="folder of the drawn shapes; each size is a folder of links next to it"
+    )
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.measure:
@@ -188,7 +193,7 @@ def main() -> None:
         results |= summary(rows)
         draw(rows, RESULTS / "dataset_scale.png")
         print("slope   " + "".join(f"{value:12.2f}" for value in results["slopes"].values()))
-        print(f"{'met' if results['met'] else 'MISSED'}: wanted {results['wanted']}")
+        print(f"{'met' if results['met'] else 'MISSED'}: target {results['target']}")
     RESULTS.mkdir(exist_ok=True)
     path.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
 

@@ -1,4 +1,4 @@
-"""Environments that a benchmark makes for what it measures, and throws away: a device's, and MediaPipe's."""
+"""Temporary virtual environments for the measured programs: that of a device, and one with MediaPipe."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[1]
-DEVICE = f"{ROOT}[pi]"  # what a device installs, and nothing else
+DEVICE = f"{ROOT}[pi]"  # the packages that a device has
 MEDIAPIPE = "mediapipe>=0.10"
 VERSIONS = "import sys; from importlib.metadata import version; print(*map(version, sys.argv[1:]))"
 
 
 @contextmanager
 def environment(requirement: str) -> Iterator[str]:
-    """Install what pip makes of a requirement, in an environment of its own; give its python."""
+    """Install a requirement into a new virtual environment and yield the path of its interpreter."""
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         python = str(Path(folder, "bin", "python"))
@@ -29,6 +29,6 @@ def environment(requirement: str) -> Iterator[str]:
 
 
 def versions(python: str, *names: str) -> dict[str, str]:
-    """Give the versions that an environment holds."""
-    said = subprocess.run([python, "-c", VERSIONS, *names], check=True, capture_output=True, text=True).stdout
-    return dict(zip(names, said.split(), strict=True))
+    """Return the versions of packages that are installed in an environment."""
+    printed = subprocess.run([python, "-c", VERSIONS, *names], check=True, capture_output=True, text=True).stdout
+    return dict(zip(names, printed.split(), strict=True))

@@ -1,4 +1,4 @@
-"""The machine's facts, which every result carries."""
+"""The description of the machine that every result contains."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ LIBRARIES = (
 
 
 def facts() -> dict[str, Any]:
+    """Return processor, cores, memory, governor, system, load and the versions of the libraries."""
     model = next(
         (
             line.partition(":")[2].strip()
@@ -46,6 +47,6 @@ def facts() -> dict[str, Any]:
 
 
 def stolen_s() -> float:
-    """Give the seconds that a hypervisor has taken from this machine's cores since its start, proc(5): cpu, steal."""
+    """Return the seconds that the hypervisor has taken from this machine's cores since boot: "steal" in proc(5)."""
     fields = Path("/proc/stat").read_text().split(maxsplit=9)
     return int(fields[8]) / os.sysconf("SC_CLK_TCK")

@@ -2,8 +2,8 @@
 
     python benchmarks/page.py [--check]
 
-A result that is not there leaves its section out. `--check` writes nothing and fails where the page is not what the
-results say.
+The section of a missing result is omitted. `--check` writes nothing and exits with 1 if the page or README.md differs
+from the results.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import sections
+from sections.markdown import wrap
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS, PAGE, README = ROOT / "benchmarks" / "results", ROOT / "docs" / "benchmarks.md", ROOT / "README.md"
@@ -24,27 +25,27 @@ HEAD = """\
 
 <!-- benchmarks/page.py writes this page from benchmarks/results/*.json; `make bench` writes those. -->
 
-Everything here was measured by a script in `benchmarks/`, on the machine that its table names, and anyone can measure
-it again: `make bench`. The scripts' first lines say what they do. Ratios travel between machines, milliseconds do not:
-measure your own device with `edge-run bench BUNDLE`.
+The scripts in `benchmarks/` measured everything on this page; `make bench` runs them all. The line below each table
+describes the machine. Times differ between machines more than ratios do; `edge-run bench BUNDLE` measures a
+bundle on your device.
 """
 
 
 def read_results(folder: Path = RESULTS) -> dict[str, Any]:
-    """Give every result by its file's name."""
+    """Return every result, by its file's name without .json."""
     return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))}
 
 
 def page(results: dict[str, Any]) -> str:
-    """Give the page's text."""
-    parts = [made for make in sections.SECTIONS if (made := make(results))]
-    return "\n".join([HEAD, *parts])
+    """Return the page's text."""
+    parts = [section(results) for section in sections.SECTIONS]
+    return wrap("\n".join([HEAD, *filter(None, parts)]))
 
 
 def with_tables(text: str, results: dict[str, Any]) -> str:
-    """Put each table between its markers, `<!-- accuracy -->` and `<!-- /accuracy -->`; others stay as they are."""
-    for name, make in sections.README_TABLES.items():
-        table = make(results)
+    """Replace the text between the markers `<!-- NAME -->` and `<!-- /NAME -->` of each table whose result exists."""
+    for name, section in sections.README_TABLES.items():
+        table = wrap(section(results))
         between = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
         if table:
             text = between.sub(lambda found, table=table: f"{found[1]}{table}\n{found[2]}", text)
@@ -53,21 +54,21 @@ def with_tables(text: str, results: dict[str, Any]) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a file is out of date")
     args = parser.parse_args()
     results = read_results()
     readme = README.read_text(encoding="utf-8")
-    wanted = {PAGE: page(results), README: with_tables(readme, results)}
+    texts = {PAGE: page(results), README: with_tables(readme, results)}
     if args.check:
-        stale = [path for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+        stale = [path for path, text in texts.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
         for path in stale:
-            print(f"{path}: is not what results/*.json say; run python benchmarks/page.py", file=sys.stderr)
+            print(f"{path}: differs from benchmarks/results; run python benchmarks/page.py", file=sys.stderr)
         return int(bool(stale))
     import charts
 
     for path in charts.draw(results, RESULTS):
         print(f"wrote {path.relative_to(ROOT)}")
-    for path, text in wanted.items():
+    for path, text in texts.items():
         path.write_text(text, encoding="utf-8")
         print(f"wrote {path.relative_to(ROOT)}")
     return 0

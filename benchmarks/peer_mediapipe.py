@@ -1,4 +1,7 @@
-"""Classify photographs with MediaPipe's ImageClassifier, in its own environment: MODEL.tflite PHOTO..."""
+"""Classify photographs with MediaPipe's ImageClassifier. Runs in an environment that has MediaPipe.
+
+python benchmarks/peer_mediapipe.py MODEL.tflite PHOTO...
+"""
 
 import sys
 

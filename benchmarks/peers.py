@@ -1,4 +1,4 @@
-"""Whole processes side by side: edge-run and a bare loop in a device's environment, MediaPipe in one of its own."""
+"""Measure the processes of edge-run, a bare loop and MediaPipe, which classify the same photographs."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ HERE = Path(__file__).parent
 
 
 class Pythons(NamedTuple):
-    """The interpreters of two environments: a device's, and one with MediaPipe."""
+    """The interpreters of two environments: that of a device, and one with MediaPipe."""
 
     device: str
     mediapipe: str
 
     @property
     def edge_run(self) -> str:
+        """Return the path of the command in the device's environment."""
         return str(Path(self.device).with_name("edge-run"))
 
 
 class Cost(NamedTuple):
-    """A process's seconds by the clock and by the processor, its peak memory in MB, and the lines it printed."""
+    """A process's wall time and processor time in seconds, its peak memory in MiB, and the lines that it printed."""
 
     wall_s: float
     processor_s: float
@@ -36,13 +37,14 @@ class Cost(NamedTuple):
 
 
 def cost(command: Sequence[str]) -> Cost:
+    """Run a command and measure its process."""
     with tempfile.TemporaryFile("w+") as printed:
-        began = perf_counter()
-        # vfork and exec at once: a forked child would begin with this process's own memory as its peak.
+        start_s = perf_counter()
+        # posix_spawn, because the peak memory of a forked child starts at that of this process.
         actions = [(os.POSIX_SPAWN_DUP2, printed.fileno(), 1), (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0)]
         pid = os.posix_spawn(command[0], command, os.environ, file_actions=actions)
         _, status, usage = os.wait4(pid, 0)
-        wall_s = perf_counter() - began
+        wall_s = perf_counter() - start_s
         if status:
             raise SystemExit(f"failed: {' '.join(command)[:300]}")
         printed.seek(0)
@@ -50,24 +52,24 @@ def cost(command: Sequence[str]) -> Cost:
     return Cost(wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, lines)
 
 
-def in_turns(commands: dict[str, list[str]], rounds: int) -> dict[str, Cost]:
-    """Give each command's medians over some rounds, each of which runs all of them, and the lines of the last."""
+def alternate(commands: dict[str, list[str]], rounds: int) -> dict[str, Cost]:
+    """Run all commands in each round; return each command's medians over the rounds and the lines of its last run."""
     rows: dict[str, list[Cost]] = {name: [] for name in commands}
-    for _ in range(rounds + 1):  # the first fills the disk cache
+    for _ in range(rounds + 1):  # the first round fills the disk cache
         for name, command in commands.items():
             rows[name].append(cost(command))
     return {
-        name: Cost(*(median(column) for column in list(zip(*found[1:], strict=True))[:3]), found[-1].lines)
-        for name, found in rows.items()
+        name: Cost(*(median(column) for column in list(zip(*costs[1:], strict=True))[:3]), costs[-1].lines)
+        for name, costs in rows.items()
     }
 
 
 def commands_for(
     bundle: str, artifact: str, pythons: Pythons, photos: list[str], *, workers: int = 1
 ) -> dict[str, list[str]]:
-    """Give the command of each, for the same model file and photographs, one thread each.
+    """Return each program's command for the same model file and photographs, with one thread.
 
-    MediaPipe cannot be told how many threads; on x86-64 it takes one. `workers` are edge-run's alone.
+    MediaPipe has no option for the number of threads; on x86-64 it uses one. `workers` applies to edge-run only.
     """
     model = str(Path(bundle) / f"model.{artifact}")
     options = ["--artifact", artifact, "--threads", "1", "--workers", str(workers)]

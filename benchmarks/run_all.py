@@ -1,10 +1,10 @@
-"""Run every benchmark, on a run and a bundle made for it, and say which could not run and why.
+"""Train and export a model, run every benchmark, and report which ones failed.
 
     python benchmarks/run_all.py [--data DIR] [--weights FILE] [--only NAME ...]
 
-DIR holds folders of photographs, each with a folder for each class; `../shared/data` unless told. FILE is a pretrained
-MobileNetV2 backbone. One run and its bundle are kept in build/bench and used again; there "accuracy" leaves its runs
-for "export". Each benchmark writes results/NAME.json, of which page.py makes the page in the end.
+DIR contains data sets; each is a folder with one folder of photographs for each class (default: ../shared/data). FILE
+is a pretrained MobileNetV2 backbone. The RUN and the bundle are kept in build/bench and reused, and so are the RUNs of
+"accuracy", which "export" exports. Each benchmark writes results/NAME.json; page.py then writes the page.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ WORK = ROOT / "build" / "bench"
 RUNS = WORK / "runs"
 
 
-class Given(NamedTuple):
-    """What the benchmarks work on.
+class Inputs(NamedTuple):
+    """The data and models of the benchmarks.
 
     Attributes:
-        folders: of photographs, a folder for each class in them.
-        weights: a pretrained backbone.
-        run: trained on the first of the folders.
-        bundle: exported from it.
+        folders: the data sets, each with one folder for each class.
+        weights: the weights file of a pretrained backbone.
+        run: the RUN that was trained on the first data set.
+        bundle: the bundle that was exported from the RUN.
 
     """
 
@@ -45,78 +45,88 @@ class Given(NamedTuple):
 
     @property
     def photographs(self) -> Path:
+        """Return the first data set."""
         return self.folders[0]
 
     @property
     def photograph(self) -> Path:
+        """Return the first photograph of the first data set."""
         return next(path for path in sorted(self.photographs.rglob("*")) if path.is_file())
 
 
-# In the order in which they run: those first that a warm machine would spoil least.
-ARGUMENTS: dict[str, Callable[[Given], list[object]]] = {
-    "startup": lambda given: [given.bundle, given.photograph],
-    "runtime": lambda given: [given.bundle, given.photographs],
-    "other_runtimes": lambda given: [given.run, given.bundle, given.photographs],
-    "rescaling": lambda given: [given.bundle],
-    "training": lambda given: [given.photographs, "--weights", given.weights],
+# In the order of the runs. The short ones come first, before the machine gets warm.
+ARGUMENTS: dict[str, Callable[[Inputs], list[object]]] = {
+    "startup": lambda inputs: [inputs.bundle, inputs.photograph],
+    "runtime": lambda inputs: [inputs.bundle, inputs.photographs],
+    "other_runtimes": lambda inputs: [inputs.run, inputs.bundle, inputs.photographs],
+    "rescaling": lambda inputs: [inputs.bundle],
+    "training": lambda inputs: [inputs.photographs, "--weights", inputs.weights],
     "dataset_scale": lambda _: [],
-    "accuracy": lambda given: [*given.folders, "--weights", given.weights, "--keep", RUNS],
-    "export": lambda given: [*(sorted(RUNS.glob("*-seed*")) or [given.run]), "--formats", "all"],
-    "soak": lambda given: [given.bundle, given.photographs],
-    "million": lambda given: [given.bundle, given.photograph],
+    "accuracy": lambda inputs: [*inputs.folders, "--weights", inputs.weights, "--keep", RUNS],
+    "export": lambda inputs: [*(sorted(RUNS.glob("*-seed*")) or [inputs.run]), "--formats", "all"],
+    "soak": lambda inputs: [inputs.bundle, inputs.photographs],
+    "million": lambda inputs: [inputs.bundle, inputs.photograph],
 }
-# Not benchmarks: what the others import, the page, and this.
-OTHERS = {"machine", "page", "sections", "charts", "run_all", "bare", "peers", "peer_mediapipe", "environments"}
+# Scripts that are not benchmarks: modules of the others, the page, and this one.
+OTHERS = {"machine", "page", "charts", "run_all", "bare", "peers", "peer_mediapipe", "environments", "training_epoch"}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=DATA)
-    parser.add_argument("--weights", type=Path, default=WEIGHTS)
-    parser.add_argument("--only", nargs="+", choices=ARGUMENTS, default=list(ARGUMENTS), metavar="NAME")
+    parser.add_argument("--data", type=Path, default=DATA, help="folder of data sets")
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="weights of a pretrained MobileNetV2")
+    parser.add_argument(
+        "--only", nargs="+", choices=ARGUMENTS, default=list(ARGUMENTS), metavar="NAME", help="benchmarks to run"
+    )
     args = parser.parse_args()
-    given = prepare(args.data, args.weights)
-    if isinstance(given, str):
-        print(f"nothing runs: {given}", file=sys.stderr)
+    inputs = prepare(args.data, args.weights)
+    if isinstance(inputs, str):
+        print(f"no benchmark runs: {inputs}", file=sys.stderr)
         return 1
-    failed = [name for name in args.only if not run(name, given)]
+    failed = [name for name in args.only if not run(name, inputs)]
     subprocess.run([sys.executable, str(HERE / "page.py")], check=True, cwd=ROOT)
     if failed:
         print(f"failed: {', '.join(failed)}", file=sys.stderr)
     return int(bool(failed))
 
 
-def prepare(data: Path, weights: Path) -> Given | str:
-    """Train and export what is not there yet; give it, or why it cannot be."""
+def prepare(data: Path, weights: Path) -> Inputs | str:
+    """Train and export the model unless it exists; return the inputs, or the reason why they are missing."""
     folders = sorted(path for path in data.glob("*") if path.is_dir())
     if not folders:
-        return f"{data}: holds no folder of photographs; make bench DATA=DIR names another"
+        return f"{data}: contains no folder of photographs; give another one with: make bench DATA=DIR"
     if not weights.is_file():
-        return f"{weights}: no such file; make bench WEIGHTS=FILE names a pretrained MobileNetV2"
-    given = Given(folders, weights, WORK / f"{folders[0].name}-mobilenet_v2-seed0", WORK / f"{folders[0].name}-bundle")
-    if not given.run.exists():
-        told("trainer.cli", "train", folders[0], "--model", "mobilenet_v2", "--weights", weights, "--out", given.run)
-    if not given.bundle.exists():
-        told("export.cli", "export", given.run, "--out", given.bundle)
-    return given
+        return f"{weights}: no such file; give a pretrained MobileNetV2 with: make bench WEIGHTS=FILE"
+    name = folders[0].name
+    inputs = Inputs(folders, weights, WORK / f"{name}-mobilenet_v2-seed0", WORK / f"{name}-bundle")
+    if not inputs.run.exists():
+        run_module(
+            "trainer.cli", "train", folders[0], "--model", "mobilenet_v2", "--weights", weights, "--out", inputs.run
+        )
+    if not inputs.bundle.exists():
+        run_module("export.cli", "export", inputs.run, "--out", inputs.bundle)
+    return inputs
 
 
-def told(module: str, *words: object) -> None:
+def run_module(module: str, *words: object) -> None:
+    """Print and run a command of this project."""
     print(f"== {module} {' '.join(map(str, words))}", flush=True)
     subprocess.run([sys.executable, "-m", module, *map(str, words)], check=True, cwd=ROOT)
 
 
-def run(name: str, given: Given) -> bool:
-    """Run one benchmark; tell how it went, and whether it went well."""
+def run(name: str, inputs: Inputs) -> bool:
+    """Run one benchmark, print its outcome, and return whether it succeeded."""
     script = HERE / f"{name}.py"
     if not script.exists():
-        print(f"== {name}: skipped, there is no {script.name}", flush=True)
+        print(f"== {name}: skipped, {script.name} does not exist", flush=True)
         return True
-    words = [str(word) for word in ARGUMENTS[name](given)]
+    words = [str(word) for word in ARGUMENTS[name](inputs)]
     print(f"== {name}", flush=True)
-    began = time.monotonic()
+    start_s = time.monotonic()
     done = subprocess.run([sys.executable, str(script), *words], check=False, cwd=ROOT)
-    print(f"== {name}: {'done' if done.returncode == 0 else 'FAILED'} in {time.monotonic() - began:.0f} s", flush=True)
+    print(
+        f"== {name}: {'done' if done.returncode == 0 else 'FAILED'} in {time.monotonic() - start_s:.0f} s", flush=True
+    )
     return done.returncode == 0
 
 

@@ -1,9 +1,9 @@
-"""Does a day of `watch` grow? 24 hours of one frame a second, sped up, with a fault every hour.
+"""Do memory, threads or open files grow over a day of `watch`?
 
     python benchmarks/soak.py BUNDLE IMAGES [--frames 86400] [--fps 1000]
 
-Writes results/soak.json, and soak.png where matplotlib is installed; exits with 1 if memory, threads or file handles
-have grown.
+Plays 24 hours of video with one frame per second, accelerated, with one camera fault per hour. Writes
+results/soak.json, and soak.png if matplotlib is installed. Exits with 1 if memory, threads or open files have grown.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 RESULTS = Path(__file__).parent / "results"
 HOUR = 3600
-MOST_GROWTH_MB = 2.0  # between the second quarter and the last: what an allocator's arenas may waver
+MAX_GROWTH_MB = 2.0  # from the second to the last quarter; the memory allocator causes some variation
 FAULTS = ("stall={}:0.7", "disconnect={}:0.3", "corrupt={}:20", "freeze={}:20", "shape={}:320x240", "jump={}:-7200")
 
 
 class Samples:
-    """Takes a sample of the process every so many frames, and is the sink."""
+    """A sink that takes a sample of the process every `every` frames."""
 
     def __init__(self, every: int) -> None:
         self.rows: list[dict[str, float]] = []
@@ -56,6 +56,7 @@ class Samples:
 
 
 def sample() -> dict[str, float]:
+    """Return this process's resident memory, threads, open files and Python objects."""
     resident_pages = int(Path("/proc/self/statm").read_text().split()[1])
     return {
         "memory_mb": round(resident_pages * os.sysconf("SC_PAGE_SIZE") / 2**20, 2),
@@ -66,11 +67,13 @@ def sample() -> dict[str, float]:
 
 
 def faults(frames: int) -> str:
+    """Return the simulated camera's options for one fault per hour of frames."""
     hours = range(1, frames // HOUR + 1)
     return "".join("&" + FAULTS[hour % len(FAULTS)].format(hour * HOUR) for hour in hours)
 
 
 def growth(rows: list[dict[str, float]]) -> dict[str, float]:
+    """Return the growth of each value's median from the second to the last quarter."""
     quarter = len(rows) // 4
     return {
         name: round(
@@ -81,6 +84,7 @@ def growth(rows: list[dict[str, float]]) -> dict[str, float]:
 
 
 def draw(rows: list[dict[str, float]], path: Path) -> bool:
+    """Draw memory, threads and open files; return False if matplotlib is not installed."""
     try:
         import matplotlib as mpl
 
@@ -91,9 +95,9 @@ def draw(rows: list[dict[str, float]], path: Path) -> bool:
     figure, axes = plt.subplots(2, 1, sharex=True, figsize=(8, 5), layout="constrained")
     hours = [row["source_frame"] / HOUR for row in rows]
     axes[0].plot(hours, [row["memory_mb"] for row in rows])
-    axes[0].set(ylabel="resident memory, MB", title="A day of watch, sped up, a fault every hour")
-    for name in ("threads", "handles"):
-        axes[1].plot(hours, [row[name] for row in rows], label=name)
+    axes[0].set(ylabel="resident memory, MB", title="A day of watch, accelerated, one fault per hour")
+    for name, label in (("threads", "threads"), ("handles", "open files")):
+        axes[1].plot(hours, [row[name] for row in rows], label=label)
     axes[1].set(xlabel="simulated hours")
     for axis in axes:
         axis.set_ylim(0, 1.2 * axis.get_ylim()[1])
@@ -105,13 +109,13 @@ def draw(rows: list[dict[str, float]], path: Path) -> bool:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("bundle")
-    parser.add_argument("images", help="a folder that the simulated camera plays")
+    parser.add_argument("images", help="a folder of photographs for the simulated camera")
     parser.add_argument("--frames", type=int, default=24 * HOUR)
     parser.add_argument("--fps", type=int, default=1000)
     args = parser.parse_args()
     samples = Samples(max(1, args.frames // 480))
     source = SimulatedCamera(f"simulated:{args.images}?fps={args.fps}&size=320x240{faults(args.frames)}")
-    began_s = time.monotonic()
+    start_s = time.monotonic()
     tally = Stream(
         source,
         Classifier.open(args.bundle, threads=1),
@@ -119,14 +123,14 @@ def main() -> int:
         patience=Patience(stall_timeout_s=0.4, give_up_s=60.0, first_wait_s=0.05),
         stop=stop_after(source, args.frames),
     ).run()
-    grown = growth(samples.rows)
+    growths = growth(samples.rows)
     result = {
         "machine": machine.facts(),
         "simulated_hours": args.frames / HOUR,
-        "seconds": round(time.monotonic() - began_s, 1),
+        "seconds": round(time.monotonic() - start_s, 1),
         "predictions": tally.predictions,
         "events": tally.events,
-        "growth": grown,
+        "growth": growths,
         "rows": samples.rows,
     }
     RESULTS.mkdir(exist_ok=True)
@@ -134,11 +138,11 @@ def main() -> int:
     drawn = draw(samples.rows, RESULTS / "soak.png")
     print(json.dumps({key: value for key, value in result.items() if key not in {"rows", "machine"}}, indent=2))
     print(f"wrote {RESULTS / 'soak.json'}" + (" and soak.png" if drawn else ""))
-    return int(grown["memory_mb"] > MOST_GROWTH_MB or grown["threads"] > 0 or grown["handles"] > 0)
+    return int(growths["memory_mb"] > MAX_GROWTH_MB or growths["threads"] > 0 or growths["handles"] > 0)
 
 
 def stop_after(source: SimulatedCamera, frames: int) -> threading.Event:
-    """Give an event that is set once the camera has played so many frames, dropped ones included."""
+    """Return an event that is set when the camera has played `frames` frames, including dropped ones."""
     stop = threading.Event()
 
     def wait() -> None:

@@ -1,8 +1,9 @@
-"""How long does a device wait for the first answer, and what memory does it take?
-
-Makes an environment with the `pi` extra alone, then classifies one photograph in a fresh process again and again.
+"""How long does `edge-run classify` of one photograph take, and how much memory does it use?
 
     python benchmarks/startup.py BUNDLE PHOTO [--runs 15] [--out benchmarks/results/startup.json]
+
+Classifies the photograph in a new process for each run, in an environment with only the `pi` extra. Writes
+results/startup.json.
 """
 
 from __future__ import annotations
@@ -22,18 +23,18 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def timed(command: list[str]) -> tuple[float, float]:
-    """Run a command; give its wall time in seconds and its peak resident memory in MB."""
-    started = time.perf_counter()
+    """Run a command; return its wall time in seconds and its peak resident memory in MB."""
+    start_s = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"{command} failed")
-    return time.perf_counter() - started, usage.ru_maxrss / 1000
+    return time.perf_counter() - start_s, usage.ru_maxrss / 1000
 
 
 def main() -> None:
     """Measure, print and write."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bundle", type=Path)
     parser.add_argument("photo", type=Path)
     parser.add_argument("--runs", type=int, default=15)

@@ -12,8 +12,10 @@ BENCHMARKS = ROOT / "benchmarks"
 
 
 def load_script(name):
-    spec = spec_from_file_location(name, BENCHMARKS / f"{name}.py")
+    path = BENCHMARKS / name / "__init__.py" if (BENCHMARKS / name).is_dir() else BENCHMARKS / f"{name}.py"
+    spec = spec_from_file_location(name, path)
     module = module_from_spec(spec)
+    sys.modules[name] = module  # a package's relative imports look for it there
     spec.loader.exec_module(module)
     return module
 

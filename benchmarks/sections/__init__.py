@@ -1,0 +1,49 @@
+"""The sections of the benchmark page.
+
+A section is a function that takes all results, by the names of their files, and returns Markdown. It returns an empty
+string if its result is missing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .model_sections import accuracy, accuracy_table, dataset_scale, exports, rescaling, training
+from .runtime_sections import (
+    frame,
+    mediapipe,
+    mediapipe_summary,
+    other_runtimes,
+    other_runtimes_table,
+    runtime_targets,
+    soak,
+    startup,
+    startup_summary,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .markdown import Results
+
+# In the order of the page.
+SECTIONS: tuple[Callable[[Results], str], ...] = (
+    accuracy,
+    exports,
+    rescaling,
+    frame,
+    mediapipe,
+    other_runtimes,
+    runtime_targets,
+    startup,
+    training,
+    dataset_scale,
+    soak,
+)
+# For README.md, by the names of their markers.
+README_TABLES: dict[str, Callable[[Results], str]] = {
+    "accuracy": accuracy_table,
+    "other_runtimes": other_runtimes_table,
+    "mediapipe": mediapipe_summary,
+    "startup": startup_summary,
+}

@@ -1,0 +1,195 @@
+"""The sections about training and export: accuracy, exported files, input rescaling, training time, data size."""
+
+from __future__ import annotations
+
+from .markdown import Results, chart, machine_line, number, table
+
+MB = 1e6
+# The keys of an epoch's results in training.json.
+PIPELINES = {
+    "image_data_generator": "ImageDataGenerator, TensorFlow with default settings",
+    "edge_train": "`edge-train`",
+    "floor": "none: the same batch from memory in every step",
+    "floor_default": "none, TensorFlow with default settings",
+}
+
+
+def accuracy_table(results: Results) -> str:
+    rows = (results.get("accuracy") or {}).get("summary") or []
+    if not rows:
+        return ""
+    return table(
+        ("data", "model", "options", "accuracy", "lowest to highest", "seeds", "parameters", "minutes"),
+        [
+            (
+                row["data"],
+                f"`{row['model']}`",
+                f"`{row['options']}`" if row.get("options") else "",
+                number(row["accuracy"], ".1%"),
+                f"{row['lowest']:.1%} to {row['highest']:.1%}",
+                row["seeds"],
+                number(row.get("parameters"), ",.0f"),
+                number(row.get("minutes"), ".1f"),
+            )
+            for row in rows
+        ],
+    )
+
+
+def accuracy(results: Results) -> str:
+    rows = accuracy_table(results)
+    if not rows:
+        return ""
+    seeds = results["accuracy"].get("rows") or [{}]
+    return f"""## Accuracy
+
+Accuracy on held-out photographs, as the mean over the seeds. Each seed also makes another split, so the range includes
+the effect of the split. `benchmarks/accuracy.py` trains each model with its default options and the listed ones.
+
+{rows}
+
+{machine_line(seeds[0])}"""
+
+
+def exports(results: Results) -> str:
+    runs = (results.get("export") or {}).get("runs") or []
+    if not runs:
+        return ""
+    parts = [
+        """## Exported files
+
+Every exported file is opened again and run on the held-out photographs. *Agreement* is the fraction of photographs with
+the same predicted class as the trained model, *changed* the number of the others. *ms* is the inference time of one
+image in the file's runtime with one thread, without decoding and resizing.
+"""
+    ]
+    if sum(len(run["artifacts"]) for run in runs) > 1:
+        parts.append(chart("artifacts", "Accuracy against latency and size of every exported file"))
+    return "\n".join([*parts, *map(_exported_run, runs)])
+
+
+def _exported_run(run: Results) -> str:
+    if not run["artifacts"]:
+        return f"**{run['run']}**: {run.get('refused', 'nothing was exported')}"
+    images = max(item.get("images", 0) for item in run["artifacts"])
+    rows = [
+        (
+            _artifact(item, run.get("default"), images),
+            number(item["size_bytes"] / MB, ".2f"),
+            number(item["accuracy"], ".1%"),
+            number(item["top1_agreement"], ".1%"),
+            item.get("flips", "-"),
+            number(item["latency_ms"], ".2f"),
+        )
+        for item in run["artifacts"]
+    ]
+    jobs = f" with {run['jobs']} processes" if run.get("jobs") else ""
+    export_s = number(run.get("export_s"), ".0f")
+    return (
+        f"**{run['run']}**, {images} held-out photographs; the export took {export_s} s{jobs}."
+        f"\n\n{table(('file', 'MB', 'accuracy', 'agreement', 'changed', 'ms'), rows)}\n\n{machine_line(run)}"
+    )
+
+
+def _artifact(item: Results, default: str | None, images: int) -> str:
+    """Name an exported file, with its number of photographs if a slow runtime measured only some of them."""
+    notes = ["default"] if item["artifact"] == default else []
+    if item.get("images", images) < images:
+        notes.append(f"{item['images']} photographs")
+    return f"`{item['artifact']}`" + (f" ({', '.join(notes)})" if notes else "")
+
+
+def rescaling(results: Results) -> str:
+    result = results.get("rescaling") or {}
+    rows = [
+        (
+            name,
+            number(result[name]["convolution_ms"], ".3f"),
+            number(result[name]["rescaled_convolution_ms"], ".3f"),
+            number(result[name]["cost_ms"], ".3f"),
+            number(result[name]["model_ms"], ".1f"),
+            number(result[name]["share"], ".1%"),
+        )
+        for name in ("litert", "tflite-runtime")
+        if name in result
+    ]
+    if not rows:
+        return ""
+    head = ("runtime", "convolution ms", "with rescaling ms", "difference ms", "complete model ms", "share")
+    return f"""## Cost of input rescaling
+
+An int8 file takes pixels in 0..255 and rescales them to -1..1 with two operations before the first convolution. The
+table compares MobileNetV2's first convolution at {result["side"]} x {result["side"]} with and without them, one thread.
+*Share* is the difference relative to the complete int8 model.
+
+{table(head, rows)}
+
+{machine_line(result)}"""
+
+
+def training(results: Results) -> str:
+    result = results.get("training") or {}
+    parts = []
+    if epoch := result.get("epoch"):
+        parts.append(_epoch(epoch))
+    if command := result.get("mobilenet"):
+        parts.append(_command(command))
+    if restart := result.get("restart"):
+        parts.append(
+            f"From the end of TensorFlow's import to the end of the first training step: {restart['first_run_s']:.1f} s"
+            f" in the first run on a data folder, {restart['second_run_s']:.1f} s in the second, which reads the pixels"
+            " from the cache.\n"
+        )
+    return "\n".join(["## Training time\n", *parts]) if parts else ""
+
+
+def _command(command: Results) -> str:
+    rows = [
+        (name, number(command[name]["seconds"], ".0f"), number(command[name]["test_accuracy"], ".1%"))
+        for name in ("cold", "warm")
+        if name in command
+    ]
+    return f"""The complete `edge-train train` command with MobileNetV2, from reading the data to the evaluation:
+
+{table(("pixel cache", "s", "test accuracy"), rows)}
+
+{machine_line(command)}"""
+
+
+def _epoch(epoch: Results) -> str:
+    rows = [(name, number(epoch["median_s"].get(pipeline), ".1f")) for pipeline, name in PIPELINES.items()]
+    ratio, speed_up = epoch["edge_train_over_floor"], epoch["image_data_generator_over_edge_train"]
+    return f"""One epoch of the baseline CNN on {epoch["images"]} photographs of {epoch["side"]} x
+{epoch["side"]} pixels. The data pipelines run alternately, each in its own process. `edge-train` takes {ratio:.2f}
+times as long as training without a data pipeline, and ImageDataGenerator takes {speed_up:.1f} times as long as
+`edge-train`. The ratios compare the fastest epochs, the table shows medians.
+
+{chart("training", "Seconds per epoch with ImageDataGenerator and with edge-train")}
+{table(("data pipeline", "s"), rows)}
+
+{machine_line(epoch)}"""
+
+
+def dataset_scale(results: Results) -> str:
+    result = results.get("dataset_scale") or {}
+    if not result.get("rows"):
+        return ""
+    rows = [
+        (
+            f"{row['images']:,}",
+            *(number(row.get(f"{step}_s"), ".2f") for step in ("scan", "cache", "read_again", "epoch")),
+            number(row.get("cache_mb"), ",.0f"),
+            number(row.get("peak_mb"), ",.0f"),
+        )
+        for row in result["rows"]
+    ]
+    return f"""## Time and memory for large data sets
+
+Drawn shapes, preprocessed to {result.get("side", "?")} x {result.get("side", "?")} pixels. The table shows the time to
+list the files, to fill the pixel cache, to read it again and to train the baseline CNN for one epoch, the size of the
+cache and the peak memory of the process.
+
+{chart("dataset_scale", "Time and memory against the number of images")}
+{table(("images", "list s", "fill s", "read s", "epoch s", "cache MB", "memory MB"), rows)}
+
+{machine_line(result)}"""
