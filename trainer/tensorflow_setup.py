@@ -23,7 +23,7 @@ def require_modules(*modules: str) -> None:
     """Raise TrainingError, with the command that installs them, unless all of these modules are installed."""
     for module in modules:
         if find_spec(module) is None:
-            raise TrainingError(f"{module} is not installed; pip install 'edgewise[train]'")
+            raise TrainingError(f"{module} is not installed; install it with: pip install 'edgewise[train]'")
 
 
 def require_tensorflow() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from edge_runtime.model.spec import ModelSpec
 from trainer.cli import main
-from trainer.data.explore import look
+from trainer.data.explore import explore
 from trainer.data.layout import scan, with_background
 from trainer.data.read_data import read_data
 from trainer.errors import DataError, TrainingError
@@ -30,12 +30,12 @@ def reasons(dataset):
 
 def test_a_class_folder_that_is_a_file_is_told(data):
     (data / "owl").write_text("x")
-    assert reasons(scan(data)) == {"owl": "lies beside the class folders, in none of them"}
+    assert reasons(scan(data)) == {"owl": "is next to the class folders, not in one of them"}
     for path in (data / "dog").iterdir():
         path.unlink()
     (data / "dog").rmdir()
     (data / "dog").write_text("x")
-    with pytest.raises(DataError, match="holds cat; a classifier needs two classes or more, a folder each"):
+    with pytest.raises(DataError, match="contains cat; a classifier needs at least two classes, one folder each"):
         scan(data)
 
 
@@ -87,13 +87,13 @@ def test_a_file_that_may_not_be_read_is_left_out(unprivileged):
 def test_classes_that_differ_by_case_alone_are_named(tmp_path, draw_photo, one, other):
     for number, label in enumerate((one, other, "dog")):
         draw_photo(tmp_path / label / "x.png", number)
-    with pytest.raises(DataError, match="differ by case alone; merge or rename one"):
+    with pytest.raises(DataError, match="differ only by case; merge them or rename one"):
         scan(tmp_path)
 
 
 def test_a_class_of_folders_alone_is_no_class_that_vanishes(data, draw_photo):
     draw_photo(data / "owl" / "barn" / "x.png", 1)
-    with pytest.raises(DataError, match=r"owl: holds folders alone; move their photographs up"):
+    with pytest.raises(DataError, match=r"owl: contains only folders; move their photographs up"):
         scan(data)
 
 
@@ -102,12 +102,12 @@ def test_loops_of_symbolic_links_end(data):
     (data / "cat" / "up").symlink_to("..")
     (data / "cat" / "self.png").symlink_to("self.png")
     told = reasons(read_data(data, OPTIONS))
-    assert told["owl"] == "lies beside the class folders, in none of them"
+    assert told["owl"] == "is next to the class folders, not in one of them"
     assert told["cat/up"].startswith("a folder inside a class folder")
     assert told["cat/self.png"] == "cannot be read: Too many levels of symbolic links"
     (data / "owl").unlink()
     (data / "owl").symlink_to(data)
-    with pytest.raises(DataError, match="owl: holds folders alone"):
+    with pytest.raises(DataError, match="owl: contains only folders"):
         scan(data)
 
 
@@ -122,7 +122,7 @@ def test_long_and_foreign_names_work_to_the_end(tmp_path, draw_set):
 
 def test_a_name_that_is_no_text_is_left_out(data, tmp_path, draw_photo):
     (data / "cat" / "cat000.png").rename(data / "cat" / os.fsdecode(b"\xff.png"))
-    assert reasons(scan(data)) == {"cat/\\udcff.png": "its name is no UTF-8; rename it"}
+    assert reasons(scan(data)) == {"cat/\\udcff.png": "its name is not valid UTF-8; rename it"}
     draw_photo(tmp_path / "other" / "x.png", 1)
     (tmp_path / "other" / "x.png").rename(tmp_path / "other" / os.fsdecode(b"\xfe.png"))
     assert "background/\\udcfe.png" in reasons(with_background(scan(data), tmp_path / "other"))
@@ -143,7 +143,7 @@ def test_files_that_vanish_while_the_folder_is_read(data, tmp_path, monkeypatch)
     for photo in dataset.of("test")[:1]:
         photo.file.path.unlink()
     with pytest.raises(DataError, match="changed while the folder was read; explore again"):
-        look(dataset)
+        explore(dataset)
     (tmp_path / "samples").mkdir()
     run_dir.write_samples(tmp_path / "samples", dataset.of("test"), dataset.spec)
     assert len(list((tmp_path / "samples").iterdir())) == len(dataset.of("test")) - 1
@@ -181,4 +181,4 @@ def test_a_run_of_another_version_is_named(tmp_path, capsys):
     )
     for command in ("evaluate", "describe"):
         assert main([command, str(tmp_path)]) == 1
-        assert "spec.json: version 7 is not 1, which this edgewise reads" in capsys.readouterr().err
+        assert "spec.json: version 7 is not 1, which this version of edgewise reads" in capsys.readouterr().err

@@ -53,7 +53,7 @@ def test_no_such_folder(capsys, tmp_path):
 
 def test_one_class(capsys, tmp_path, draw_set):
     draw_set(tmp_path / "data", labels=("cat",))
-    assert "two classes or more" in fails(capsys, "train", tmp_path / "data", "--out", tmp_path / "run")
+    assert "at least two classes" in fails(capsys, "train", tmp_path / "data", "--out", tmp_path / "run")
 
 
 def test_an_empty_class(capsys, tmp_path, data):
@@ -130,7 +130,9 @@ def test_a_missing_tensorflow_names_the_extra(monkeypatch):
     monkeypatch.setattr(
         tensorflow_setup, "find_spec", lambda name: None if name == "tensorflow" else util.find_spec(name)
     )
-    with pytest.raises(TrainingError, match=r"tensorflow is not installed; pip install 'edgewise\[train\]'"):
+    with pytest.raises(
+        TrainingError, match=r"tensorflow is not installed; install it with: pip install 'edgewise\[train\]'"
+    ):
         tensorflow_setup.require_tensorflow()
 
 

@@ -160,7 +160,7 @@ def test_overwriting_replaces_a_run_but_no_other_folder(source, tmp_path):
     assert not (tmp_path / "run" / "old").exists()
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("precious")
-    with pytest.raises(TrainingError, match="is no RUN"):
+    with pytest.raises(TrainingError, match="is not a RUN"):
         train(source, tmp_path / "mine", CNN, overwrite=True)
 
 
@@ -181,7 +181,7 @@ def test_an_early_interruption_writes_nothing(source, tmp_path, monkeypatch):
 
 
 def test_fractions_that_leave_nothing_to_train_on_are_refused(source, tmp_path):
-    with pytest.raises(DataError, match="leave nothing to train on"):
+    with pytest.raises(DataError, match="leave nothing for training"):
         train(source, tmp_path / "run", replace(CNN, validation_fraction=0.5, test_fraction=0.5))
 
 
@@ -189,7 +189,7 @@ def test_fractions_that_leave_nothing_to_train_on_are_refused(source, tmp_path):
 def test_a_folder_that_is_no_run_is_named(tmp_path, name):
     for other in {"model.keras", "spec.json", "holdout.npz"} - {name}:
         (tmp_path / other).touch()
-    with pytest.raises(TrainingError, match=f"holds no {name}, so it is no RUN"):
+    with pytest.raises(TrainingError, match=f"contains no {name}, so it is not a RUN"):
         evaluate_run(tmp_path)
 
 
@@ -203,7 +203,7 @@ def test_a_damaged_run_is_named(run, tmp_path):
     with pytest.raises(TrainingError, match=r"holdout\.npz: not readable"):
         evaluate_run(tmp_path)
     np.savez(tmp_path / "holdout.npz", pixels=np.zeros((2, 8, 8, 3), np.uint8), labels=np.zeros(2, np.int64))
-    with pytest.raises(TrainingError, match=r"holdout\.npz: does not fit"):
+    with pytest.raises(TrainingError, match=r"holdout\.npz: does not match"):
         evaluate_run(tmp_path)
 
 
@@ -214,5 +214,5 @@ def test_another_labelled_folder_is_scored_and_its_strangers_named(run, source, 
     assert result.images == 8
     assert [score.support for score in result.per_class] == [4, 4, 0]
     (tmp_path / "new" / "dog").rename(tmp_path / "new" / "wolf")
-    with pytest.raises(DataError, match=r"wolf: no class of the model, which knows cat, dog, owl"):
+    with pytest.raises(DataError, match=r"wolf: not a class of the model, whose classes are cat, dog, owl"):
         evaluate_run(run, tmp_path / "new")

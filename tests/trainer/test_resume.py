@@ -118,10 +118,10 @@ def test_sigterm_is_one_line_that_says_how_to_go_on(source, tmp_path, monkeypatc
     assert main(["train", str(source), "--out", str(tmp_path / "run"), *arguments]) == 1
     assert "after the last completed epoch with: edge-train train --resume" in capsys.readouterr().err.splitlines()[-1]
     assert signal.getsignal(signal.SIGTERM) is before
-    with pytest.raises(TrainingError, match="holds an unfinished run; go on with --resume"):
+    with pytest.raises(TrainingError, match="contains an unfinished run; continue it with --resume"):
         train(source, tmp_path / "run", OPTIONS)
     assert main(["evaluate", str(tmp_path / "run")]) == 1
-    assert "is unfinished; edge-train train --resume" in capsys.readouterr().err
+    assert "is unfinished; continue it with: edge-train train --resume" in capsys.readouterr().err
 
 
 @pytest.fixture
@@ -144,7 +144,9 @@ def job(run, **changed):
 
 def test_a_run_of_another_version_is_named(unfinished):
     job(unfinished, version=7)
-    with pytest.raises(TrainingError, match=r"job\.json: version 7 is not 1, which this edgewise resumes"):
+    with pytest.raises(
+        TrainingError, match=r"job\.json: version 7 is not 1, which this version of edgewise can resume"
+    ):
         resume(unfinished)
     job(unfinished, version=1, options={"model": "cnn"})
     with pytest.raises(TrainingError, match=r"job\.json: key 'image_size' is missing"):
@@ -166,7 +168,7 @@ def test_another_librarys_version_is_told(unfinished, monkeypatch, capsys):
 
 
 def test_nothing_to_resume(tmp_path):
-    with pytest.raises(TrainingError, match="holds no unfinished run"):
+    with pytest.raises(TrainingError, match="contains no unfinished run"):
         resume(tmp_path)
 
 

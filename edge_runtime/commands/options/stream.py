@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from edge_runtime.errors import SourceError
     from edge_runtime.live.records import Frame, FramePrediction, Sink, Source
     from edge_runtime.live.smoothing import Rules
-    from edge_runtime.live.stream import Hooks, Stream
+    from edge_runtime.live.stream import Stream
 
 SOURCES = (
     "image, folder, 'quoted/*.jpg', - (paths on stdin), video file, camera index or /dev/videoN, http:// (MJPEG), "

@@ -83,7 +83,7 @@ def test_a_huge_png_is_left_out_without_a_warning(data):
     Image.new("1", (20_000, 20_000)).save(data / "dog" / "huge.png")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert "shrink the image first" in reasons(read(data))["dog/huge.png"]
+        assert "reduce the image first" in reasons(read(data))["dog/huge.png"]
 
 
 def test_png_data_named_jpg_is_left_out(data):

@@ -42,7 +42,7 @@ def test_classes_sizes_likeness_and_warnings_are_told_as_json(doubtful, capsys):
     assert seen["left_out"][0]["path"] == "cat/bad.jpg"
     assert any("large.png" in pair and "smaller.png" in pair for pair in seen["near_duplicates"])
     told = " | ".join(seen["warnings"])
-    for wanted in ("only 14 photographs; add some", "1.7 times the photographs of 'cat'", "1 files are left out"):
+    for wanted in ("only 14 photographs; add some", "1.7 times as many photographs as 'cat'", "1 files are left out"):
         assert wanted in told
     assert "smaller than the model's 96 pixels; pass a smaller --image-size" in told
 
@@ -58,7 +58,7 @@ def test_likeness_across_splits_is_named_as_a_leak(data, capsys, draw_photo):
             image.resize((size, size)).save(data.parent / "divided" / split / "cat" / f"same-{split}.png")
     out = explore(capsys, data.parent / "divided")
     assert "same-test.png" in out
-    assert "so the test flatters the model; remove one of each pair" in out
+    assert "so the test accuracy is too high; remove one of each pair" in out
 
 
 def test_the_csv_has_a_row_for_every_file(doubtful, tmp_path, capsys):

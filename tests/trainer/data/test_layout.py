@@ -55,12 +55,12 @@ def test_stray_files_and_nested_folders_are_problems(data, draw_photo):
     (data / "notes.txt").write_text("hello")
     draw_photo(data / "dog" / "puppies" / "x.png", 99)
     reasons = {problem.path: problem.reason for problem in scan(data).problems}
-    assert "beside the class folders" in reasons["notes.txt"]
+    assert "next to the class folders" in reasons["notes.txt"]
     assert "inside a class folder" in reasons["dog/puppies"]
 
 
 def test_no_such_folder(tmp_path):
-    with pytest.raises(DataError, match=r"nowhere: no such folder; expected a folder per class"):
+    with pytest.raises(DataError, match=r"nowhere: no such folder; expected one folder per class"):
         scan(tmp_path / "nowhere")
 
 
@@ -71,7 +71,7 @@ def test_a_file_is_no_data_folder(tmp_path):
 
 
 def test_one_class_is_too_few(tmp_path, draw_set):
-    with pytest.raises(DataError, match="holds cat; a classifier needs two classes or more"):
+    with pytest.raises(DataError, match="contains cat; a classifier needs at least two classes"):
         scan(draw_set(tmp_path, labels=("cat",)))
 
 
@@ -91,5 +91,5 @@ def test_a_class_missing_from_one_part_is_named(tmp_path, draw_set):
 def test_a_third_folder_beside_train_and_test_is_refused(tmp_path, draw_set):
     for part in ("train", "test", "extra"):
         draw_set(tmp_path / part, count=3)
-    with pytest.raises(DataError, match=r"extra: a folder beside train/ and test/"):
+    with pytest.raises(DataError, match=r"extra: a folder next to train/ and test/"):
         scan(tmp_path)

@@ -52,6 +52,6 @@ def test_an_existing_set_is_kept_unless_told_and_another_folder_always(tmp_path)
     assert len(digests(tmp_path / "set")) == 2 * len(OUTLINES)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("precious")
-    with pytest.raises(DataError, match="is no set of shapes"):
+    with pytest.raises(DataError, match="is not a set of shapes"):
         write_shapes(tmp_path / "mine", count=1, size=32, seed=0, overwrite=True)
     assert (tmp_path / "mine" / "thesis.txt").exists()
