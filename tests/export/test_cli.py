@@ -7,7 +7,7 @@ from export.cli import main
 
 def test_a_missing_run_is_one_clear_line(tmp_path, error_line):
     line = error_line(main(["export", str(tmp_path / "none"), "--out", str(tmp_path / "out")]))
-    assert line.endswith("no such run folder; edge-train train writes one")
+    assert line.endswith("no such RUN folder; edge-train train writes one")
     assert list(tmp_path.iterdir()) == []
 
 

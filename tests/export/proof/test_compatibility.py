@@ -68,7 +68,7 @@ def test_a_file_names_its_operators_and_versions(tiny_bundle):
 def test_a_newer_operator_is_a_shortfall_that_names_it():
     demanded = Requirements(operators=(("FULLY_CONNECTED", 12), ("CONV_2D", 5), ("STABLEHLO_ADD", 1), ("Mine", 0)))
     reasons = shortfalls(demanded, TFLITE)
-    assert reasons[0] == "operator FULLY_CONNECTED version 12: tflite-runtime==2.14 has version 10 at most"
+    assert reasons[0] == "operator FULLY_CONNECTED version 12: tflite-runtime==2.14 has at most version 10"
     assert reasons[1] == "operator STABLEHLO_ADD version 1: tflite-runtime==2.14 has none"
     assert reasons[2] == "custom operator Mine is not in tflite-runtime==2.14"
 
@@ -82,7 +82,7 @@ def test_a_newer_opset_or_ir_version_is_a_shortfall():
 
 
 def test_an_unknown_floor_is_an_error_that_names_the_known_ones():
-    with pytest.raises(ExportError, match=r"not known; known are tflite-runtime==2.14, onnxruntime==1.14"):
+    with pytest.raises(ExportError, match=r"unknown; the known ones are tflite-runtime==2.14, onnxruntime==1.14"):
         parse_floor("tflite-runtime==2.5")
     assert str(parse_floor("onnxruntime==1.19.2")) == "onnxruntime==1.19"
 

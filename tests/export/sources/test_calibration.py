@@ -16,5 +16,5 @@ def test_all_are_taken_when_there_are_no_more():
 
 
 def test_images_of_one_class_are_refused():
-    with pytest.raises(ExportError, match=r"calibration.npz: all 4 calibration images are of one class"):
+    with pytest.raises(ExportError, match=r"calibration.npz: all 4 calibration images belong to one class"):
         choose(np.zeros((4, 2, 2, 3), np.uint8), np.ones(4, np.int64), 4, "calibration.npz")

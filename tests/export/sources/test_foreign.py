@@ -114,14 +114,14 @@ def test_labels_of_another_length_are_refused(trained_model, data, tmp_path, err
     trained_model.save(tmp_path / "model.keras")
     (tmp_path / "labels.txt").write_text("blue\nred\n")
     line = refused(tmp_path / "model.keras", tmp_path / "labels.txt", data, tmp_path, error_line)
-    assert "gives 3 outputs, which is 3 classes, but 2 labels stand" in line
+    assert "its 3 outputs are 3 classes, but there are 2 labels" in line
 
 
 def test_nan_weights_are_refused_by_name(trained_model, data, labels, tmp_path, error_line):
     model = keras.models.clone_model(trained_model)
     model.set_weights([np.full_like(weight, np.nan) for weight in trained_model.get_weights()])
     model.save(tmp_path / "model.keras")
-    assert "hold NaN or infinity" in refused(tmp_path / "model.keras", labels, data, tmp_path, error_line)
+    assert "contain NaN or infinity" in refused(tmp_path / "model.keras", labels, data, tmp_path, error_line)
 
 
 def test_calibration_images_of_one_class_are_refused(trained_model, labels, tmp_path, error_line):
@@ -131,7 +131,7 @@ def test_calibration_images_of_one_class_are_refused(trained_model, labels, tmp_
         for path in (photos / label).iterdir():
             path.unlink()
     line = refused(tmp_path / "model.keras", labels, photos, tmp_path, error_line)
-    assert "calibration images are of one class" in line
+    assert "calibration images belong to one class" in line
 
 
 def test_a_zip_bomb_is_refused_unopened(data, labels, tmp_path, error_line):

@@ -25,7 +25,7 @@ def test_the_reference_is_right_on_images_it_never_saw(tiny_run):
 
 
 def test_no_such_run_is_one_clear_line(tmp_path):
-    with pytest.raises(ExportError, match="no such run folder; edge-train train writes one"):
+    with pytest.raises(ExportError, match="no such RUN folder; edge-train train writes one"):
         read_run(tmp_path / "nowhere")
 
 
@@ -47,14 +47,14 @@ def test_a_truncated_file_is_named(copied_run, name):
 def test_images_of_another_size_than_the_spec_says_are_refused(copied_run):
     spec = read_json(copied_run / "spec.json", SpecError)
     write_json(copied_run / "spec.json", {**spec, "height": 32})
-    with pytest.raises(ExportError, match=r"holdout.npz: holds uint8"):
+    with pytest.raises(ExportError, match=r"holdout.npz: contains uint8"):
         read_run(copied_run)
 
 
 def test_a_model_with_other_outputs_than_the_spec_says_is_refused(copied_run):
     spec = read_json(copied_run / "spec.json", SpecError)
     write_json(copied_run / "spec.json", {**spec, "labels": [*spec["labels"], "violet"], "thresholds": [0.0] * 4})
-    with pytest.raises(ExportError, match=r"model.keras: gives 3 outputs, which is 3 classes, but 4 labels stand"):
+    with pytest.raises(ExportError, match=r"model.keras: its 3 outputs are 3 classes, but there are 4 labels"):
         read_run(copied_run)
 
 
