@@ -119,6 +119,7 @@ def _run(
     problems: list[BaseException] = []
 
     def follow() -> None:
+        """Run the loop, and end the server if it fails."""
         try:
             stream.run()
         except BaseException as problem:  # noqa: BLE001 - raised again in the main thread

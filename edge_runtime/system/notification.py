@@ -53,6 +53,7 @@ def heartbeat(clock: Callable[[], float] = time.monotonic) -> Callable[[], None]
     last_s = float("-inf")
 
     def beat() -> None:
+        """Notify the watchdog if the last notification is long enough ago."""
         nonlocal last_s
         now_s = clock()
         if now_s - last_s >= every_s:

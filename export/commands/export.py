@@ -7,6 +7,7 @@ import json
 import sys
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, get_args
 
@@ -151,6 +152,8 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
 
 def export(options: ExportOptions) -> int:
     """Export, and print a summary of the report."""
+    if find_spec("jinja2") is None:  # checked first, because the report is written last
+        raise ExportError("jinja2 is not installed; install it with: pip install 'edgewise[export]'")
     from export.pipeline import export_foreign, export_run
 
     foreign, plan = _foreign_model(options), _plan(options)

@@ -36,30 +36,8 @@ def tflite_metadata(spec: ModelSpec) -> bytes:
     import flatbuffers
 
     builder = flatbuffers.Builder(1024)
-    # The graph contains its own normalisation, so (pixel - mean) / std must leave pixels unchanged.
-    normalization = _table(builder, {0: _floats(builder, [0.0]), 1: _floats(builder, [1.0])})
-    image = _table(builder, {0: ("byte", RGB)})
-    taken = _table(
-        builder,
-        {
-            0: builder.CreateString(INPUT_NAME),
-            1: builder.CreateString(f"RGB pixels 0..255, {spec.resize} to {spec.width}x{spec.height}"),
-            3: _table(builder, {0: _table(builder, {0: ("byte", IMAGE_PROPERTIES), 1: image})}),
-            4: _tables(builder, [_table(builder, {0: ("byte", NORMALIZATION_OPTIONS), 1: normalization})]),
-            5: _table(builder, {0: _floats(builder, [255.0]), 1: _floats(builder, [0.0])}),
-        },
-    )
-    labels = _table(builder, {0: builder.CreateString(LABELS_FILE), 2: ("byte", VALUE_LABELS_PER_AXIS)})
-    given = _table(
-        builder,
-        {
-            0: builder.CreateString(OUTPUT_NAME),
-            1: builder.CreateString("one probability for each label"),
-            5: _table(builder, {0: _floats(builder, [1.0]), 1: _floats(builder, [0.0])}),
-            6: _tables(builder, [labels]),
-        },
-    )
-    graph = _table(builder, {2: _tables(builder, [taken]), 3: _tables(builder, [given])})
+    inputs, outputs = [_input_metadata(builder, spec)], [_output_metadata(builder)]
+    graph = _table(builder, {2: _tables(builder, inputs), 3: _tables(builder, outputs)})
     model = _table(
         builder,
         {
@@ -70,6 +48,37 @@ def tflite_metadata(spec: ModelSpec) -> bytes:
     )
     builder.Finish(model, file_identifier=SCHEMA_IDENTIFIER)
     return bytes(builder.Output())
+
+
+def _input_metadata(builder: Any, spec: ModelSpec) -> int:  # noqa: ANN401 - flatbuffers is not typed
+    """Write the TensorMetadata of the image."""
+    # The graph contains its own normalisation, so (pixel - mean) / std must leave pixels unchanged.
+    normalization = _table(builder, {0: _floats(builder, [0.0]), 1: _floats(builder, [1.0])})
+    image = _table(builder, {0: ("byte", RGB)})
+    return _table(
+        builder,
+        {
+            0: builder.CreateString(INPUT_NAME),
+            1: builder.CreateString(f"RGB pixels 0..255, {spec.resize} to {spec.width}x{spec.height}"),
+            3: _table(builder, {0: _table(builder, {0: ("byte", IMAGE_PROPERTIES), 1: image})}),
+            4: _tables(builder, [_table(builder, {0: ("byte", NORMALIZATION_OPTIONS), 1: normalization})]),
+            5: _table(builder, {0: _floats(builder, [255.0]), 1: _floats(builder, [0.0])}),
+        },
+    )
+
+
+def _output_metadata(builder: Any) -> int:  # noqa: ANN401 - flatbuffers is not typed
+    """Write the TensorMetadata of the probabilities."""
+    labels = _table(builder, {0: builder.CreateString(LABELS_FILE), 2: ("byte", VALUE_LABELS_PER_AXIS)})
+    return _table(
+        builder,
+        {
+            0: builder.CreateString(OUTPUT_NAME),
+            1: builder.CreateString("one probability for each label"),
+            5: _table(builder, {0: _floats(builder, [1.0]), 1: _floats(builder, [0.0])}),
+            6: _tables(builder, [labels]),
+        },
+    )
 
 
 def with_labels_file(model: bytes, spec: ModelSpec) -> bytes:

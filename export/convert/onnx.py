@@ -179,6 +179,8 @@ def _reader(calibration: Pixels) -> Any:  # noqa: ANN401 - onnxruntime is not ty
     from onnxruntime.quantization import CalibrationDataReader
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]  # an untyped base class
+        """Pass the calibration images to the quantizer, one at a time."""
+
         def __init__(self) -> None:
             self._images = iter(calibration)
 

@@ -148,9 +148,9 @@ def _in_children(
     return refused
 
 
-def _reason(done: subprocess.CompletedProcess[str], told: Path, names: Sequence[ArtifactName]) -> str:
-    if told.exists():  # an expected failure, with the worker's message
-        return told.read_text(encoding="utf-8")
+def _reason(done: subprocess.CompletedProcess[str], message: Path, names: Sequence[ArtifactName]) -> str:
+    if message.exists():  # an expected failure, with the worker's message
+        return message.read_text(encoding="utf-8")
     if done.returncode < 0:
         return f"converting {', '.join(names)}: the converter crashed ({signal.Signals(-done.returncode).name})"
     lines = done.stderr.strip().splitlines()

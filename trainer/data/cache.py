@@ -23,7 +23,7 @@ import numpy as np
 import PIL
 
 from edge_runtime.storage.json_files import write_text
-from trainer.data.paging import ROWS_HELD, let_go
+from trainer.data.paging import ROWS_HELD, release_pages
 from trainer.data.pixels import Decoded, decode_into, row_reader, run_rows
 from trainer.errors import DataError
 
@@ -207,10 +207,11 @@ def _fill(
     by_digest = {row.digest: at for at, row in enumerate(old.rows) if not row.reason} if old else {}
 
     def fill(at: int) -> tuple[str, str]:
+        """Fill one row; return its digest and reason."""
         if at % ROWS_HELD == 0:
-            let_go(pixels)
+            release_pages(pixels)
             if old is not None:
-                let_go(old.pixels)
+                release_pages(old.pixels)
         known = by_stamp.get(stamps[at])
         if old is not None and known is not None and stamps[at][1] >= 0:
             pixels[at] = old.pixels[known]

@@ -19,11 +19,11 @@ def take(array: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[Any]:
     values = np.empty((len(rows), *array.shape[1:]), array.dtype)
     for start in range(0, len(rows), ROWS_HELD):
         values[start : start + ROWS_HELD] = array[rows[start : start + ROWS_HELD]]
-        let_go(array)
+        release_pages(array)
     return values
 
 
-def let_go(array: NDArray[Any]) -> None:
+def release_pages(array: NDArray[Any]) -> None:
     """Release a memory map's pages from this process; other arrays are not affected.
 
     Nothing is lost: the pages belong to a file, and the system caches them as long as it has memory. Call it often: a

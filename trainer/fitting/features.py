@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.data.augment import LIMITS, STANDARD, Limits, augment
-from trainer.data.paging import let_go, take
+from trainer.data.paging import release_pages, take
 from trainer.fitting.job import Rows, rows_of_split
 from trainer.progress import tracked
 
@@ -68,7 +68,7 @@ def extract(
         outputs: Any = trunk.predict_on_batch(tf.cast(batch, tf.float32))
         at = view * len(rows) + start
         features[at : at + len(batch)] = np.clip(outputs, -FLOAT16_MAX, FLOAT16_MAX)
-        let_go(features)
+        release_pages(features)
     return features
 
 

@@ -211,6 +211,7 @@ def unreadable_reporter(source: Source) -> Callable[[Frame, SourceError], None]:
     last_s, unreported = -math.inf, 0
 
     def report(frame: Frame, problem: SourceError) -> None:
+        """Print a line, unless one was printed recently."""
         nonlocal last_s, unreported
         if source.live and time.monotonic() - last_s < UNREADABLE_EVERY_S:
             unreported += 1

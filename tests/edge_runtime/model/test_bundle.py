@@ -23,7 +23,9 @@ def test_a_missing_folder_and_a_folder_that_is_no_bundle_are_told_apart(tmp_path
 
 
 def test_an_unknown_artifact_is_answered_with_those_there_are(bundle):
-    with pytest.raises(BundleError, match=r"no artifact 'int4.tflite'; it contains float32.tflite, int8.tflite, float32"):
+    with pytest.raises(
+        BundleError, match=r"no artifact 'int4.tflite'; it contains float32.tflite, int8.tflite, float32"
+    ):
         Bundle.open(bundle).artifact("int4.tflite")
 
 

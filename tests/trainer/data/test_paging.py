@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trainer.data.paging import let_go, take
+from trainer.data.paging import release_pages, take
 
 
 def resident(path):
@@ -18,7 +18,7 @@ def test_what_is_written_and_read_leaves_the_process_and_stays_in_the_file(tmp_p
     array = np.lib.format.open_memmap(tmp_path / "rows.npy", "w+", np.uint8, (rows, width))
     for row in range(rows):
         array[row] = row % 251
-        let_go(array)
+        release_pages(array)
     assert resident(tmp_path / "rows.npy") < 16 * width
     for row in range(rows):
         assert take(array, np.array([row]))[0, :2].tolist() == [row % 251] * 2
@@ -40,7 +40,7 @@ def test_many_rows_taken_at_once_are_held_once_and_not_twice(tmp_path):
     array = np.lib.format.open_memmap(tmp_path / "rows.npy", "w+", np.uint8, (rows, width))
     array[:, 0] = np.arange(rows) % 251
     array.flush()
-    let_go(array)
+    release_pages(array)
     forget_peak()
     before = memory("VmRSS")
     values = take(array, np.arange(rows))
