@@ -145,7 +145,7 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
     left.legend(loc="lower right")
     right.plot(images, [row["peak_mb"] for row in rows], marker="o", label="peak resident memory of the run")
     right.plot(images, [row["cache_mb"] for row in rows], marker="o", label="pixels in the cache")
-    right.axhline(MAX_MB, linestyle="--", color="grey", label="target")
+    right.axhline(MAX_MB, linestyle="--", color="grey", label="limit of the peak memory")
     right.set(xlabel="images", ylabel="MB", title="Memory", ylim=(0, None))
     right.grid(alpha=0.3)
     right.legend()

@@ -56,7 +56,7 @@ def classify(paths):
 """
 KERAS = f"""{DECODE}
 import keras
-network = keras.models.load_model(model)
+network = keras.models.load_model(model, compile=False)
 def classify(paths):
     classes = []
     for start in range(0, len(paths), 32):

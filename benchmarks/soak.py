@@ -146,7 +146,7 @@ def stop_after(source: SimulatedCamera, frames: int) -> threading.Event:
     stop = threading.Event()
 
     def wait() -> None:
-        while source._played.frame < frames:
+        while source._playback.frame < frames:
             time.sleep(0.05)
         stop.set()
 
