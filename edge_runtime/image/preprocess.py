@@ -122,7 +122,7 @@ def _padded(image: Image.Image, target: Size) -> Pixels:
 
 
 def _draft(image: Image.Image, spec: ModelSpec, roi: Roi | None) -> None:
-    """Let the JPEG decoder scale by 1/2, 1/4 or 1/8 if that still keeps every pixel that the input needs."""
+    """Ask the JPEG decoder to scale by 1/2, 1/4 or 1/8 if that still keeps every pixel that the input needs."""
     if image.format not in {"JPEG", "MPO"}:
         return
     width, height = _upright_size(image)

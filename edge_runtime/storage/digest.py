@@ -36,7 +36,7 @@ def sha256_of_bytes(content: bytes) -> str:
 def _sha256(size_bytes: int) -> Any:  # noqa: ANN401 - no public type has both kinds
     """Return a new hash object for data of the given size."""
     if size_bytes < LARGE:
-        with suppress(ImportError):  # a build of Python may lack it
+        with suppress(ImportError):  # some builds of Python do not have it
             return import_module(LEAN).sha256()
     import hashlib
 

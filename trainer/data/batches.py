@@ -87,7 +87,7 @@ def plain_batches(array: NDArray[Any], rows: NDArray[np.int64], targets: NDArray
 
 
 def _apart(batches: Batches) -> Batches:
-    """Give the input pipeline its own threads, so that it takes none from the network's kernels.
+    """Set private threads for the input pipeline, so that it takes none from the network's kernels.
 
     Autotuning is off: all parameters are set, and its thread sleeps for up to a minute (TensorFlow 2.21), for which the
     end of a fit or of an evaluation would have to wait.
