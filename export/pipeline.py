@@ -14,6 +14,7 @@ from export.bundle.manifest import manifest
 from export.bundle.report import report_json, write_report
 from export.errors import ExportError
 from export.proof.prove import Proof, prove
+from export.proof.verify import verify_bundle
 from export.sources.foreign import ForeignModel, read_foreign
 from export.sources.run import read_run
 
@@ -106,4 +107,6 @@ def fill(staging: Path, source: SourceModel, plan: Plan, progress: Callable[[str
     write_text(staging / "labels.txt", "".join(f"{label}\n" for label in source.spec.labels))
     write_json(staging / MANIFEST_NAME, manifest(source.spec, proof.measured, staging))
     write_report(report_json(source, proof, plan), source, staging)
+    progress("verifying the finished bundle in every installed runtime")
+    verify_bundle(staging)
     return proof

@@ -13,27 +13,30 @@ from edge_runtime.errors import BackendUnavailable
 from edge_runtime.image.preprocess import preprocess
 from edge_runtime.model.bundle import MANIFEST_NAME, MANIFEST_VERSION
 from edge_runtime.model.spec import ModelSpec, OutputForm, ResizeMode
+from edge_runtime.selftest.golden import output_tolerance
 from edge_runtime.storage.json_files import write_json, write_text
 from edge_runtime.storage.publish import published_folder
 from export.bundle.golden import write_golden_of
 from export.bundle.manifest import file_entry, tool_versions
 from export.errors import ExportError
 from export.proof.runtime_process import DeviceRun, run_on_device
+from export.proof.verify import verify_bundle
 from export.sources.calibration import balanced
 from export.sources.exported_file import read_ends, with_pixel_input
-from export.sources.foreign import find_images, read_labels
+from export.sources.images import find_images
+from export.sources.labels import match_outputs, read_labels
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from export.sources.keras_model import InputRange
 
-BACKGROUND = "background"
-DRAWN, MOST_IMAGES, GOLDEN_IMAGES = 8, 200, 12
-# Quantized probabilities sum to one only approximately, less exactly for many classes.
-SUM_SLACK = 0.2
+DRAWN, MOST_IMAGES, GOLDEN_IMAGES, MIN_GOLDEN_IMAGES = 24, 200, 12, 4
+SUM_SLACK = 0.2  # quantized probabilities sum to one only approximately
+MAX_LOST_SUM = 0.7
 
 
 @dataclass(frozen=True)
@@ -84,49 +87,39 @@ def wrap(
     if model.suffix not in {".tflite", ".onnx"} or not model.is_file():
         raise ExportError(f"{model}: not a .tflite or .onnx file; use edge-export export for a Keras model")
     ends = read_ends(model)
-    names = fitted_labels(read_labels(labels), ends.classes, str(labels))
+    names = match_outputs(read_labels(labels), ends.classes, str(labels))
     form: OutputForm = "sigmoid" if ends.units == 1 else "softmax"
     spec = ModelSpec(ends.height, ends.width, names, form, resize)
     with published_folder(out, overwrite=overwrite, error=ExportError) as staging:
         name = f"{'int8' if ends.quantized else 'float32'}{model.suffix}"
         path = staging / f"model.{name}"
         path.write_bytes(with_pixel_input(model, ends, input_range))
-        return _fill(staging, out, path, name, spec, data)
+        return _fill(staging, out, path, model, spec, data)
 
 
-def fitted_labels(labels: tuple[str, ...], classes: int, where: str) -> tuple[str, ...]:
-    """Add or remove `background` if the labels then fit, and number equal names. Raise ExportError."""
-    if len(labels) == classes - 1 and BACKGROUND not in labels:
-        labels = (BACKGROUND, *labels)
-    elif len(labels) == classes + 1 and labels[0] == BACKGROUND:
-        labels = labels[1:]
-    if len(labels) != classes:
-        raise ExportError(f"{where}: {len(labels)} labels for a model of {classes} classes")
-    seen: dict[str, int] = {}
-    distinct = []
-    for label in labels:
-        seen[label] = seen.get(label, 0) + 1
-        distinct.append(label if seen[label] == 1 else f"{label} ({seen[label]})")
-    return tuple(distinct)
-
-
-def _fill(staging: Path, out: Path, path: Path, name: str, spec: ModelSpec, data: Path | None) -> Wrapped:
+def _fill(staging: Path, out: Path, path: Path, model: Path, spec: ModelSpec, data: Path | None) -> Wrapped:
+    """Write the bundle into a temporary folder and verify it in every installed runtime."""
+    name = path.name.removeprefix("model.")
     able = BACKENDS_BY_FORMAT[path.suffix.removeprefix(".")]
     backends = installed(able)
     if not backends:
         raise BackendUnavailable(f"{name} cannot be proved: {missing(able[0])}")
     paths, truth = _images(staging, spec, data)
-    run = run_on_device(path, spec, np.stack([preprocess(image, spec) for image in paths]), backends[0])
-    _check_probabilities(run.probabilities, path)
+    pixels = np.stack([preprocess(image, spec) for image in paths])
+    runs = [run_on_device(path, spec, pixels, backend) for backend in backends]
+    run = runs[0]
+    _check_probabilities(run.probabilities, model)
     accuracy = None if truth is None else float(np.mean(run.probabilities.argmax(axis=1) == truth))
-    chosen = balanced(np.zeros(len(paths), np.int64) if truth is None else truth, GOLDEN_IMAGES)
+    precision, file_format = name.split(".")
+    chosen = _reproducible(runs, np.zeros(len(paths), np.int64) if truth is None else truth, precision, model)
     golden_run = DeviceRun(run.probabilities[chosen], run.latency_ms, tuple(run.tensors[index] for index in chosen))
     golden_images = [paths[index] for index in chosen]
     write_golden_of(golden_images, spec, {name: golden_run}, golden_run.probabilities, staging)
+    for drawn in set((staging / "golden").glob("*-drawn.*")) - set(golden_images):
+        drawn.unlink()
     write_text(staging / "labels.txt", "".join(f"{label}\n" for label in spec.labels))
     parity = {"images": 0 if truth is None else len(paths), "accuracy": accuracy}
     golden = sorted((staging / "golden").iterdir())
-    precision, file_format = name.split(".")
     entry = {"name": name, "precision": precision, "format": file_format, "parity": parity}
     write_json(
         staging / MANIFEST_NAME,
@@ -139,7 +132,27 @@ def _fill(staging: Path, out: Path, path: Path, name: str, spec: ModelSpec, data
             "versions": tool_versions(),
         },
     )
+    verify_bundle(staging)
     return Wrapped(out, name, int(parity["images"] or 0), accuracy)
+
+
+def _reproducible(
+    runs: Sequence[DeviceRun], truth: NDArray[np.int64], precision: str, model: Path
+) -> NDArray[np.int64]:
+    """Choose golden images whose probabilities are the same in all runtimes, within half of what a self-test allows.
+
+    Raises:
+        ExportError: too few images are, so the runtimes compute different results.
+
+    """
+    spread = np.max([np.abs(run.probabilities - runs[0].probabilities).max(axis=1) for run in runs], axis=0)
+    same = np.flatnonzero(spread <= output_tolerance(precision) / 2)
+    if len(same) < min(MIN_GOLDEN_IMAGES, len(truth)):
+        raise ExportError(
+            f"{model}: the installed runtimes compute different probabilities, by up to {float(spread.max()):.2g} on "
+            f"{len(truth)} images; pass more images with --data, or export the model again"
+        )
+    return same[balanced(truth[same], GOLDEN_IMAGES)]
 
 
 def _images(staging: Path, spec: ModelSpec, data: Path | None) -> tuple[list[Path], NDArray[np.int64] | None]:
@@ -164,10 +177,20 @@ def _drawn(folder: Path, spec: ModelSpec) -> list[Path]:
     return paths
 
 
-def _check_probabilities(outputs: NDArray[np.float32], path: Path) -> None:
-    sums = outputs.sum(axis=1)
-    if outputs.min() < 0 or outputs.max() > 1 or np.abs(sums - 1).max() > SUM_SLACK:
-        low, high = float(outputs.min()), float(outputs.max())
+def _check_probabilities(outputs: NDArray[np.float32], model: Path) -> None:
+    """Raise ExportError unless the outputs are probabilities of classes that exclude each other."""
+    if not np.isfinite(outputs).all():
+        raise ExportError(f"{model}: its outputs contain NaN or infinity; export the model again")
+    low, high = float(outputs.min()), float(outputs.max())
+    if low < 0 or high > 1:
         raise ExportError(
-            f"{path.name}: its outputs {low:.3g}..{high:.3g} are not probabilities; add a softmax and export again"
+            f"{model}: its outputs {low:.3g}..{high:.3g} are not probabilities; add a softmax and export again"
+        )
+    sums = outputs.sum(axis=1)
+    # Each of many small 8-bit probabilities is rounded by up to half a step, most of them to zero.
+    lost = min(MAX_LOST_SUM, max(SUM_SLACK, outputs.shape[1] / 512))
+    if sums.min() < 1 - lost or sums.max() > 1 + SUM_SLACK:
+        raise ExportError(
+            f"{model}: its outputs sum to {float(sums.min()):.2f}..{float(sums.max()):.2f} instead of 1 (a multi-"
+            "label model?); Edgewise supports models that choose one of their classes"
         )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
+from edge_runtime.errors import InferenceError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,7 +46,12 @@ def decide(
     Returns:
         The label, or UNKNOWN if the top score is below its threshold; the top score; the top classes.
 
+    Raises:
+        InferenceError: a probability is NaN or infinite.
+
     """
+    if not math.isfinite(float(probabilities.sum())):
+        raise InferenceError("the model returned NaN or infinity instead of probabilities; export it again")
     order = np.argsort(-probabilities, kind="stable")[: max(top_k, 1)]
     indices, scores = order.tolist(), probabilities[order].tolist()
     top = tuple([Scored(spec.labels[index], score) for index, score in zip(indices[:top_k], scores, strict=False)])

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import io
 import os
+import re
 import sys
 import warnings
 from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 SUCCESS, FAILURE, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+OPTION = re.compile(r"--[a-z][a-z0-9-]*")
+NEGATIVE_VALUE = re.compile(r"-[.\d]")
 
 Options = TypeVar("Options")
 
@@ -71,7 +75,7 @@ def run_command(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> 
     if not sys.warnoptions:  # hide Pillow's warnings about unusual files; what matters is raised as an error
         warnings.filterwarnings("ignore", module=r"PIL\.")
     try:
-        args = parser.parse_args(argv)
+        args = parser.parse_args(_join_negative_values(sys.argv[1:] if argv is None else argv))
     except SystemExit as stop:  # argparse has already printed the reason
         return int(stop.code or SUCCESS)
     try:
@@ -92,6 +96,20 @@ def run_command(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> 
     except KeyboardInterrupt:
         print(f"{parser.prog}: interrupted", file=sys.stderr)
         return INTERRUPTED
+
+
+def _join_negative_values(argv: Sequence[str]) -> list[str]:
+    """Join an option and a value that begins with a minus sign: `--input-range -1..1` becomes `--input-range=-1..1`.
+
+    argparse takes such a value for another option, unless it is a number.
+    """
+    words: list[str] = []
+    for word in argv:
+        if NEGATIVE_VALUE.match(word) and words and OPTION.fullmatch(words[-1]):
+            words[-1] = f"{words[-1]}={word}"
+        else:
+            words.append(word)
+    return words
 
 
 def _run_action(args: argparse.Namespace) -> int:

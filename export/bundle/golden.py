@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from export.proof.measure import Measured
     from export.proof.runtime_process import DeviceRun
     from export.sources.source_model import SourceModel
+
+NUMBERED_NAME = re.compile(r"\d{2}-[A-Za-z0-9_-]+\.[a-z0-9]+")
 
 
 def write_golden(source: SourceModel, measured: Sequence[Measured], folder: Path) -> None:
@@ -62,20 +65,36 @@ def write_golden_of(
 
     """
     (folder / "golden").mkdir(exist_ok=True)
+    names = _file_names(samples)
     decoded = [load_image(path, spec) for path in samples]
     pixels = np.stack([to_input(image, spec) for image in decoded])
     images = [
-        _golden_image(sample, spec, index, np.asarray(decoded[index]), pixels[index], reference[index], runs).to_json()
-        for index, sample in enumerate(samples)
+        _golden_image(name, spec, index, np.asarray(decoded[index]), pixels[index], reference[index], runs).to_json()
+        for index, name in enumerate(names)
     ]
-    for sample in samples:
-        if sample.parent != folder / "golden":
-            shutil.copyfile(sample, folder / "golden" / sample.name)
+    for sample, name in zip(samples, names, strict=True):
+        if sample != folder / "golden" / name:
+            shutil.copyfile(sample, folder / "golden" / name)
     write_json(folder / GOLDEN_INDEX, {"images": images, "mistakes": dict(mistakes or {})})
 
 
+def _file_names(samples: Sequence[Path]) -> list[str]:
+    """Return the file names of the samples in the bundle.
+
+    A number makes them different, because samples of several folders may have equal names, and other characters than
+    those that a manifest allows are replaced. Samples with a number and such a name keep it.
+    """
+    own = [sample.name for sample in samples]
+    if len(set(own)) == len(own) and all(NUMBERED_NAME.fullmatch(name) for name in own):
+        return own
+    return [
+        f"{index:02}-{re.sub('[^A-Za-z0-9_-]+', '-', sample.stem).strip('-') or 'image'}{sample.suffix.lower()}"
+        for index, sample in enumerate(samples)
+    ]
+
+
 def _golden_image(
-    sample: Path,
+    name: str,
     spec: ModelSpec,
     index: int,
     decoded: Pixels,
@@ -84,7 +103,7 @@ def _golden_image(
     runs: Mapping[str, DeviceRun],
 ) -> GoldenImage:
     return GoldenImage(
-        path=f"golden/{sample.name}",
+        path=f"golden/{name}",
         decoded_sha256=input_digest(decoded),
         decoded_grid=grid_means(decoded),
         input_sha256=input_digest(pixels),

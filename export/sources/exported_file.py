@@ -50,7 +50,7 @@ def read_ends(path: Path) -> ModelEnds:
         raise ExportError(f"{path}: not a readable {path.suffix} file ({problem})") from None
     if len(taken) != 4 or taken[3] != 3 or not all(isinstance(side, int) and side > 0 for side in taken[1:]):
         raise ExportError(
-            f"{path}: its input has shape {tuple(taken)}; it must be RGB images of one size, (N, height, width, 3)"
+            f"{path}: its input has shape {tuple(taken)}; it must be RGB images of a fixed size, (N, height, width, 3)"
         )
     if len(given) != 2 or not isinstance(given[1], int):
         raise ExportError(
@@ -98,8 +98,14 @@ def _of_tflite(path: Path) -> tuple[list[Any], list[Any], bool]:
 
     graph = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(path.read_bytes(), 0)).subgraphs[0]
     taken, given = _one(path, graph.inputs, graph.outputs)
-    shapes = [[int(side) for side in graph.tensors[end].shape] for end in (taken, given)]
+    shapes = [_tflite_shape(graph.tensors[end]) for end in (taken, given)]
     return shapes[0], shapes[1], graph.tensors[taken].type != schema.TensorType.FLOAT32
+
+
+def _tflite_shape(tensor: Any) -> list[int]:  # noqa: ANN401 - generated classes
+    """Return a tensor's shape, with -1 for a dynamic dimension, for which `shape` only has a placeholder of 1."""
+    signature = tensor.shapeSignature
+    return [int(side) for side in (tensor.shape if signature is None else signature)]
 
 
 def _rescaled_onnx(content: bytes, scale: float, offset: float) -> bytes:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import random
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edge_runtime.errors import SourceError
-from edge_runtime.image.files import IMAGE_EXTENSIONS
 from edge_runtime.image.preprocess import preprocess
 from edge_runtime.model.spec import ModelSpec, ResizeMode
 from export.errors import ExportError
 from export.sources.calibration import balanced, choose
+from export.sources.images import find_images
 from export.sources.keras_model import Head, InputRange, ModelFile, check_ends, load_model, pixel_classifier
+from export.sources.labels import read_labels
 from export.sources.source_model import SourceModel
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 GOLDEN_IMAGES = 12
 MOST_HELD_OUT = 1000
+HEAD_IMAGES = 64
+SUM_TOLERANCE = 1e-2  # float16 probabilities sum to 1 only approximately
 UNLABELLED = (
     "The images have no labels, so accuracy, recall and confusion could not be measured: every number here compares"
     " only with the trained model."
@@ -51,15 +53,6 @@ class ForeignModel:
     resize: ResizeMode = "stretch"
 
 
-def read_labels(path: Path) -> tuple[str, ...]:
-    """Read one label per line. Raise ExportError."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as problem:
-        raise ExportError(f"{path}: not readable as a list of labels: {problem}") from None
-    return tuple(line.strip() for line in lines if line.strip())
-
-
 def read_foreign(given: ForeignModel, *, calibration_images: int = 200) -> SourceModel:
     """Read a model and divide its images into calibration and held-out images.
 
@@ -79,7 +72,7 @@ def read_foreign(given: ForeignModel, *, calibration_images: int = 200) -> Sourc
     if labelled:
         calibration = choose(calibration, classes[calibrating], calibration_images, str(given.data))
     holdout = _prepared([paths[index] for index in held_out], spec)
-    head = _head(model, side, holdout, given.input_range)
+    head = _head(model, given.path, side, holdout, given.input_range)
     source = SourceModel(
         model=pixel_classifier(model, side=side, input_range=given.input_range, head=head),
         origin=ModelFile(given.path, given.input_range, head),
@@ -91,33 +84,6 @@ def read_foreign(given: ForeignModel, *, calibration_images: int = 200) -> Sourc
         unchecked=None if labelled else UNLABELLED,
     )
     return source if labelled else _labelled_by_itself(source)
-
-
-def find_images(folder: Path, labels: Sequence[str]) -> tuple[list[Path], NDArray[np.int64], bool]:
-    """Find images in one folder per label, or, if there are no such folders, anywhere in the folder.
-
-    Returns:
-        Paths in a random order that is always the same, their class indices (zeros if they have no labels), and whether
-        they have labels.
-
-    """
-    if not folder.is_dir():
-        raise ExportError(f"{folder}: no such folder of images; --data needs one, with one folder per label")
-    present = [label for label in labels if (folder / label).is_dir()]
-    found = [(path, labels.index(label)) for label in present for path in _images(folder / label)]
-    labelled = bool(found)
-    if not labelled:
-        found = [(path, 0) for path in _images(folder)]
-    if len(found) < 2:
-        raise ExportError(
-            f"{folder}: {len(found)} images are too few; some are needed for calibration and others for the proof"
-        )
-    random.Random(0).shuffle(found)  # noqa: S311 - no secret
-    return [path for path, _ in found], np.array([label for _, label in found], np.int64), labelled
-
-
-def _images(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_EXTENSIONS and path.is_file())
 
 
 def _share(classes: NDArray[np.int64], wanted: int) -> NDArray[np.bool_]:
@@ -136,23 +102,45 @@ def _prepared(paths: Sequence[Path], spec: ModelSpec) -> NDArray[np.uint8]:
 
 def _head(
     model: Any,  # noqa: ANN401 - Keras is not typed
+    path: Path,
     side: tuple[int, int],
-    holdout: NDArray[np.uint8],
+    images: NDArray[np.uint8],
     input_range: InputRange,
 ) -> Head:
-    """Return what a model's outputs are: by its last layer's activation, else by whether they are probabilities."""
-    last = getattr(model.layers[-1], "activation", None) if hasattr(model, "layers") else None
-    named = getattr(last, "__name__", "")
-    if named in {"softmax", "sigmoid"}:
-        return "sigmoid" if model.output_shape[-1] == 1 else "softmax"
-    if named == "linear":
-        return "logits"
+    """Return what a model's outputs are, from its outputs for real images and its last activation.
+
+    The last layer's name alone does not decide: a mixed-precision model ends with a linear layer after its softmax.
+
+    Raises:
+        ExportError: the outputs are independent probabilities of several labels.
+
+    """
     bare = pixel_classifier(model, side=side, input_range=input_range, head="softmax", raw=True)
-    outputs = np.asarray(bare(holdout[:32].astype(np.float32), training=False))
+    outputs = np.asarray(bare(images[:HEAD_IMAGES].astype(np.float32), training=False))
     within = bool((outputs >= 0).all() and (outputs <= 1).all())
+    named = _last_activation(model)
     if outputs.shape[-1] == 1:
-        return "sigmoid" if within else "logits"
-    return "softmax" if within and np.allclose(outputs.sum(axis=1), 1, atol=1e-3) else "logits"
+        return "sigmoid" if within and named != "linear" else "logits"
+    if within and np.allclose(outputs.sum(axis=1), 1, atol=SUM_TOLERANCE):
+        return "softmax"
+    if named == "sigmoid" or (within and named != "linear"):
+        raise ExportError(
+            f"{path}: its outputs are independent probabilities (a multi-label model), which do not sum to 1; Edgewise "
+            "supports models that choose one of their classes"
+        )
+    return "logits"
+
+
+def _last_activation(model: Any) -> str:  # noqa: ANN401 - Keras is not typed
+    """Return the name of the last activation, without trailing layers that change no value; "" if unknown."""
+    name = ""
+    for layer in reversed(getattr(model, "layers", ())):
+        activation = getattr(getattr(layer, "activation", None), "__name__", "")
+        name = activation or name
+        computes = type(layer).__name__ not in {"Activation", "Dropout", "Flatten", "Reshape"}
+        if activation not in {"", "linear"} or computes:
+            return activation
+    return name
 
 
 def _labelled_by_itself(source: SourceModel) -> SourceModel:

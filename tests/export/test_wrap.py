@@ -1,15 +1,16 @@
 """Files that are exported already become bundles."""
 
+import re
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from edge_runtime.model.bundle import Bundle
 from edge_runtime.selftest.replay import selftest
 from export.cli import main
-from export.errors import ExportError
 from export.proof.runtime_process import run_on_device
 from export.sources.exported_file import ModelEnds, with_pixel_input
-from export.wrap import fitted_labels
 
 
 def test_a_quantized_file_tells_its_own_range(shared, tmp_path, capsys):
@@ -41,9 +42,51 @@ def test_a_float_file_must_be_told_its_range(tiny_bundle, tmp_path, error_line):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_background_is_added_or_left_out_where_that_makes_the_labels_fit():
-    assert fitted_labels(("cat", "dog"), 3, "labels.txt") == ("background", "cat", "dog")
-    assert fitted_labels(("background", "cat", "dog"), 2, "labels.txt") == ("cat", "dog")
-    assert fitted_labels(("crane", "crane"), 2, "labels.txt") == ("crane", "crane (2)")
-    with pytest.raises(ExportError, match=r"labels.txt: 2 labels for a model of 5 classes"):
-        fitted_labels(("cat", "dog"), 5, "labels.txt")
+def write_tflite(path, activation="softmax", size=8, weights=None):
+    """Write a TFLite classifier of three classes for images of `size`, or of any size if None."""
+    from export.quiet_tensorflow import tf
+
+    kernel = tf.constant(np.eye(3, dtype=np.float32) / 20 if weights is None else weights)
+    classify = {"softmax": tf.nn.softmax, "sigmoid": tf.nn.sigmoid}[activation]
+
+    @tf.function(input_signature=[tf.TensorSpec((1, size, size, 3), tf.float32)])
+    def function(image):
+        return classify(tf.reduce_mean(image, (1, 2)) @ kernel)
+
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], function)
+    path.write_bytes(converter.convert())
+    (path.parent / "labels.txt").write_text("red\ngreen\nblue\n")
+    return ["wrap", str(path), "--labels", str(path.parent / "labels.txt"), "--input-range", "0..255"]
+
+
+def test_images_with_equal_names_in_several_folders_stay_different(tmp_path):
+    command = write_tflite(tmp_path / "model.tflite")
+    for index, label in enumerate(("red", "green", "blue")):
+        (tmp_path / "data" / label).mkdir(parents=True)
+        for number in range(5):
+            pixels = np.full((8, 8, 3), 40 + number, np.uint8)
+            pixels[..., index] = 200
+            Image.fromarray(pixels).save(tmp_path / "data" / label / f"no. {number} (a).png")
+    assert main([*command, "--data", str(tmp_path / "data"), "--out", str(tmp_path / "bundle")]) == 0
+    names = sorted(path.name for path in (tmp_path / "bundle" / "golden").glob("*.png"))
+    assert len(names) == 12
+    assert names[0].startswith("00-no-")
+    assert selftest(tmp_path / "bundle").difference is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"size": None}, r"its input has shape \(1, -1, -1, 3\); it must be RGB images of a fixed size"),
+        ({"activation": "sigmoid"}, "model.tflite: its outputs sum to .* instead of 1 .a multi-label model"),
+        ({"weights": np.full((3, 3), np.nan, np.float32)}, "model.tflite: its outputs contain NaN or infinity"),
+    ],
+    ids=["any size", "multi-label", "NaN"],
+)
+def test_a_file_whose_outputs_would_be_wrong_is_refused_and_nothing_is_published(
+    tmp_path, error_line, options, message
+):
+    command = write_tflite(tmp_path / "model.tflite", **options)
+    line = error_line(main([*command, "--out", str(tmp_path / "bundle")]))
+    assert re.search(message, line), line
+    assert not (tmp_path / "bundle").exists()

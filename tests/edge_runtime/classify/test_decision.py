@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.classify.decision import UNKNOWN, decide
+from edge_runtime.errors import InferenceError
 
 
 def scores(*values):
@@ -48,3 +49,9 @@ def test_scores_are_python_floats(spec):
     decision = decide(scores(0.2, 0.5, 0.3), spec)
     assert type(decision.score) is float
     assert all(type(item.score) is float for item in decision.top)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_an_output_that_is_no_number_is_an_error_and_never_a_label(spec, value):
+    with pytest.raises(InferenceError, match="NaN or infinity"):
+        decide(scores(0.5, value, 0.1), spec)

@@ -84,3 +84,10 @@ def test_options_that_do_not_fit_together_are_a_usage_error(capsys):
     err = capsys.readouterr().err
     assert "usage: edge-test" in err
     assert "edge-test: error: --name needs --size" in err
+
+
+@pytest.mark.parametrize("words", [["--name", "-1..1"], ["--name=-1..1"]])
+def test_a_value_may_begin_with_a_minus_sign(words):
+    seen = []
+    assert run_command(command(lambda options: seen.append(options) or 0), words) == 0
+    assert seen[0].name == "-1..1"

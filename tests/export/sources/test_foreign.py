@@ -1,6 +1,7 @@
 """Keras models that someone else trained: what is taken, and what is refused in one line with nothing published."""
 
 import json
+import shutil
 import zipfile
 
 import numpy as np
@@ -9,6 +10,7 @@ from PIL import Image
 
 from edge_runtime.model.bundle import Bundle
 from export.cli import main
+from export.errors import ExportError
 from export.quiet_tensorflow import keras, tf
 from export.sources.foreign import ForeignModel, read_foreign
 
@@ -177,7 +179,25 @@ def test_a_sigmoid_becomes_one_probability_a_label(tiny_run, tmp_path):
     keras.Model(image, given).save(tmp_path / "model.keras")
     (tmp_path / "labels.txt").write_text("blue\nred\n")
     photos = pictures(tmp_path / "photos", each=4)
+    shutil.rmtree(photos / "green")
     source = read_foreign(ForeignModel(tmp_path / "model.keras", tmp_path / "labels.txt", photos, "-1..1"))
     outputs = source.probabilities(source.holdout)
     assert outputs.shape[1] == 2
     assert outputs.sum(axis=1) == pytest.approx(1)
+
+
+def test_a_cast_after_the_softmax_gets_no_second_softmax(trained_model, data, labels, tmp_path):
+    """TensorFlow's mixed-precision guide ends a model with a linear activation in float32."""
+    image = keras.Input((SIDE, SIDE, 3))
+    outputs = keras.layers.Activation("linear", dtype="float32")(trained_model(image))
+    keras.Model(image, outputs).save(tmp_path / "model.keras")
+    source = read_foreign(ForeignModel(tmp_path / "model.keras", labels, data, "0..255"))
+    expected = trained_model.predict_on_batch(source.holdout.astype(np.float32))
+    assert source.probabilities(source.holdout) == pytest.approx(expected, abs=1e-6)
+
+
+def test_independent_probabilities_of_several_labels_are_refused(trained_model, data, labels, tmp_path):
+    bare = without_its_rescaling(trained_model, "sigmoid")
+    bare.save(tmp_path / "model.keras")
+    with pytest.raises(ExportError, match=r"model\.keras: its outputs are independent probabilities \(a multi-label"):
+        read_foreign(ForeignModel(tmp_path / "model.keras", labels, data, "0..1"))
