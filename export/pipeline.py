@@ -6,7 +6,7 @@ import errno
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from edge_runtime.model.bundle import MANIFEST_NAME
+from edge_runtime.model.manifest import MANIFEST_NAME
 from edge_runtime.storage.json_files import write_json, write_text
 from edge_runtime.storage.publish import published_folder
 from export.bundle.golden import write_golden

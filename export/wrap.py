@@ -11,7 +11,7 @@ from PIL import Image
 from edge_runtime.backends.names import BACKENDS_BY_FORMAT, installed, missing
 from edge_runtime.errors import BackendUnavailable
 from edge_runtime.image.preprocess import preprocess
-from edge_runtime.model.bundle import MANIFEST_NAME, MANIFEST_VERSION
+from edge_runtime.model.manifest import MANIFEST_NAME, MANIFEST_VERSION
 from edge_runtime.model.spec import ModelSpec, OutputForm, ResizeMode
 from edge_runtime.selftest.golden import output_tolerance
 from edge_runtime.storage.json_files import write_json, write_text

@@ -8,7 +8,6 @@ from edge_runtime.errors import InferenceError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
@@ -74,13 +73,15 @@ def class_probabilities(output: NDArray[np.float32], spec: ModelSpec) -> NDArray
     return np.ascontiguousarray(output, np.float32)
 
 
-def check_shapes(path: Path, spec: ModelSpec, input_shape: Sequence[object], output_shape: Sequence[object]) -> None:
+def check_shapes(where: str, spec: ModelSpec, input_shape: Sequence[object], output_shape: Sequence[object]) -> None:
     """Raise InferenceError unless the shapes of a model's input and output, except for the batch, match the spec."""
     wanted_input = (spec.height, spec.width, 3)
     wanted_output = (1 if spec.output == "sigmoid" else len(spec.labels),)
     if tuple(input_shape[1:]) != wanted_input:
-        raise InferenceError(f"{path}: its input has shape {tuple(input_shape)}, but its spec says (N, {wanted_input})")
+        raise InferenceError(
+            f"{where}: its input has shape {tuple(input_shape)}, but its spec says (N, {wanted_input})"
+        )
     if tuple(output_shape[1:]) != wanted_output:
         raise InferenceError(
-            f"{path}: its output has shape {tuple(output_shape)}, but its spec says (N, {wanted_output[0]})"
+            f"{where}: its output has shape {tuple(output_shape)}, but its spec says (N, {wanted_output[0]})"
         )

@@ -8,14 +8,14 @@ import numpy as np
 
 from edge_runtime.backends.interface import check_shapes, class_probabilities
 from edge_runtime.backends.names import BackendName, missing
+from edge_runtime.backends.onnx_external_data import refuse_external_data
 from edge_runtime.errors import BackendUnavailable, InferenceError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import DTypeLike, NDArray
 
     from edge_runtime.image.preprocess import Pixels
+    from edge_runtime.model.bundle import ModelFile
     from edge_runtime.model.spec import ModelSpec
 
 INPUT_TYPES: dict[str, DTypeLike] = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8}
@@ -38,11 +38,13 @@ class OnnxBackend:
 
     name: BackendName = "onnx"
 
-    def __init__(self, path: Path, spec: ModelSpec, *, threads: int, kernels: str | None = None) -> None:
+    def __init__(self, model: ModelFile, spec: ModelSpec, *, threads: int, kernels: str | None = None) -> None:
         try:
             import onnxruntime
         except ModuleNotFoundError:
             raise BackendUnavailable(missing("onnx")) from None
+        where = model.where
+        refuse_external_data(model)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -50,17 +52,18 @@ class OnnxBackend:
         level = OPTIMIZATION_LEVELS[kernels or "all"]
         options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, level)
         try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(model.content, options, providers=["CPUExecutionProvider"])
         except Exception as problem:  # noqa: BLE001 - its exceptions share no public base class
-            raise InferenceError(f"{path}: onnxruntime cannot load it: {problem}") from None
+            raise InferenceError(f"{where}: onnxruntime cannot load it: {problem}") from None
+        self._session._model_bytes = None  # noqa: SLF001 - kept for a change of provider, which never happens here
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         if len(inputs) != 1 or len(outputs) != 1:
             raise InferenceError(
-                f"{path}: has {len(inputs)} inputs and {len(outputs)} outputs; a classifier has one each"
+                f"{where}: has {len(inputs)} inputs and {len(outputs)} outputs; a classifier has one each"
             )
         if inputs[0].type not in INPUT_TYPES:
-            raise InferenceError(f"{path}: its input has the type {inputs[0].type}; it must be float or uint8")
-        check_shapes(path, spec, inputs[0].shape, outputs[0].shape)
+            raise InferenceError(f"{where}: its input has the type {inputs[0].type}; it must be float or uint8")
+        check_shapes(where, spec, inputs[0].shape, outputs[0].shape)
         self._spec = spec
         self._input_name = inputs[0].name
         self._input_type = INPUT_TYPES[inputs[0].type]

@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 from edge_runtime.backends.names import choose_backend, default_threads
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from edge_runtime.backends.interface import Backend
     from edge_runtime.backends.names import BackendName
+    from edge_runtime.model.bundle import ModelFile
     from edge_runtime.model.spec import ModelSpec
 
 
 def open_backend(
-    path: Path,
+    model: ModelFile,
     spec: ModelSpec,
     *,
     backend: BackendName | None = None,
@@ -25,7 +24,7 @@ def open_backend(
     """Open a model file with the given backend, or with the first installed one that reads its format.
 
     Args:
-        path: a .tflite or .onnx file.
+        model: the content of a .tflite or .onnx file.
         spec: the spec that the file must match.
         backend: a name from BACKEND_NAMES; None takes LiteRT before tflite-runtime.
         threads: for the runtime's kernels; None takes one for each core, at most four.
@@ -36,12 +35,12 @@ def open_backend(
         InferenceError: the runtime refuses the file, or its input or output does not match the spec.
 
     """
-    name = choose_backend(path.suffix.removeprefix("."), backend)
+    name = choose_backend(model.format, backend)
     count = threads or default_threads()
     if name == "onnx":
         from edge_runtime.backends.onnx import OnnxBackend
 
-        return OnnxBackend(path, spec, threads=count, kernels=kernels)
+        return OnnxBackend(model, spec, threads=count, kernels=kernels)
     from edge_runtime.backends.tflite import TfliteBackend
 
-    return TfliteBackend(path, spec, runtime=name, threads=count, kernels=kernels)
+    return TfliteBackend(model, spec, runtime=name, threads=count, kernels=kernels)

@@ -14,12 +14,11 @@ from edge_runtime.errors import BackendUnavailable, InferenceError
 from edge_runtime.image.quantize import dequantize, quantize, quantize_pixels
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
     from edge_runtime.backends.names import BackendName
     from edge_runtime.image.preprocess import Pixels
+    from edge_runtime.model.bundle import ModelFile
     from edge_runtime.model.spec import ModelSpec
 
 DARKEST_WHITE = 128.0  # a range that was calibrated on dark images ends below 255; one of 0..1 ends far below
@@ -37,22 +36,23 @@ class TfliteBackend:
     """
 
     def __init__(
-        self, path: Path, spec: ModelSpec, *, runtime: BackendName, threads: int, kernels: str | None = None
+        self, model: ModelFile, spec: ModelSpec, *, runtime: BackendName, threads: int, kernels: str | None = None
     ) -> None:
+        where = model.where
         interpreter_class = _interpreter_class(runtime)
         resolver = {} if kernels in {None, "xnnpack"} else _resolver(str(kernels))
         self.name = runtime
         self._spec = spec
         try:
             with without_info_lines():
-                self._interpreter = interpreter_class(model_path=str(path), num_threads=threads, **resolver)
+                self._interpreter = interpreter_class(model_content=model.content, num_threads=threads, **resolver)
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as problem:
-            raise InferenceError(f"{path}: {runtime} cannot load it: {_first_line(problem)}") from None
-        self._input = _only(self._interpreter.get_input_details(), path, "input")
-        self._output = _only(self._interpreter.get_output_details(), path, "output")
-        check_shapes(path, spec, self._input["shape"].tolist(), self._output["shape"].tolist())
-        self._input_levels = _input_levels(path, self._input)
+            raise InferenceError(f"{where}: {runtime} cannot load it: {_first_line(problem)}") from None
+        self._input = _only(self._interpreter.get_input_details(), where, "input")
+        self._output = _only(self._interpreter.get_output_details(), where, "output")
+        check_shapes(where, spec, self._input["shape"].tolist(), self._output["shape"].tolist())
+        self._input_levels = _input_levels(where, self._input)
         self._output_values = _output_values(self._output)
         self._input_memory = self._interpreter.tensor(self._input["index"])
 
@@ -158,7 +158,7 @@ def _refuse_tensorflow() -> None:
         )
 
 
-def _input_levels(path: Path, detail: dict[str, Any]) -> NDArray[Any] | None:
+def _input_levels(where: str, detail: dict[str, Any]) -> NDArray[Any] | None:
     """Return the quantized value of each pixel level 0..255 for an input that takes scaled pixels; else None.
 
     Raise InferenceError if a quantized input represents neither 0..255 nor a known scale of it.
@@ -174,12 +174,12 @@ def _input_levels(path: Path, detail: dict[str, Any]) -> NDArray[Any] | None:
             real = np.linspace(darkest, brightest, 256)
             scale, zero_point = detail["quantization"]
             return quantize(real, scale, zero_point, detail["dtype"])
-    raise InferenceError(f"{path}: its input represents {low:.4g}..{high:.4g}, not pixels in 0..255, 0..1 or -1..1")
+    raise InferenceError(f"{where}: its input represents {low:.4g}..{high:.4g}, not pixels in 0..255, 0..1 or -1..1")
 
 
-def _only(details: list[dict[str, Any]], path: Path, kind: str) -> dict[str, Any]:
+def _only(details: list[dict[str, Any]], where: str, kind: str) -> dict[str, Any]:
     if len(details) != 1:
-        raise InferenceError(f"{path}: has {len(details)} {kind}s; a classifier has one")
+        raise InferenceError(f"{where}: has {len(details)} {kind}s; a classifier has one")
     return details[0]
 
 

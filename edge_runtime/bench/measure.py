@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from edge_runtime.backends.names import BACKENDS_BY_FORMAT, MOST_THREADS, BackendName, installed
+from edge_runtime.errors import InferenceError
+from edge_runtime.system.child import ask_child
 from edge_runtime.system.device_state import processor, temperature_c, throttling
 
 if TYPE_CHECKING:
@@ -97,15 +96,7 @@ def best(results: Sequence[dict[str, Any]], largest_loss: float) -> dict[str, An
 
 def _measure_in_process(bundle: Bundle, configuration: Configuration, seconds: float) -> dict[str, Any]:
     words = (bundle.folder.resolve(), *configuration, seconds, time.monotonic())
-    command = [sys.executable, "-m", "edge_runtime.bench.worker", *map(str, words)]
-    timeout_s = seconds + STARTUP_TIMEOUT_S
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout_s, check=False)
-        result: dict[str, Any] = json.loads(done.stdout)
-    except subprocess.TimeoutExpired:
-        return {"error": f"did not end within {timeout_s:g} s"}
-    except ValueError:
-        killed = f"the process was killed by signal {-done.returncode}"
-        default = killed if done.returncode < 0 else f"the process exited with code {done.returncode}"
-        return {"error": (done.stderr.strip().splitlines() or [default])[-1]}
-    return result
+        return ask_child("edge_runtime.bench.worker", *map(str, words), timeout_s=seconds + STARTUP_TIMEOUT_S)
+    except InferenceError as problem:
+        return {"error": str(problem)}

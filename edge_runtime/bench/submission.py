@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from edge_runtime.backends.names import DISTRIBUTIONS
 from edge_runtime.errors import BundleError
-from edge_runtime.model.bundle import MANIFEST_NAME, Bundle
-from edge_runtime.storage.digest import sha256_of
 from edge_runtime.storage.json_files import expect_keys, read_json, write_json
 from edge_runtime.system.device_state import governor
 from edge_runtime.system.versions import installed_version
@@ -19,6 +17,8 @@ from edge_runtime.system.versions import installed_version
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from edge_runtime.model.bundle import Bundle
 
 SUBMISSION_VERSION = 1
 LIBRARIES = ("edgewise", "numpy", "pillow", *DISTRIBUTIONS.values())
@@ -63,7 +63,7 @@ def make_row(
             **{name: found for name in LIBRARIES if (found := installed_version(name))},
         },
         "bundle": {
-            "sha256": sha256_of(bundle.folder / MANIFEST_NAME),
+            "sha256": bundle.sha256,
             "input": [bundle.spec.height, bundle.spec.width],
             "classes": len(bundle.spec.labels),
             "artifact_bytes": {name: artifact.file.size_bytes for name, artifact in bundle.artifacts.items()},

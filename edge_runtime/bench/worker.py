@@ -94,7 +94,7 @@ def _photograph(bundle: Bundle) -> bytes:
 
     try:
         path = read_golden(bundle)[0].path
-        return bundle.checked_path(bundle.files[path]).read_bytes()
+        return bundle.read_file(bundle.files[path])
     except BundleError:
         return _noise()
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from edge_runtime.backends.interface import Backend
     from edge_runtime.image.preprocess import ImageSource
-    from edge_runtime.model.bundle import Artifact
+    from edge_runtime.model.manifest import Artifact
     from edge_runtime.model.spec import ModelSpec
 
 
@@ -102,8 +102,8 @@ class Classifier:
         if artifact is None and backend is None and (kept := kept_choice(opened)):
             artifact, backend, threads = kept.artifact, kept.backend, threads or kept.threads
         chosen = opened.artifact(artifact) if artifact else runnable_artifact(opened, backend)
-        path = opened.checked_path(chosen.file)
-        return cls(opened.spec, chosen, open_backend(path, opened.spec, backend=backend, threads=threads))
+        model = opened.read_model(chosen)
+        return cls(opened.spec, chosen, open_backend(model, opened.spec, backend=backend, threads=threads))
 
     def classify(self, image: ImageSource, *, top_k: int = 3, min_score: float | None = None) -> Prediction:
         """Classify one image.

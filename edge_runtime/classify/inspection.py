@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
-from edge_runtime.errors import BackendUnavailable, BundleError
+from edge_runtime.backends.names import BACKENDS_BY_FORMAT, installed
+from edge_runtime.errors import BundleError, InferenceError
+from edge_runtime.system.child import ask_child
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from edge_runtime.model.bundle import Artifact, Bundle, BundleFile
+    from edge_runtime.model.bundle import Bundle
+    from edge_runtime.model.manifest import Artifact, BundleFile
 
-TIMED_RUNS = 20
+TIMEOUT_S = 120.0  # a large model takes long to load on a small device
 
 
 def describe(bundle: Bundle, *, timed: bool = False) -> dict[str, Any]:
@@ -29,6 +31,7 @@ def describe(bundle: Bundle, *, timed: bool = False) -> dict[str, Any]:
     """
     artifacts = [_describe_artifact(bundle, artifact, timed=timed) for artifact in bundle.artifacts.values()]
     damaged = [item["damage"] for item in artifacts] + [_damage(bundle, file) for file in bundle.files.values()]
+    damaged += _unlisted(bundle)
     return {
         "bundle": str(bundle.folder),
         "spec": bundle.spec.to_json(),
@@ -60,7 +63,9 @@ def render(description: dict[str, Any]) -> str:
 
 
 def _describe_artifact(bundle: Bundle, artifact: Artifact, *, timed: bool) -> dict[str, Any]:
-    damage = _damage(bundle, artifact.file)
+    damage, inference_ms = _damage(bundle, artifact.file), None
+    if timed and not damage:
+        inference_ms, damage = _measure(bundle, artifact)
     return {
         "name": artifact.name,
         "file": artifact.file.path,
@@ -68,38 +73,33 @@ def _describe_artifact(bundle: Bundle, artifact: Artifact, *, timed: bool) -> di
         "sha256": artifact.file.sha256,
         "damage": damage,
         "parity": dict(artifact.parity),
-        "inference_ms": _inference_ms(bundle, artifact.name) if timed and not damage else None,
+        "inference_ms": inference_ms,
     }
+
+
+def _measure(bundle: Bundle, artifact: Artifact) -> tuple[float | None, str | None]:
+    """Return the median time of one inference in ms, and what is wrong with the file; both may be None."""
+    if not installed(BACKENDS_BY_FORMAT[artifact.format]):
+        return None, None
+    where = str(bundle.folder / artifact.file.path)
+    try:
+        words = (str(bundle.folder), artifact.name)
+        answer = ask_child("edge_runtime.classify.inference_time", *words, timeout_s=TIMEOUT_S)
+    except InferenceError as problem:
+        return None, f"{where}: {problem}; export the model again"
+    return answer.get("inference_ms"), answer.get("error")
 
 
 def _damage(bundle: Bundle, file: BundleFile) -> str | None:
     try:
-        bundle.checked_path(file)
+        bundle.check_file(file)
     except BundleError as problem:
         return str(problem)
     return None
 
 
-def _inference_ms(bundle: Bundle, artifact: str) -> float | None:
-    """Return the median time of one inference in ms, or None if no runtime for the artifact is installed."""
-    from statistics import median
-
-    import numpy as np
-
-    from edge_runtime.classify.classifier import Classifier
-
-    try:
-        backend = Classifier.open(bundle, artifact=artifact).backend
-    except BackendUnavailable:
-        return None
-    pixels = np.full((1, bundle.spec.height, bundle.spec.width, 3), 128, np.uint8)
-    backend.run(pixels)  # the first run allocates memory
-    times_ms = []
-    for _ in range(TIMED_RUNS):
-        started = time.perf_counter()
-        backend.run(pixels)
-        times_ms.append((time.perf_counter() - started) * 1e3)
-    return round(median(times_ms), 3)
+def _unlisted(bundle: Bundle) -> list[str]:
+    return [f"{bundle.folder / path}: not in the manifest; remove the file" for path in bundle.unlisted_files()]
 
 
 def _row(artifact: dict[str, Any]) -> list[str]:

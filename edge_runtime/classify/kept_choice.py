@@ -11,14 +11,16 @@ import json
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edge_runtime.backends.names import BACKEND_NAMES, BACKENDS_BY_FORMAT, DISTRIBUTIONS, BackendName, installed
 from edge_runtime.errors import BundleError
-from edge_runtime.model.bundle import MANIFEST_NAME, Bundle
-from edge_runtime.storage.digest import sha256_of
 from edge_runtime.storage.json_files import write_json
 from edge_runtime.system.device_state import processor
 from edge_runtime.system.versions import installed_version
+
+if TYPE_CHECKING:
+    from edge_runtime.model.bundle import Bundle
 
 CHOICE_VERSION = 1
 
@@ -114,4 +116,4 @@ def _system_folders() -> list[Path]:
 
 
 def _name(bundle: Bundle) -> str:
-    return f"edgewise/choices/{sha256_of(bundle.folder / MANIFEST_NAME)}.json"
+    return f"edgewise/choices/{bundle.sha256}.json"

@@ -42,9 +42,11 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
 
 def selftest(options: SelftestOptions) -> int:
     """Replay the golden images and print the result. Raise InferenceError if it differs from the export's."""
-    from edge_runtime.selftest.replay import selftest as replay
+    from edge_runtime.selftest.isolated import selftest_in_child
 
-    result = replay(options.bundle, artifact=options.artifact, backend=options.backend, explain=options.explain)
+    result = selftest_in_child(
+        options.bundle, artifact=options.artifact, backend=options.backend, explain=options.explain
+    )
     if options.json:
         print(json.dumps(result.to_json()))
     elif result.difference is None:

@@ -1,62 +1,49 @@
-"""A bundle: the folder that an export publishes and a device runs, with its manifest.json."""
+"""A bundle: the folder that an export publishes and a device runs, and the content of its files."""
 
 from __future__ import annotations
 
-import re
+import os
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from edge_runtime.errors import BundleError
-from edge_runtime.model.spec import ModelSpec
-from edge_runtime.storage.digest import sha256_of
-from edge_runtime.storage.json_files import expect_keys, read_json
+from edge_runtime.model.manifest import MANIFEST_NAME, MAX_FILE, parse_manifest
+from edge_runtime.storage.digest import sha256_of_bytes, sha256_of_descriptor
+from edge_runtime.storage.regular_files import NotRegularError, opened_inside, read_at_most, read_descriptor
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-MANIFEST_NAME = "manifest.json"
-MANIFEST_VERSION = 1
-# A file's path inside the bundle: no absolute path, no "..", no hidden file.
-SAFE_PATH = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
-FORMATS = ("tflite", "onnx")
+    from edge_runtime.model.manifest import Artifact, BundleFile
+    from edge_runtime.model.spec import ModelSpec
 
-
-@dataclass(frozen=True)
-class BundleFile:
-    """A file with the size and digest that the manifest states.
-
-    Attributes:
-        path: relative to the bundle, with forward slashes.
-        size_bytes: its exact size.
-        sha256: its digest, lower-case hexadecimal.
-
-    """
-
-    path: str
-    size_bytes: int
-    sha256: str
+UNLISTED = (MANIFEST_NAME, "report.json", "report.html")  # the files that the manifest does not list
+MAX_MANIFEST = 1 << 24  # bytes
 
 
-@dataclass(frozen=True)
-class Artifact:
-    """One exported form of the model.
+class ModelFile(NamedTuple):
+    """The content of a model file; a backend runs these bytes and does not read the file again.
 
     Attributes:
-        name: precision and format, such as "int8.tflite".
-        precision: "float32", "float16", "dynamic" or "int8".
+        where: the file's path, for messages.
         format: "tflite" or "onnx".
-        file: the model file.
-        parity: the export's measurements on held-out images: `images`, `max_abs_diff`, `mean_abs_diff`, `snr_db` (None
-            if the outputs were equal), `top1_agreement`, `accuracy`, `reference_accuracy`.
+        content: its bytes.
 
     """
 
-    name: str
-    precision: str
+    where: str
     format: str
-    file: BundleFile
-    parity: Mapping[str, float | None]
+    content: bytes
+
+    @classmethod
+    def read(cls, path: Path) -> ModelFile:
+        """Read a model file that no manifest describes. Raise BundleError."""
+        try:
+            return cls(str(path), path.suffix.removeprefix("."), read_at_most(path, MAX_FILE))
+        except OSError as problem:
+            raise BundleError(f"{path}: cannot be read: {problem.strerror or problem}") from None
 
 
 @dataclass(frozen=True)
@@ -70,6 +57,7 @@ class Bundle:
         artifacts: by name, in the manifest's order.
         files: every other file of the manifest (labels, golden images), by path.
         versions: the tools that made it, by distribution name.
+        sha256: the digest of the manifest, which identifies the bundle.
 
     """
 
@@ -79,6 +67,7 @@ class Bundle:
     artifacts: Mapping[str, Artifact]
     files: Mapping[str, BundleFile]
     versions: Mapping[str, str]
+    sha256: str
 
     @classmethod
     def open(cls, folder: str | Path) -> Bundle:
@@ -87,9 +76,18 @@ class Bundle:
         if not folder.is_dir():
             raise BundleError(f"{folder}: no such bundle folder; edge-export writes one")
         path = folder / MANIFEST_NAME
-        if not path.exists():
-            raise BundleError(f"{folder}: contains no {MANIFEST_NAME}, so it is not a bundle; edge-export writes one")
-        return _parse(folder, read_json(path, BundleError), str(path))
+        try:
+            with opened_inside(folder, MANIFEST_NAME) as descriptor:
+                content = read_descriptor(descriptor, MAX_MANIFEST + 1)
+        except FileNotFoundError:
+            raise BundleError(
+                f"{folder}: contains no {MANIFEST_NAME}, so it is not a bundle; edge-export writes one"
+            ) from None
+        except OSError as problem:
+            raise BundleError(f"{path}: {problem.strerror or problem}; copy the bundle again") from None
+        if len(content) > MAX_MANIFEST:
+            raise BundleError(f"{path}: more than {MAX_MANIFEST} bytes, so it is not a manifest")
+        return cls(folder, *parse_manifest(content, str(path)), sha256=sha256_of_bytes(content))
 
     def artifact(self, name: str | None = None) -> Artifact:
         """Return an artifact by name, or the default one. Raise BundleError, which lists the names."""
@@ -97,69 +95,66 @@ class Bundle:
             raise BundleError(f"{self.folder}: no artifact {name!r}; it contains {', '.join(self.artifacts)}")
         return self.artifacts[name or self.default]
 
-    def checked_path(self, file: BundleFile) -> Path:
-        """Return the path of a file after checking its size and digest. Raise BundleError."""
+    def read_file(self, file: BundleFile) -> bytes:
+        """Return the content of a file after checking its size and digest. Raise BundleError.
+
+        What is returned is what was checked: the file is opened once, and a later change of it has no effect.
+        """
         path = self.folder / file.path
-        if path.is_symlink() or not path.is_file():
-            raise BundleError(f"{path}: missing or not a regular file; copy the bundle again")
-        size = path.stat().st_size
-        if size != file.size_bytes:
-            raise BundleError(f"{path}: {size} bytes where the manifest says {file.size_bytes}; copy the bundle again")
-        if sha256_of(path) != file.sha256:
-            raise BundleError(f"{path}: damaged, its SHA-256 is not the manifest's; copy the bundle again")
-        return path
+        with self._opened(file) as descriptor:
+            content = read_descriptor(descriptor, file.size_bytes + 1)
+        if len(content) != file.size_bytes or sha256_of_bytes(content) != file.sha256:
+            raise _damaged(path)
+        return content
+
+    def read_model(self, artifact: Artifact) -> ModelFile:
+        """Return an artifact's model file after checking its size and digest. Raise BundleError."""
+        return ModelFile(str(self.folder / artifact.file.path), artifact.format, self.read_file(artifact.file))
+
+    def check_file(self, file: BundleFile) -> None:
+        """Check size and digest of a file, block by block. Raise BundleError."""
+        with self._opened(file) as descriptor:
+            if sha256_of_descriptor(descriptor) != file.sha256:
+                raise _damaged(self.folder / file.path)
 
     def check_files(self) -> None:
-        """Check size and digest of every file. Raise BundleError at the first that differs."""
+        """Check every file of the manifest, and that there are no others. Raise BundleError at the first problem."""
         for file in (*(artifact.file for artifact in self.artifacts.values()), *self.files.values()):
-            self.checked_path(file)
+            self.check_file(file)
+        if others := self.unlisted_files():
+            raise BundleError(
+                f"{self.folder / others[0]}: not in the manifest; remove the file, or copy the bundle again"
+            )
+
+    def unlisted_files(self) -> list[str]:
+        """Return the paths, relative to the bundle, of everything that is neither in the manifest nor a report."""
+        listed = {artifact.file.path for artifact in self.artifacts.values()}.union(self.files, UNLISTED)
+        folders = {path[:end] for path in listed for end in range(len(path)) if path[end] == "/"}
+        found = []
+        for parent, names, files in os.walk(self.folder):
+            inside = Path(parent).relative_to(self.folder)
+            unknown = [name for name in names if (inside / name).as_posix() not in folders]
+            found += [(inside / name).as_posix() for name in (*unknown, *files)]
+            names[:] = [name for name in names if name not in unknown]
+        return sorted(path for path in found if path not in listed)
+
+    @contextmanager
+    def _opened(self, file: BundleFile) -> Iterator[int]:
+        """Open a file of the bundle, check its size and yield its descriptor. Raise BundleError."""
+        path = self.folder / file.path
+        try:
+            with opened_inside(self.folder, file.path) as descriptor:
+                size = os.fstat(descriptor).st_size
+                if size != file.size_bytes:
+                    raise BundleError(
+                        f"{path}: {size} bytes where the manifest says {file.size_bytes}; copy the bundle again"
+                    )
+                yield descriptor
+        except (FileNotFoundError, NotRegularError):
+            raise BundleError(f"{path}: missing or not a regular file; copy the bundle again") from None
+        except OSError as problem:
+            raise BundleError(f"{path}: cannot be read: {problem.strerror}") from None
 
 
-def _parse(folder: Path, data: dict[str, Any], where: str) -> Bundle:
-    expect_keys(data, ["version", "spec", "default", "artifacts", "files", "versions"], where, BundleError)
-    if data["version"] != MANIFEST_VERSION:
-        raise BundleError(
-            f"{where}: version {data['version']!r} is not {MANIFEST_VERSION}, which this version of edgewise reads"
-        )
-    for key, kind in (("spec", dict), ("default", str), ("artifacts", list), ("files", list), ("versions", dict)):
-        if not isinstance(data[key], kind):
-            raise BundleError(f"{where}: {key!r} must be a JSON {kind.__name__}")
-    artifacts = [_artifact(item, where) for item in data["artifacts"]]
-    if len({artifact.name for artifact in artifacts}) != len(artifacts):
-        raise BundleError(f"{where}: names an artifact twice")
-    files = [_file(item, where) for item in data["files"]]
-    bundle = Bundle(
-        folder=folder,
-        spec=ModelSpec.from_json(data["spec"], f"{where}: spec"),
-        default=data["default"],
-        artifacts={artifact.name: artifact for artifact in artifacts},
-        files={file.path: file for file in files},
-        versions=data["versions"],
-    )
-    if bundle.default not in bundle.artifacts:
-        raise BundleError(f"{where}: 'default' is {bundle.default!r}, which is not one of its artifacts")
-    return bundle
-
-
-def _artifact(data: object, where: str) -> Artifact:
-    if not isinstance(data, dict):
-        raise BundleError(f"{where}: an artifact must be a JSON object, not {data!r}")
-    expect_keys(data, ["name", "precision", "format", "file", "parity"], f"{where}: artifact", BundleError)
-    if data["format"] not in FORMATS or data["name"] != f"{data['precision']}.{data['format']}":
-        raise BundleError(f"{where}: artifact {data['name']!r} is not its precision and one of {', '.join(FORMATS)}")
-    if not isinstance(data["parity"], dict) or not all(
-        value is None or type(value) in {int, float} for value in data["parity"].values()
-    ):
-        raise BundleError(f"{where}: artifact {data['name']!r}: 'parity' must be a JSON object of numbers")
-    return Artifact(data["name"], data["precision"], data["format"], _file(data["file"], where), data["parity"])
-
-
-def _file(data: object, where: str) -> BundleFile:
-    if not isinstance(data, dict):
-        raise BundleError(f"{where}: a file must be a JSON object, not {data!r}")
-    expect_keys(data, ["path", "size_bytes", "sha256"], f"{where}: file", BundleError)
-    if not isinstance(data["path"], str) or not SAFE_PATH.fullmatch(data["path"]):
-        raise BundleError(f"{where}: file path {data['path']!r} leaves the bundle or contains an unsafe character")
-    if type(data["size_bytes"]) is not int or not isinstance(data["sha256"], str):
-        raise BundleError(f"{where}: file {data['path']}: size_bytes must be a number and sha256 a text")
-    return BundleFile(data["path"], data["size_bytes"], data["sha256"])
+def _damaged(path: Path) -> BundleError:
+    return BundleError(f"{path}: damaged, its SHA-256 is not the manifest's; copy the bundle again")

@@ -9,7 +9,7 @@ import numpy as np
 
 from edge_runtime.errors import BundleError
 from edge_runtime.storage.digest import sha256_of_bytes
-from edge_runtime.storage.json_files import expect_keys, read_json
+from edge_runtime.storage.json_files import expect_keys, parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,8 +78,6 @@ def output_tolerance(precision: str) -> float:
 def read_golden(bundle: Bundle) -> tuple[GoldenImage, ...]:
     """Read a bundle's golden images. Raise BundleError if they are missing or damaged."""
     data, where = _index(bundle)
-    if not isinstance(data["images"], list) or not data["images"]:
-        raise BundleError(f"{where}: 'images' must list at least one image")
     return tuple(_golden_image(item, bundle, where) for item in data["images"])
 
 
@@ -94,31 +92,52 @@ def read_mistakes(bundle: Bundle) -> dict[str, NDArray[np.float64]]:
 
     """
     data, where = _index(bundle)
-    mistakes = {name: np.asarray(rows, np.float64) for name, rows in data["mistakes"].items()}
-    wanted = (len(data["images"]), len(bundle.spec.labels))
-    if any(rows.shape != wanted for rows in mistakes.values()):
-        raise BundleError(f"{where}: 'mistakes' must contain {wanted[0]} rows of {wanted[1]} numbers each")
-    return mistakes
+    images, classes = len(data["images"]), len(bundle.spec.labels)
+    for rows in data["mistakes"].values():
+        if not isinstance(rows, list) or len(rows) != images:
+            raise BundleError(f"{where}: each of 'mistakes' must be a list of {images} rows")
+        for row in rows:
+            _require_numbers(row, classes, f"{where}: each row of 'mistakes'")
+    return {name: np.asarray(rows, np.float64) for name, rows in data["mistakes"].items()}
 
 
 def _index(bundle: Bundle) -> tuple[dict[str, Any], str]:
     if GOLDEN_INDEX not in bundle.files:
         raise BundleError(f"{bundle.folder}: its manifest does not list {GOLDEN_INDEX}; export it again")
-    path = bundle.checked_path(bundle.files[GOLDEN_INDEX])
-    data = read_json(path, BundleError)
-    expect_keys(data, ["images", "mistakes"], str(path), BundleError)
-    return data, str(path)
+    where = str(bundle.folder / GOLDEN_INDEX)
+    data = parse_json(bundle.read_file(bundle.files[GOLDEN_INDEX]), where, BundleError)
+    expect_keys(data, ["images", "mistakes"], where, BundleError)
+    if not isinstance(data["images"], list) or not data["images"]:
+        raise BundleError(f"{where}: 'images' must list at least one image")
+    if not isinstance(data["mistakes"], dict):
+        raise BundleError(f"{where}: 'mistakes' must be a JSON object")
+    return data, where
 
 
 def _golden_image(data: object, bundle: Bundle, where: str) -> GoldenImage:
     if not isinstance(data, dict):
         raise BundleError(f"{where}: an image must be a JSON object, not {data!r}")
     expect_keys(data, [field.name for field in fields(GoldenImage)], where, BundleError)
-    if data["path"] not in bundle.files:
-        raise BundleError(f"{where}: {data['path']!r} is not among the manifest's files")
+    path = data["path"]
+    if not isinstance(path, str) or path not in bundle.files:
+        raise BundleError(f"{where}: {path!r} is not among the manifest's files")
+    for key in ("decoded_sha256", "input_sha256"):
+        if not isinstance(data[key], str):
+            raise BundleError(f"{where}: {path}: {key!r} must be a text, not {data[key]!r}")
+    for key in ("decoded_grid", "input_grid"):
+        _require_numbers(data[key], None, f"{where}: {path}: {key!r}")
+    for key in ("tensors", "outputs", "decisions"):
+        if not isinstance(data[key], dict) or not set(bundle.artifacts) <= set(data[key]):
+            raise BundleError(f"{where}: {path}: {key!r} does not contain every artifact; export the bundle again")
     classes = len(bundle.spec.labels)
-    if any(len(row) != classes for row in (data["reference"], *data["outputs"].values())):
-        raise BundleError(
-            f"{where}: {data['path']}: each list of probabilities must contain {classes} numbers, one for each label"
-        )
+    for row in (data["reference"], *data["outputs"].values()):
+        _require_numbers(row, classes, f"{where}: {path}: each list of probabilities")
     return GoldenImage(**{**data, "outputs": {name: tuple(row) for name, row in data["outputs"].items()}})
+
+
+def _require_numbers(row: object, count: int | None, what: str) -> None:
+    """Raise BundleError unless `row` is a list of numbers, of the given count if one is given."""
+    if not isinstance(row, list) or not all(type(value) in {int, float} for value in row):
+        raise BundleError(f"{what} must be a list of numbers")
+    if count is not None and len(row) != count:
+        raise BundleError(f"{what} must contain {count} numbers, one for each label")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from edge_runtime.backends.interface import Backend
     from edge_runtime.backends.names import BackendName
     from edge_runtime.image.preprocess import Pixels
-    from edge_runtime.model.bundle import Artifact
+    from edge_runtime.model.manifest import Artifact
     from edge_runtime.selftest.golden import GoldenImage
 
 Stage = Literal["files", "decode", "colour", "resize", "quantize", "infer", "decide"]
@@ -110,7 +110,7 @@ def selftest(
     chosen = bundle.artifact(artifact) if artifact else runnable_artifact(bundle, backend)
     try:
         bundle.check_files()
-        opened = open_backend(bundle.folder / chosen.file.path, bundle.spec, backend=backend)
+        opened = open_backend(bundle.read_model(chosen), bundle.spec, backend=backend)
     except (BundleError, InferenceError) as problem:
         return Selftest(chosen.name, None, 0, Difference("files", chosen.file.path, None, str(problem)))
     replayed = [_replay(bundle, opened, golden) for golden in read_golden(bundle)]
@@ -120,7 +120,7 @@ def selftest(
 
 
 def _replay(bundle: Bundle, backend: Backend, golden: GoldenImage) -> _Replayed:
-    decoded: Image.Image = load_image(bundle.folder / golden.path, bundle.spec)
+    decoded: Image.Image = load_image(bundle.read_file(bundle.files[golden.path]), bundle.spec)
     pixels = to_input(decoded, bundle.spec)
     tensor = input_digest(backend.model_input(pixels[np.newaxis])[0])
     return _Replayed(golden, np.asarray(decoded), pixels, tensor, backend.run(pixels[np.newaxis])[0])

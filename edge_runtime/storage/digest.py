@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import suppress
 from importlib import import_module
@@ -19,10 +20,15 @@ BLOCK = 1 << 20
 
 def sha256_of(path: Path) -> str:
     """Return a file's SHA-256 as lower-case hexadecimal."""
-    digest = _sha256(path.stat().st_size)
     with path.open("rb") as stream:
-        while block := stream.read(BLOCK):
-            digest.update(block)
+        return sha256_of_descriptor(stream.fileno())
+
+
+def sha256_of_descriptor(descriptor: int) -> str:
+    """Return the SHA-256 of an open file, from its position, as lower-case hexadecimal."""
+    digest = _sha256(os.fstat(descriptor).st_size)
+    while block := os.read(descriptor, BLOCK):
+        digest.update(block)
     return str(digest.hexdigest())
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 from typing import TYPE_CHECKING, Any
+
+from edge_runtime.storage.regular_files import read_at_most
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -11,27 +15,63 @@ if TYPE_CHECKING:
 
     from edge_runtime.errors import EdgeError
 
+MAX_JSON = 1 << 26  # bytes; the journal of a long training has a few MB
+
 
 def read_json(path: Path, error: type[EdgeError]) -> dict[str, Any]:
-    """Read a JSON object.
+    """Read a JSON object from a file of at most MAX_JSON bytes; see `parse_json`."""
+    try:
+        content = read_at_most(path, MAX_JSON)
+    except FileNotFoundError:
+        raise error(f"{path}: no such file") from None
+    except OSError as problem:
+        raise error(f"{path}: not readable as JSON: {problem.strerror or problem}") from None
+    return parse_json(content, str(path), error)
+
+
+def parse_json(content: bytes, where: str, error: type[EdgeError]) -> dict[str, Any]:
+    """Parse a JSON object strictly: UTF-8, no key twice, no NaN, no number that a float cannot represent.
 
     Args:
-        path: the file.
-        error: the EdgeError type to raise if the file is not a readable JSON object.
+        content: the text, encoded.
+        where: names the file in errors.
+        error: the EdgeError type to raise if the content is not such an object.
 
     Returns:
         The object, with string keys.
 
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise error(f"{path}: no such file") from None
-    except (OSError, ValueError, RecursionError) as problem:
-        raise error(f"{path}: not readable as JSON: {problem}") from None
+        data = json.loads(
+            content.decode("utf-8"),
+            object_pairs_hook=_distinct,
+            parse_constant=_refuse_constant,
+            parse_float=_finite,
+        )
+    except (ValueError, RecursionError) as problem:
+        raise error(f"{where}: not readable as JSON: {problem}") from None
     if not isinstance(data, dict):
-        raise error(f"{path}: contains {type(data).__name__}, not a JSON object")
+        raise error(f"{where}: contains {type(data).__name__}, not a JSON object")
     return data
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    data = dict(pairs)
+    if len(data) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"contains {next(name for name in names if names.count(name) > 1)!r} twice")
+    return data
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"contains {name}, which JSON does not allow")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(f"contains {digits[:20]}, which is too large")
+    return number
 
 
 def expect_keys(
@@ -52,10 +92,23 @@ def expect_keys(
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 file under a temporary name and rename it, so that no reader sees half of it."""
-    beside = path.with_name(f".{path.name}.partial")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
+    """Write a UTF-8 file so that a reader, also after a power failure, sees the old content or the new content."""
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    partial.replace(path)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Write the entries of a folder to the storage device."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:

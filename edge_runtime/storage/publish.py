@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edge_runtime.storage.json_files import sync_folder
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -48,10 +50,24 @@ def published_folder(path: Path, *, overwrite: bool, error: type[EdgeError]) -> 
         fcntl.flock(claim, fcntl.LOCK_EX)  # the kernel releases it when the process ends, however it ends
         staging.chmod(0o755)  # mkdtemp uses 0700, which is for secrets
         yield staging
+        _sync(staging)
         _replace(staging, path)
+        sync_folder(path.parent)
     finally:
         os.close(claim)
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def _sync(folder: Path) -> None:
+    """Write files and folders to the storage device, so that a power failure leaves no incomplete folder."""
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            descriptor = os.open(Path(parent, name), os.O_RDONLY | os.O_NOFOLLOW)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        sync_folder(Path(parent))
 
 
 def _remove_leftovers(path: Path) -> None:

@@ -6,7 +6,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from edge_runtime.model.bundle import MANIFEST_VERSION
+from edge_runtime.model.manifest import MANIFEST_VERSION
 from edge_runtime.storage.digest import sha256_of
 from export.bundle.default_artifact import choose_default
 

@@ -7,7 +7,6 @@ must not end the export.
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edge_runtime.system.child import end_of
 from export.errors import ExportError
 
 if TYPE_CHECKING:
@@ -90,17 +90,10 @@ def run_tasks(artifact: Path, spec: ModelSpec, backend: BackendName, tasks: Sequ
         command = [*WORKER, str(artifact), backend, str(folder)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise ExportError(f"{artifact.name} in {backend}: {_reason(done)}")
+            raise ExportError(f"{artifact.name} in {backend}: {end_of(done.returncode, done.stderr)}")
         return [_read(folder / f"result-{index}.npz") for index in range(len(tasks))]
 
 
 def _read(path: Path) -> DeviceRun:
     with np.load(path) as result:
         return DeviceRun(result["probabilities"], float(result["latency_ms"]), tuple(result["tensors"].tolist()))
-
-
-def _reason(done: subprocess.CompletedProcess[str]) -> str:
-    if done.returncode < 0:
-        return f"the runtime crashed ({signal.Signals(-done.returncode).name})"
-    lines = done.stderr.strip().splitlines()
-    return lines[-1] if lines else f"the worker ended with code {done.returncode}"

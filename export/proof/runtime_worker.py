@@ -15,6 +15,7 @@ import numpy as np
 
 from edge_runtime.backends.opening import open_backend
 from edge_runtime.errors import EdgeError
+from edge_runtime.model.bundle import ModelFile
 from edge_runtime.model.spec import ModelSpec
 from edge_runtime.selftest.golden import input_digest
 
@@ -30,8 +31,9 @@ def main(artifact: str, backend: str, folder: str) -> int:
     spec = ModelSpec.read(scratch / "spec.json")
     name = cast("BackendName", backend)
     try:
+        model = ModelFile.read(Path(artifact))
         for index, kernels in enumerate(json.loads((scratch / "tasks.json").read_text(encoding="utf-8"))):
-            opened = open_backend(Path(artifact), spec, backend=name, threads=1, kernels=kernels)
+            opened = open_backend(model, spec, backend=name, threads=1, kernels=kernels)
             _classify(opened, np.load(scratch / f"pixels-{index}.npy"), scratch / f"result-{index}.npz")
     except EdgeError as problem:
         print(problem, file=sys.stderr)

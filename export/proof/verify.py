@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge_runtime.image.preprocess import Pixels
-    from edge_runtime.model.bundle import Artifact
+    from edge_runtime.model.manifest import Artifact
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def verify_bundle(folder: Path) -> list[Verified]:
 
 
 def _replayed_input(bundle: Bundle, image: GoldenImage) -> Pixels:
-    pixels = preprocess(bundle.checked_path(bundle.files[image.path]), bundle.spec)
+    pixels = preprocess(bundle.read_file(bundle.files[image.path]), bundle.spec)
     if input_digest(pixels) != image.input_sha256:
         raise ParityError(
             f"{bundle.folder / image.path}: preprocessed to other pixels than at the export; check Pillow's version"

@@ -69,12 +69,11 @@ def swapped(path, spec):
     return Image.fromarray(np.asarray(load_image(path, spec))[..., ::-1].copy())
 
 
-def test_swapped_channels_are_reported_as_colour_and_explained(tiny_bundle, monkeypatch, capsys):
+def test_swapped_channels_are_reported_as_colour_and_explained(tiny_bundle, monkeypatch):
     monkeypatch.setattr("edge_runtime.selftest.replay.load_image", swapped)
-    assert main(["selftest", str(tiny_bundle), "--explain"]) == 1
-    (line,) = capsys.readouterr().err.splitlines()
-    assert "colour: golden/00-blue.png: red and blue are swapped (BGR)" in line
-    assert "your outputs match this mistake: red and blue swapped (BGR)" in line
+    found = selftest(tiny_bundle, explain=True)
+    assert found.difference.message == "colour: golden/00-blue.png: red and blue are swapped (BGR)"
+    assert "your outputs match this mistake: red and blue swapped (BGR)" in found.explanation
 
 
 def test_another_resize_is_reported_as_resize(tiny_bundle, monkeypatch):
@@ -128,6 +127,37 @@ def test_labels_in_another_order_are_reported_as_decide(copied_bundle):
     difference = selftest(copied_bundle).difference
     assert difference.stage == "decide"
     assert "the decision is green, but blue at the export; check the order of the labels" in difference.message
+
+
+def test_the_command_prints_the_difference_in_one_line(copied_bundle, capsys):
+    edit_manifest(copied_bundle, lambda manifest: manifest["spec"].update(labels=["green", "blue", "red"]))
+    assert main(["selftest", str(copied_bundle), "--explain"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"edge-run: {copied_bundle}: decide: golden/")
+    assert "your outputs match no common mistake" in line
+    assert main(["selftest", str(copied_bundle), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["difference"]["stage"] == "decide"
+
+
+def crashing(path):
+    """Write a quantized TFLite file whose scales are 0, on which the runtimes die of a signal."""
+    from tensorflow.lite.tools import flatbuffer_utils
+
+    model = flatbuffer_utils.convert_bytearray_to_object(bytearray(path.read_bytes()))
+    for tensor in model.subgraphs[0].tensors:
+        if tensor.quantization and tensor.quantization.scale is not None:
+            tensor.quantization.scale = [0.0 for _ in tensor.quantization.scale]
+    path.write_bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
+@pytest.mark.parametrize("command", [["selftest"], ["inspect", "--time"]])
+def test_a_model_file_that_crashes_the_runtime_is_one_error_line(copied_bundle, capsys, command):
+    crashing(copied_bundle / "model.int8.tflite")
+    update_digest(copied_bundle, "int8.tflite")
+    assert main([*command, str(copied_bundle)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "model.int8.tflite" in line
+    assert "the runtime crashed (SIG" in line
 
 
 def test_another_runtime_passes_within_the_tolerance(tiny_bundle):

@@ -15,6 +15,7 @@ from edge_runtime.backends.opening import open_backend
 from edge_runtime.backends.quiet import without_info_lines
 from edge_runtime.backends.tflite import _input_levels
 from edge_runtime.errors import BackendUnavailable, InferenceError
+from edge_runtime.model.bundle import ModelFile
 from edge_runtime.model.spec import ModelSpec
 
 PAIRS = [
@@ -44,7 +45,7 @@ def run(tmp_path):
     """
 
     def in_this_process(model, spec, name, batches):
-        backend = open_backend(model, spec, backend=name)
+        backend = open_backend(ModelFile.read(model), spec, backend=name)
         assert backend.name == name
         return [backend.run(batch) for batch in batches]
 
@@ -111,7 +112,7 @@ def test_a_file_that_is_no_model_is_one_clear_error(run, tmp_path, spec, name, c
 
 
 def test_loading_keeps_the_runtimes_own_lines_off_stderr(models, spec, capfd):
-    open_backend(models["float32.tflite"], spec, backend="litert")
+    open_backend(ModelFile.read(models["float32.tflite"]), spec, backend="litert")
     assert capfd.readouterr() == ("", "")
 
 
@@ -143,7 +144,7 @@ def test_a_quantized_input_of_an_unknown_range_is_refused(tmp_path):
 def test_litert_is_preferred_where_both_tflite_runtimes_are(models, spec):
     if len(installed(("litert", "tflite-runtime"))) < 2:
         pytest.skip("needs both TFLite runtimes")
-    assert open_backend(models["int8.tflite"], spec).name == "litert"
+    assert open_backend(ModelFile.read(models["int8.tflite"]), spec).name == "litert"
 
 
 def test_tflite_runtime_serves_where_litert_is_missing(monkeypatch):
@@ -181,7 +182,7 @@ def test_tflite_runtime_under_numpy_2_says_what_to_install(models, spec, monkeyp
         pytest.skip("needs the tflite-runtime runtime")
     monkeypatch.setattr(np, "__version__", "2.1.0")
     with pytest.raises(BackendUnavailable, match=r"cannot use numpy 2\.1\.0; pip install 'numpy<2'"):
-        open_backend(models["int8.tflite"], spec, backend="tflite-runtime")
+        open_backend(ModelFile.read(models["int8.tflite"]), spec, backend="tflite-runtime")
 
 
 def test_a_sigmoid_is_widened_to_both_classes(make_spec):
@@ -202,4 +203,57 @@ def test_tflite_runtime_does_not_join_tensorflow_in_one_process(models, spec, mo
     monkeypatch.setattr(np, "__version__", "1.26.4")
     monkeypatch.delitem(sys.modules, "tflite_runtime", raising=False)
     with pytest.raises(BackendUnavailable, match="run it in a process of its own"):
-        open_backend(models["int8.tflite"], spec, backend="tflite-runtime")
+        open_backend(ModelFile.read(models["int8.tflite"]), spec, backend="tflite-runtime")
+
+
+@pytest.mark.parametrize(("artifact", "name"), [pair for pair in PAIRS if pair[1] != "tflite-runtime"])
+@pytest.mark.parametrize("damage", ["truncated", "overwritten", "removed"])
+def test_a_model_file_that_is_changed_while_it_runs_does_not_change_the_results(
+    models, spec, colours, tmp_path, artifact, name, damage
+):
+    path = tmp_path / models[artifact].name
+    path.write_bytes(models[artifact].read_bytes())
+    backend = open_backend(ModelFile.read(path), spec, backend=name)
+    before = backend.run(colours)
+    if damage == "removed":
+        path.unlink()
+    else:
+        with path.open("r+b") as stream:
+            stream.truncate(0)
+            stream.write(b"" if damage == "truncated" else bytes(path.stat().st_size))
+    assert (backend.run(colours) == before).all()
+
+
+def external(model, path):
+    import onnx
+
+    for tensor in model.graph.initializer:  # only raw data can be external
+        tensor.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(tensor), tensor.name))
+    onnx.save_model(model, path, save_as_external_data=True, location="weights", size_threshold=0)
+
+
+def external_in_a_subgraph(model, path):
+    import onnx
+
+    tensor = onnx.helper.make_tensor("weights", onnx.TensorProto.FLOAT, [1], [1.0])
+    tensor.ClearField("float_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="weights")
+    branch = onnx.helper.make_graph([onnx.helper.make_node("Constant", [], ["c"], value=tensor)], "branch", [], [])
+    model.graph.node.append(onnx.helper.make_node("If", ["x"], ["y"], then_branch=branch, else_branch=branch))
+    onnx.save(model, path)
+
+
+@pytest.mark.parametrize("save", [external, external_in_a_subgraph])
+def test_an_onnx_file_whose_weights_are_in_another_file_is_refused(models, spec, tmp_path, save):
+    onnx = pytest.importorskip("onnx")
+    path = tmp_path / "model.onnx"
+    save(onnx.load(models["float32.onnx"]), path)
+    with pytest.raises(InferenceError, match="its weights are in another file"):
+        open_backend(ModelFile.read(path), spec, backend="onnx")
+
+
+def test_a_file_in_onnx_runtimes_own_format_is_refused(spec, tmp_path):
+    (tmp_path / "model.onnx").write_bytes(b"\x18\x00\x00\x00ORTM" + bytes(64))
+    with pytest.raises(InferenceError, match="not a readable ONNX file"):
+        open_backend(ModelFile.read(tmp_path / "model.onnx"), spec, backend="onnx")

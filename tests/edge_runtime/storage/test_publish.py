@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -111,3 +113,22 @@ def test_a_link_stands_and_the_folder_that_it_names_is_replaced(older):
     assert link.is_symlink()
     assert (older / "x").read_text() == "new"
     assert sorted(path.name for path in older.parent.iterdir()) == ["current", "out"]
+
+
+def test_files_and_folders_are_on_the_storage_device_before_and_after_the_exchange(tmp_path, monkeypatch):
+    synced, published_at = [], []
+    fsync = os.fsync
+
+    def record(descriptor):
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        published_at.append((tmp_path / "out").exists())
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", record)
+    with published_folder(tmp_path / "out", overwrite=False, error=SourceError) as folder:
+        (folder / "golden").mkdir()
+        (folder / "golden" / "a.png").write_bytes(b"a")
+        (folder / "model").write_bytes(b"m")
+    names = [path.name for path in synced]
+    assert set(names[:-1]) == {"model", "golden", "a.png", folder.name}
+    assert (synced[-1], published_at) == (tmp_path, [False] * 4 + [True])

@@ -1,0 +1,37 @@
+"""The process that `edge_runtime.selftest.isolated` starts: BUNDLE ARTIFACT BACKEND EXPLAIN ("True" or "False").
+
+It prints one JSON object: `result`, or `error` with the `type` of the exception.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from edge_runtime.errors import EdgeError
+from edge_runtime.selftest.replay import selftest
+
+if TYPE_CHECKING:
+    from edge_runtime.backends.names import BackendName
+
+
+def main(bundle: str, artifact: str, backend: str, explain: str) -> None:
+    """Run the self-test and print the result."""
+    answer_to = os.dup(1)
+    os.dup2(2, 1)  # ONNX Runtime writes some of its errors to stdout
+    try:
+        name = cast("BackendName", backend)
+        result = selftest(Path(bundle), artifact=artifact, backend=name, explain=explain == "True")
+        answer: dict[str, object] = {"result": asdict(result)}
+    except EdgeError as problem:
+        answer = {"error": str(problem), "type": type(problem).__name__}
+    with os.fdopen(answer_to, "w") as stream:
+        json.dump(answer, stream)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
