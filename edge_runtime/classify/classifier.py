@@ -28,9 +28,11 @@ class Prediction:
     """The decision about one image.
 
     Attributes:
-        label: the top class, or "unknown" below its threshold.
-        score: the top class's probability, 0..1.
+        label: the top class, or "unknown" if the image is unfamiliar or the top class is below its threshold.
+        score: the label's probability, 0..1; see `Decision`.
         top: the top classes with their probabilities, in descending order.
+        familiarity: the probability that the image belongs to what the model was trained on, 0..1; None if the model
+            does not compute it.
         decode_ms: time to read and decode.
         preprocess_ms: time to resize to the model's input.
         inference_ms: time in the backend, quantization included.
@@ -40,6 +42,7 @@ class Prediction:
     label: str
     score: float
     top: tuple[Scored, ...]
+    familiarity: float | None
     decode_ms: float
     preprocess_ms: float
     inference_ms: float
@@ -50,6 +53,7 @@ class Prediction:
             "label": self.label,
             "score": round(self.score, 6),
             "top": [{"label": item.label, "score": round(item.score, 6)} for item in self.top],
+            "familiarity": None if self.familiarity is None else round(self.familiarity, 6),
             "decode_ms": round(self.decode_ms, 3),
             "preprocess_ms": round(self.preprocess_ms, 3),
             "inference_ms": round(self.inference_ms, 3),

@@ -25,11 +25,22 @@ class Scored(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """A decision: the label, or UNKNOWN below its threshold; the top class's score; the top classes."""
+    """A decision about one image.
+
+    Attributes:
+        label: the top class, or UNKNOWN.
+        score: the label's probability: the top class's, or 1 - familiarity for an unfamiliar image. If the image is
+            UNKNOWN only because the top class is below its threshold, it is the top class's.
+        top: the top classes with their probabilities.
+        familiarity: the probability that the image belongs to what the model was trained on; None if the model does
+            not compute it.
+
+    """
 
     label: str
     score: float
     top: tuple[Scored, ...]
+    familiarity: float | None = None
 
 
 def decide(
@@ -39,22 +50,36 @@ def decide(
 
     Args:
         probabilities: shape (classes,), in the order of the spec's labels.
-        spec: has the labels, and the thresholds below which the decision is UNKNOWN.
+        spec: has the labels, the thresholds below which the decision is UNKNOWN, and the least familiarity.
         top_k: number of classes to return, in descending order; equal scores keep the order of the labels.
         min_score: one threshold in 0..1 for all classes, instead of the spec's.
 
     Returns:
-        The label, or UNKNOWN if the top score is below its threshold; the top score; the top classes.
+        UNKNOWN if the familiarity is below the spec's or the top score is below its threshold, else the top class.
 
     Raises:
         InferenceError: a probability is NaN or infinite.
 
     """
-    if not math.isfinite(float(probabilities.sum())):
+    total = float(np.add.reduce(probabilities))  # faster than its method `sum`
+    if not math.isfinite(total):
         raise InferenceError("the model returned NaN or infinity instead of probabilities; export it again")
     order = np.argsort(-probabilities, kind="stable")[: max(top_k, 1)]
     indices, scores = order.tolist(), probabilities[order].tolist()
     top = tuple([Scored(spec.labels[index], score) for index, score in zip(indices[:top_k], scores, strict=False)])
+    familiarity = familiarity_of(total, spec)
+    if familiarity is not None and is_unfamiliar(total, spec):
+        return Decision(UNKNOWN, 1 - familiarity, top, familiarity)
     best, score = indices[0], scores[0]
     threshold = spec.thresholds[best] if min_score is None else min_score
-    return Decision(spec.labels[best] if score >= threshold else UNKNOWN, score, top)
+    return Decision(spec.labels[best] if score >= threshold else UNKNOWN, score, top, familiarity)
+
+
+def familiarity_of(total: float, spec: ModelSpec) -> float | None:
+    """Return the familiarity in 0..1 for the sum of an image's probabilities; None if the model computes none."""
+    return None if spec.min_familiarity is None else min(max(total, 0.0), 1.0)
+
+
+def is_unfamiliar(total: float, spec: ModelSpec) -> bool:
+    """Return whether an image with this sum of probabilities is decided as unknown, whatever its top class is."""
+    return spec.min_familiarity is not None and total < spec.min_familiarity

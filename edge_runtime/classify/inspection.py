@@ -82,9 +82,13 @@ def _measure(bundle: Bundle, artifact: Artifact) -> tuple[float | None, str | No
     if not installed(BACKENDS_BY_FORMAT[artifact.format]):
         return None, None
     where = str(bundle.folder / artifact.file.path)
+    words = (str(bundle.folder), artifact.name)
     try:
-        words = (str(bundle.folder), artifact.name)
         answer = ask_child("edge_runtime.classify.inference_time", *words, timeout_s=TIMEOUT_S)
+    except OSError:  # no child can be started; see `ask_child`
+        from edge_runtime.classify.inference_time import inference_ms
+
+        return inference_ms(*words), None
     except InferenceError as problem:
         return None, f"{where}: {problem}; export the model again"
     return answer.get("inference_ms"), answer.get("error")

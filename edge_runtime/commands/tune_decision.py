@@ -76,7 +76,7 @@ def tune_decision(options: TuneDecisionOptions) -> int:
     labels = classifier.spec.labels
     labelled = read_labels(options.labels, labels)
     times, probabilities = read_scores(open_source(options.video, fps=options.fps), classifier, options.fps)
-    ranked = tune(times, probabilities, labelled)[: options.show]
+    ranked = tune(times, probabilities, labelled, classifier.spec.min_familiarity)[: options.show]
     if options.json:
         for tuned in ranked:
             print(json.dumps(_facts(tuned, labels)))

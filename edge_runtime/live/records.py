@@ -77,12 +77,14 @@ class FramePrediction:
         age_ms: time from capture to decision.
         dropped: number of frames skipped since the previous prediction.
         label: the frame's top class, or "unknown".
-        score: its probability, 0..1.
+        score: its probability, 0..1; see `Decision`.
         top: the top classes, in descending order of their scores.
         stable: the label decided over frames (smoothing, k of n, hysteresis), or "unknown".
         decode_ms: time to decode.
         preprocess_ms: time to resize to the model's input and to convert it to the graph's type.
         inference_ms: time to run the model.
+        familiarity: the probability that the frame shows what the model was trained on, 0..1; None if the model does
+            not compute it.
 
     """
 
@@ -98,6 +100,7 @@ class FramePrediction:
     decode_ms: float
     preprocess_ms: float
     inference_ms: float
+    familiarity: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object."""
@@ -110,6 +113,7 @@ class FramePrediction:
             "label": self.label,
             "score": round(self.score, 6),
             "top": [{"label": item.label, "score": round(item.score, 6)} for item in self.top],
+            "familiarity": None if self.familiarity is None else round(self.familiarity, 6),
             "stable": self.stable,
             "decode_ms": round(self.decode_ms, 3),
             "preprocess_ms": round(self.preprocess_ms, 3),

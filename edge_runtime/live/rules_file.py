@@ -16,13 +16,16 @@ from edge_runtime.storage.json_files import expect_keys, read_json, write_json
 if TYPE_CHECKING:
     from edge_runtime.model.spec import ModelSpec
 
-KEYS = [field.name for field in fields(Rules) if field.name != "thresholds"]
+FROM_SPEC = "min_familiarity"  # the model decides it, not the rules
+KEYS = [field.name for field in fields(Rules) if field.name not in {"thresholds", FROM_SPEC}]
 COUNTS = ("k", "n", "leave")
 
 
 def write_rules(path: Path, rules: Rules, spec: ModelSpec) -> None:
     """Write the rules, with each class's threshold under its label."""
-    write_json(path, {**asdict(rules), "thresholds": dict(zip(spec.labels, rules.thresholds, strict=True))})
+    values = {**asdict(rules), "thresholds": dict(zip(spec.labels, rules.thresholds, strict=True))}
+    del values[FROM_SPEC]
+    write_json(path, values)
 
 
 def read_rules(path: str, spec: ModelSpec) -> Rules:
@@ -38,7 +41,9 @@ def read_rules(path: str, spec: ModelSpec) -> Rules:
         if not _is_valid(value, is_count):
             expected = "an integer of at least 1" if is_count else "a number from 0 to 1"
             raise SpecError(f"{path}: {key!r} must be {expected}, not {value!r}")
-    return Rules(tuple(float(thresholds[label]) for label in spec.labels), **{key: data[key] for key in KEYS})
+    values = {key: data[key] for key in KEYS}
+    in_order = tuple(float(thresholds[label]) for label in spec.labels)
+    return Rules(in_order, **values, min_familiarity=spec.min_familiarity)
 
 
 def _is_valid(value: Any, is_count: bool) -> bool:  # noqa: ANN401 - a JSON value

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from edge_runtime.model.spec import ModelSpec
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -27,6 +29,8 @@ class Rules:
         leave: the present class leaves with fewer votes than this among the last `n`; less than `k`, so that it does
             not leave after a single missed frame.
         margin: how far the present class may fall below its threshold and still get votes.
+        min_familiarity: the smoothed familiarity below which a frame votes for unknown; None if the model computes no
+            familiarity.
 
     """
 
@@ -36,6 +40,12 @@ class Rules:
     n: int = 5
     leave: int = 2
     margin: float = 0.1
+    min_familiarity: float | None = None
+
+
+def rules_of(spec: ModelSpec) -> Rules:
+    """Return the default rules with a spec's thresholds and least familiarity."""
+    return Rules(spec.thresholds, min_familiarity=spec.min_familiarity)
 
 
 @dataclass(frozen=True)
@@ -69,9 +79,15 @@ def smooth(before: NDArray[np.float32] | None, probabilities: NDArray[np.float32
 
 
 def vote(smoothed: NDArray[np.float32], stable: int, rules: Rules) -> int:
-    """Return the top class, or -1 if it is below its threshold, which is lower by the margin for the stable class."""
+    """Return the top class, or -1 if the scene is unfamiliar or the class is below its threshold.
+
+    Both limits are lower by the margin for the stable class.
+    """
     top = int(np.argmax(smoothed))
-    threshold = rules.thresholds[top] - (rules.margin if top == stable else 0.0)
+    slack = rules.margin if top == stable else 0.0
+    if rules.min_familiarity is not None and float(smoothed.sum()) < rules.min_familiarity - slack:
+        return -1
+    threshold = rules.thresholds[top] - slack
     return top if smoothed[top] >= threshold else -1
 
 

@@ -18,7 +18,7 @@ from edge_runtime.live.handoff import Ended
 from edge_runtime.live.inference import Inference, Inferred
 from edge_runtime.live.preparation import Preparation, Prepared, Selection, Unreadable
 from edge_runtime.live.records import Event, FramePrediction
-from edge_runtime.live.smoothing import Rules, State, advance, label_of
+from edge_runtime.live.smoothing import Rules, State, advance, label_of, rules_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -114,7 +114,7 @@ class Stream:
         self._classifier = classifier
         self._sinks = tuple(sinks)
         self._selection = selection or Selection()
-        self._rules = rules or Rules(classifier.spec.thresholds)
+        self._rules = rules or rules_of(classifier.spec)
         self._patience = patience or Patience()
         self._top_k = top_k
         self._frames = frames
@@ -202,6 +202,7 @@ class Stream:
             decode_ms=item.decode_ms,
             preprocess_ms=item.preprocess_ms,
             inference_ms=inference_ms,
+            familiarity=decision.familiarity,
         )
         self._last_number = frame.number
         self.tally.predictions += 1

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 ResizeMode = Literal["stretch", "crop", "pad"]
 OutputForm = Literal["sigmoid", "softmax"]
 
-SPEC_VERSION = 1
+SPEC_VERSIONS = (1, 2)  # version 1 has no `min_familiarity`
 MAX_SIDE = 4096
+FAMILIARITY = "min_familiarity"
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,9 @@ class ModelSpec:
         crop_fraction: for "crop", the size of the region relative to the largest one that fits, in (0, 1].
         thresholds: one score in 0..1 for each label; a top class with a lower score is decided as unknown.
         color: channel order of the input; always "RGB".
+        min_familiarity: None if the model's probabilities sum to 1. Otherwise their sum is the familiarity, the
+            probability that the image belongs to what the model was trained on, and an image whose familiarity is
+            below this value in (0, 1) is decided as unknown.
 
     """
 
@@ -47,6 +51,7 @@ class ModelSpec:
     crop_fraction: float = 0.875
     thresholds: tuple[float, ...] = ()
     color: Literal["RGB"] = "RGB"
+    min_familiarity: float | None = None
 
     def __post_init__(self) -> None:
         if not self.thresholds:
@@ -56,12 +61,17 @@ class ModelSpec:
     @classmethod
     def from_json(cls, data: Mapping[str, Any], where: str = "spec") -> ModelSpec:
         """Build a spec from a JSON object; `where` names its file in errors. Raise SpecError."""
-        expect_keys(data, ["version", *(field.name for field in fields(cls))], where, SpecError)
-        if data["version"] != SPEC_VERSION:
+        version = data.get("version")
+        if "version" in data and (type(version) is not int or version not in SPEC_VERSIONS):
             raise SpecError(
-                f"{where}: version {data['version']!r} is not {SPEC_VERSION}, which this version of edgewise reads"
+                f"{where}: version {version!r} is not {' or '.join(map(str, SPEC_VERSIONS))}, "
+                "which this version of edgewise reads"
             )
-        values = {field.name: data[field.name] for field in fields(cls)}
+        names = [field.name for field in fields(cls) if version != 1 or field.name != FAMILIARITY]
+        expect_keys(data, ["version", *names], where, SpecError)
+        if version != 1 and data[FAMILIARITY] is None:
+            raise SpecError(f"{where}: {FAMILIARITY!r} must be a number; a spec without it has version 1")
+        values = {name: data[name] for name in names}
         for key in ("labels", "thresholds"):
             if not isinstance(values[key], list):
                 raise SpecError(f"{where}: {key!r} must be a list, not {values[key]!r}")
@@ -79,7 +89,11 @@ class ModelSpec:
     def to_json(self) -> dict[str, Any]:
         """Return the JSON object that `from_json` reads."""
         lists = {"labels": list(self.labels), "thresholds": list(self.thresholds)}
-        return {"version": SPEC_VERSION, **asdict(self), **lists}
+        values = {"version": 2, **asdict(self), **lists}
+        if self.min_familiarity is None:
+            values["version"] = 1  # readable by older versions
+            del values[FAMILIARITY]
+        return values
 
     def write(self, path: Path) -> None:
         """Write a spec.json."""
@@ -100,11 +114,26 @@ def _check(spec: ModelSpec) -> None:
     if not _is_number(spec.crop_fraction) or not 0 < spec.crop_fraction <= 1:
         raise SpecError(f"'crop_fraction' must be above 0 and at most 1, not {spec.crop_fraction!r}")
     _check_labels(spec)
+    _check_thresholds(spec)
+    _check_familiarity(spec)
+
+
+def _check_thresholds(spec: ModelSpec) -> None:
     if len(spec.thresholds) != len(spec.labels):
         raise SpecError(f"'thresholds' has {len(spec.thresholds)} values for {len(spec.labels)} labels")
     for threshold in spec.thresholds:
         if not _is_number(threshold) or not 0 <= threshold <= 1:
             raise SpecError(f"'thresholds' must be in 0..1, not {threshold!r}")
+
+
+def _check_familiarity(spec: ModelSpec) -> None:
+    familiarity = spec.min_familiarity
+    if familiarity is None:
+        return
+    if not _is_number(familiarity) or not 0 < familiarity < 1:
+        raise SpecError(f"{FAMILIARITY!r} must be above 0 and below 1, not {familiarity!r}")
+    if spec.output != "softmax":
+        raise SpecError(f"{FAMILIARITY!r} requires the output softmax, not {spec.output!r}")
 
 
 def _check_labels(spec: ModelSpec) -> None:

@@ -9,7 +9,7 @@ from edge_runtime.backends.names import choose_backend
 from edge_runtime.classify.classifier import runnable_artifact
 from edge_runtime.errors import EdgeError, InferenceError
 from edge_runtime.model.bundle import Bundle
-from edge_runtime.selftest.replay import Difference, Selftest
+from edge_runtime.selftest.replay import Difference, Selftest, selftest
 from edge_runtime.system.child import ask_child
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ def selftest_in_child(
 ) -> Selftest:
     """Run `selftest` in a child process; see there for arguments, result and errors.
 
-    If the child crashes or does not end within TIMEOUT_S, this is the difference of the stage "infer".
+    If the child crashes or does not end within TIMEOUT_S, this is the difference of the stage "infer". Where no child
+    can be started, the self-test runs in this process.
     """
     bundle = Bundle.open(folder)
     chosen = bundle.artifact(artifact) if artifact else runnable_artifact(bundle, backend)
@@ -33,6 +34,8 @@ def selftest_in_child(
     words = (str(folder), chosen.name, name, str(explain))
     try:
         answer = ask_child("edge_runtime.selftest.worker", *words, timeout_s=TIMEOUT_S)
+    except OSError:
+        return selftest(folder, artifact=chosen.name, backend=name, explain=explain)
     except InferenceError as problem:
         message = f"infer: {chosen.file.path} in {name}: {problem}; export the model again"
         return Selftest(chosen.name, name, 0, Difference("infer", chosen.file.path, None, message))

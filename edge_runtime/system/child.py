@@ -10,12 +10,15 @@ from typing import Any
 
 from edge_runtime.errors import InferenceError
 
+CANNOT_EXECUTE = 127  # the exit status of a process whose program could not be started
+
 
 def ask_child(module: str, *arguments: str, timeout_s: float) -> dict[str, Any]:
     """Run `python -m module arguments` and return the JSON object that it prints.
 
     Raises:
         InferenceError: the process crashed, did not end in time, or printed something else.
+        OSError: no process can be started, as under emulation of another processor.
 
     """
     command = [sys.executable, "-m", module, *arguments]
@@ -25,6 +28,8 @@ def ask_child(module: str, *arguments: str, timeout_s: float) -> dict[str, Any]:
     except subprocess.TimeoutExpired:
         raise InferenceError(f"did not end within {timeout_s:g} s") from None
     except ValueError:
+        if done.returncode == CANNOT_EXECUTE:
+            raise OSError(f"{sys.executable} cannot be started") from None
         raise InferenceError(end_of(done.returncode, done.stderr)) from None
     if not isinstance(answer, dict):
         raise InferenceError(end_of(done.returncode, done.stderr))

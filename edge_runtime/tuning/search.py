@@ -68,7 +68,10 @@ class Tuned(NamedTuple):
 
 
 def tune(
-    times: Sequence[float], probabilities: Sequence[NDArray[np.float32]], labelled: Sequence[Interval]
+    times: Sequence[float],
+    probabilities: Sequence[NDArray[np.float32]],
+    labelled: Sequence[Interval],
+    min_familiarity: float | None = None,
 ) -> list[Tuned]:
     """Search a grid of rules, then a threshold for each class separately.
 
@@ -76,6 +79,7 @@ def tune(
         times: time of each frame, in seconds of the video.
         probabilities: probabilities of each frame, shape (classes,).
         labelled: the labelled intervals; at least one.
+        min_familiarity: the spec's.
 
     Returns:
         The best rules for each combination of smoothing and window, best first: by F1 of the events, then by delay,
@@ -86,7 +90,7 @@ def tune(
     best: dict[tuple[float, int], Tuned] = {}
     for alpha in ALPHAS:
         smoothed = smooth_all(probabilities, alpha)
-        for rules in _grid(alpha, classes):
+        for rules in _grid(alpha, classes, min_familiarity):
             tried = Tuned(rules, match(intervals(times, smoothed, rules), labelled))
             key = (alpha, rules.n)
             if key not in best or _rank(tried) < _rank(best[key]):
@@ -134,11 +138,11 @@ def match(predicted: Sequence[Interval], labelled: Sequence[Interval]) -> Match:
     return Match(len(delays), len(predicted), len(labelled), sum(delays) / len(delays) if delays else 0.0)
 
 
-def _grid(alpha: float, classes: int) -> Iterator[Rules]:
+def _grid(alpha: float, classes: int, min_familiarity: float | None) -> Iterator[Rules]:
     for n in WINDOWS:
         for k in sorted({n // 2 + 1, -(-3 * n // 4), n}):
             for threshold in THRESHOLDS:
-                yield Rules((threshold,) * classes, alpha, k, n, leave=max(1, k // 2))
+                yield Rules((threshold,) * classes, alpha, k, n, max(1, k // 2), min_familiarity=min_familiarity)
 
 
 def _per_class(

@@ -46,7 +46,16 @@ def test_json_gives_one_object_a_line(bundle, photo, edge_run):
     assert (code, err) == (0, [])
     assert [line["path"] for line in lines] == [str(path) for path in paths]
     assert [line["label"] for line in lines] == ["red", "green"]
-    assert set(lines[0]) == {"path", "label", "score", "top", "decode_ms", "preprocess_ms", "inference_ms"}
+    assert set(lines[0]) == {
+        "path",
+        "label",
+        "score",
+        "top",
+        "familiarity",
+        "decode_ms",
+        "preprocess_ms",
+        "inference_ms",
+    }
 
 
 @pytest.mark.parametrize("artifact", ["float32.tflite", "int8.tflite", "float32.onnx"])

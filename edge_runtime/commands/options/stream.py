@@ -172,10 +172,10 @@ def _rules(options: StreamOptions, classifier: Classifier) -> Rules:
     from dataclasses import replace
 
     from edge_runtime.live.rules_file import read_rules
-    from edge_runtime.live.smoothing import Rules
+    from edge_runtime.live.smoothing import rules_of
 
     spec = classifier.spec
-    rules = read_rules(options.decision, spec) if options.decision else Rules(spec.thresholds)
+    rules = read_rules(options.decision, spec) if options.decision else rules_of(spec)
     if options.min_score is not None:
         rules = replace(rules, thresholds=(options.min_score,) * len(spec.labels))
     rules = replace(

@@ -18,6 +18,7 @@ CSV_COLUMNS = (
     "at",
     "label",
     "score",
+    "familiarity",
     "stable",
     "age_ms",
     "dropped",

@@ -33,7 +33,7 @@ def test_open_accepts_an_opened_bundle(bundle, photo):
 
 def test_the_json_of_a_prediction_is_complete(bundle, photo):
     data = Classifier.open(bundle).classify(photo("red"), top_k=2).to_json()
-    assert list(data) == ["label", "score", "top", "decode_ms", "preprocess_ms", "inference_ms"]
+    assert list(data) == ["label", "score", "top", "familiarity", "decode_ms", "preprocess_ms", "inference_ms"]
     assert data["top"][0]["label"] == "red"
     assert len(data["top"]) == 2
     assert all(data[key] >= 0 for key in data if key.endswith("_ms"))

@@ -55,3 +55,27 @@ def test_scores_are_python_floats(spec):
 def test_an_output_that_is_no_number_is_an_error_and_never_a_label(spec, value):
     with pytest.raises(InferenceError, match="NaN or infinity"):
         decide(scores(0.5, value, 0.1), spec)
+
+
+def test_an_unfamiliar_image_is_unknown_with_its_own_score(make_spec):
+    decision = decide(scores(0.25, 0.125, 0.0), make_spec(min_familiarity=0.5))
+    assert (decision.label, decision.score, decision.familiarity) == (UNKNOWN, 0.625, 0.375)
+    assert decision.top[0] == ("red", 0.25)
+
+
+def test_a_familiar_image_has_its_class_and_the_familiarity(make_spec):
+    decision = decide(scores(0.25, 0.5, 0.0), make_spec(min_familiarity=0.5))
+    assert (decision.label, decision.score, decision.familiarity) == ("green", 0.5, 0.75)
+    assert decide(scores(0.25, 0.25, 0.0), make_spec(min_familiarity=0.5)).label == "red"
+
+
+def test_min_score_does_not_accept_an_unfamiliar_image(make_spec):
+    assert decide(scores(0.25, 0.0, 0.0), make_spec(min_familiarity=0.5), min_score=0.0).label == UNKNOWN
+
+
+def test_familiarity_is_at_most_1_though_quantized_probabilities_sum_to_more(make_spec):
+    assert decide(scores(0.75, 0.5, 0.0), make_spec(min_familiarity=0.5)).familiarity == 1.0
+
+
+def test_a_model_without_familiarity_has_none(spec):
+    assert decide(scores(0.25, 0.125, 0.0), spec).familiarity is None

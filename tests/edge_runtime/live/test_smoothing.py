@@ -95,3 +95,11 @@ def test_only_the_last_n_votes_are_kept():
 def test_the_label_of_class_minus_1_is_unknown():
     assert label_of(1, ("cat", "dog")) == "dog"
     assert label_of(-1, ("cat", "dog")) == "unknown"
+
+
+def test_an_unfamiliar_scene_votes_for_unknown_and_the_margin_keeps_the_stable_class():
+    rules = Rules(thresholds=(0.0, 0.0), min_familiarity=0.5, margin=0.125)
+    assert vote(probabilities(0.375, 0.0), NONE, rules) == NONE
+    assert vote(probabilities(0.375, 0.0), CAT, rules) == CAT
+    assert vote(probabilities(0.25, 0.0), CAT, rules) == NONE
+    assert vote(probabilities(0.375, 0.25), NONE, rules) == CAT

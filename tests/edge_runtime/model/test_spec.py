@@ -33,8 +33,8 @@ def test_a_missing_key_is_named(spec, key):
 
 
 def test_a_spec_of_another_version_is_refused(spec):
-    with pytest.raises(SpecError, match="version 2 is not 1"):
-        ModelSpec.from_json({**spec.to_json(), "version": 2})
+    with pytest.raises(SpecError, match="version 3 is not 1 or 2"):
+        ModelSpec.from_json({**spec.to_json(), "version": 3})
 
 
 @pytest.mark.parametrize(
@@ -74,3 +74,28 @@ def test_a_file_that_is_no_json_object_is_refused_by_name(tmp_path, text):
     path.write_text(text, encoding="latin-1")
     with pytest.raises(SpecError, match=r"spec\.json"):
         ModelSpec.read(path)
+
+
+def test_a_spec_without_familiarity_is_written_in_the_version_that_older_readers_know(spec, make_spec):
+    assert spec.to_json()["version"] == 1
+    assert "min_familiarity" not in spec.to_json()
+    familiar = make_spec(min_familiarity=0.5)
+    assert (familiar.to_json()["version"], familiar.to_json()["min_familiarity"]) == (2, 0.5)
+    assert ModelSpec.from_json(familiar.to_json()) == familiar
+
+
+@pytest.mark.parametrize("version", [True, 1.0, "1", None, 0])
+def test_a_version_must_be_a_whole_number(spec, version):
+    with pytest.raises(SpecError, match="is not 1 or 2"):
+        ModelSpec.from_json({**spec.to_json(), "version": version})
+
+
+@pytest.mark.parametrize("value", [0, 1, 1.5, True, "0.5", None, float("nan")])
+def test_the_least_familiarity_is_a_number_between_0_and_1(make_spec, value):
+    with pytest.raises(SpecError, match="'min_familiarity' must be"):
+        ModelSpec.from_json({**make_spec(min_familiarity=0.5).to_json(), "min_familiarity": value})
+
+
+def test_a_sigmoid_has_no_familiarity(make_spec):
+    with pytest.raises(SpecError, match="requires the output softmax"):
+        make_spec(labels=("a", "b"), output="sigmoid", min_familiarity=0.5)

@@ -51,7 +51,7 @@ def test_an_upload_is_classified(serving, image_bytes):
         status, content, _ = request(server, "POST", "/classify", image_bytes("green", form=form))
         answer = json.loads(content)
         assert (status, answer["label"]) == (200, "green")
-        assert set(answer) == {"label", "score", "top", "decode_ms", "preprocess_ms", "inference_ms"}
+        assert set(answer) == {"label", "score", "top", "familiarity", "decode_ms", "preprocess_ms", "inference_ms"}
 
 
 def test_an_upload_that_is_not_an_image_is_refused_with_a_message(serving, bad_images):
