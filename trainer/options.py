@@ -103,6 +103,8 @@ class Options(DataOptions):
         mixup: alpha of the beta distribution with which photographs are mixed; 0 mixes none.
         class_weights: whether rare classes get a larger weight: "on", "off", or "auto" from an imbalance of 1.5:1.
         precision: the precision that each class's threshold must reach, 0..1; 0 sets no thresholds.
+        keep: the share of photographs of the classes that is meant to be recognized as familiar, in 0..1; 0 leaves the
+            familiarity out.
         views: augmented views of each photograph that a backbone's frozen layers process, in addition to the
             photograph; None uses them only for few photographs.
         tensorboard: a folder for TensorBoard's logs; empty for none.
@@ -131,6 +133,7 @@ class Options(DataOptions):
     mixup: float = 0.0
     class_weights: ClassWeights = "auto"
     precision: float = 0.0
+    keep: float = 0.95
     views: int | None = None
     tensorboard: str = ""
     pooling: Pooling = "max"

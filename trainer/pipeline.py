@@ -13,10 +13,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from edge_runtime.storage.publish import published_folder
 from trainer.data.read_data import read_data
+from trainer.data.split import SPLITS
 from trainer.errors import DataError, TrainingError
 from trainer.fitting.cluster import read_cluster
 from trainer.fitting.stopping import stop_on_sigterm
@@ -30,15 +29,11 @@ from trainer.tensorflow_setup import require_tensorflow
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import NDArray
-
     from trainer.data.dataset import Dataset
     from trainer.data.split import Split
-    from trainer.evaluation.calibration import Floats
     from trainer.evaluation.scores import Evaluation
     from trainer.fitting.cluster import Cluster
     from trainer.fitting.phases import TrainingResult
-    from trainer.networks.models import Model
     from trainer.options import Options
 
 
@@ -189,39 +184,45 @@ def _finish(folder: Path, run: PreparedRun, trained: TrainingResult, earlier_s: 
         Calibration,
         divide_logits,
         fit_temperature,
+        logits_of,
         probabilities_of,
         reliability,
         thresholds_for,
     )
     from trainer.evaluation.scores import score
+    from trainer.runs.recognition import features_of_split, recognize
     from trainer.runs.run_folder import write_run
 
-    dataset, options = run.dataset, run.journal.options
-    logits, targets = _logits(trained.model, dataset, "validation")
-    temperature = fit_temperature(logits, targets)
+    dataset, options, model = run.dataset, run.journal.options, trained.model
+    features = {split: features_of_split(model, dataset, split) for split in SPLITS}
+    measured: tuple[Split, ...] = ("validation", "test")
+    targets = {split: dataset.targets(dataset.of(split)) for split in measured}
+    logits = {split: logits_of(model, features[split]) for split in measured}
+    temperature = fit_temperature(logits["validation"], targets["validation"])
+    correct = probabilities_of(logits["test"]).argmax(axis=1) == targets["test"]
+    recognition = recognize(model, dataset, features, correct, options, frozen=_is_frozen(run, trained))
     if options.precision:
-        thresholds = thresholds_for(options.precision, probabilities_of(logits / temperature), targets)
+        scores = probabilities_of(logits["validation"] / temperature) * recognition.factor(features["validation"])
+        thresholds = thresholds_for(options.precision, scores, targets["validation"])
         _report_unreachable(dataset, thresholds, options.precision)
         dataset = replace(dataset, spec=replace(dataset.spec, thresholds=thresholds))
-    test_logits, test_targets = _logits(trained.model, dataset, "test")
-    divide_logits(trained.model, temperature)
-    probabilities = probabilities_of(test_logits / temperature)
+    divide_logits(model, temperature)
+    probabilities = probabilities_of(logits["test"] / temperature)
     calibration = Calibration(
         temperature,
-        reliability(probabilities_of(test_logits), test_targets),
-        reliability(probabilities, test_targets),
+        reliability(probabilities_of(logits["test"]), targets["test"]),
+        reliability(probabilities, targets["test"]),
     )
-    evaluation = score(probabilities, test_targets, dataset.spec.labels)
+    evaluation = score(probabilities, targets["test"], dataset.spec.labels)
     wall_s = earlier_s + time.perf_counter() - run.started
-    write_run(folder, dataset, run.journal, trained, evaluation, calibration, wall_s=wall_s)
+    write_run(folder, dataset, run.journal, trained, evaluation, calibration, recognition, wall_s=wall_s)
     return evaluation
 
 
-def _logits(model: Model, dataset: Dataset, split: Split) -> tuple[Floats, NDArray[np.int64]]:
-    from trainer.evaluation.calibration import logits_of
-
-    photos = dataset.of(split)
-    return logits_of(model, dataset.pixels, np.array([photo.row for photo in photos])), dataset.targets(photos)
+def _is_frozen(run: PreparedRun, trained: TrainingResult) -> bool:
+    """Return whether the layers below the features were not trained on the training photographs."""
+    options = run.journal.options
+    return options.model.startswith("mobilenet") and options.weights != "none" and len(trained.phases) == 1
 
 
 def _report_unreachable(dataset: Dataset, thresholds: tuple[float, ...], precision: float) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edge_runtime.classify.decision import decide
 from edge_runtime.image.preprocess import load_image, to_input
-from edge_runtime.selftest.golden import GOLDEN_INDEX, GoldenImage, grid_means, input_digest
+from edge_runtime.selftest.golden import GOLDEN_INDEX, GoldenImage, grid_means, input_digest, output_tolerance
 from edge_runtime.storage.json_files import write_json
+from export.errors import ParityError
 from export.proof.preprocessing_mistakes import signatures
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from export.proof.runtime_process import DeviceRun
     from export.sources.source_model import SourceModel
 
+MIN_IMAGES = 4
 NUMBERED_NAME = re.compile(r"\d{2}-[A-Za-z0-9_-]+\.[a-z0-9]+")
 
 
@@ -38,10 +41,36 @@ def write_golden(source: SourceModel, measured: Sequence[Measured], folder: Path
         folder: the bundle in preparation.
 
     """
-    mistakes = {name: [_numbers(row) for row in rows] for name, rows in signatures(source).items()}
-    runs: dict[str, DeviceRun] = {item.candidate.name: item.golden for item in measured}
-    reference = source.probabilities(source.sample_pixels)
-    write_golden_of(source.samples, source.spec, runs, reference, folder, mistakes=mistakes)
+    chosen = _reproducible(source, measured)
+    mistakes = {name: [_numbers(rows[at]) for at in chosen] for name, rows in signatures(source).items()}
+    runs: dict[str, DeviceRun] = {item.candidate.name: _some(item.golden, chosen) for item in measured}
+    reference = source.probabilities(source.sample_pixels)[chosen]
+    samples = [source.samples[at] for at in chosen]
+    write_golden_of(samples, source.spec, runs, reference, folder, mistakes=mistakes)
+
+
+def _reproducible(source: SourceModel, measured: Sequence[Measured]) -> list[int]:
+    """Return the samples on which the installed runtimes agree within half of what a self-test allows.
+
+    A sample near a decision limit would fail the self-test of another runtime or processor although nothing is wrong.
+
+    Raises:
+        ParityError: there are fewer than MIN_IMAGES.
+
+    """
+    good = np.ones(len(source.samples), bool)
+    for item in measured:
+        good &= item.golden_spread <= output_tolerance(item.candidate.precision) / 2
+    if good.sum() < min(MIN_IMAGES, len(good)):
+        raise ParityError(
+            f"the installed runtimes compute different probabilities for {int((~good).sum())} of {len(good)} sample "
+            "images; export fewer formats with --formats"
+        )
+    return [int(at) for at in np.flatnonzero(good)]
+
+
+def _some(run: DeviceRun, chosen: Sequence[int]) -> DeviceRun:
+    return replace(run, probabilities=run.probabilities[chosen], tensors=tuple(run.tensors[at] for at in chosen))
 
 
 def write_golden_of(

@@ -77,6 +77,7 @@ def _artifact(item: Measured, source: SourceModel, reference_of_all: NDArray[np.
         "flips": [{**asdict(flip), "image": int(item.images[flip.image])} for flip in changed],
         "confusion": confusion(item.probabilities.argmax(axis=1), labels, len(source.spec.labels)).tolist(),
         "requirements": asdict(item.requirements),
+        "familiar": asdict(item.familiar) if item.familiar else None,
     }
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from export.convert.metadata import INPUT_NAME, OUTPUT_NAME, onnx_properties
 from export.errors import ExportError
 from export.settings import Settings
+from export.sources.familiarity import LAYER
 
 if TYPE_CHECKING:
     from edge_runtime.image.preprocess import Pixels
@@ -164,10 +165,18 @@ def _quantize(float_file: Path, int8_file: Path, calibration: Pixels, prepared: 
         # converted to unsigned ones there. For three MobileNetV2s, 8 signed bits changed the class of about 8 images of
         # 222, 7 bits of 5 to 9 and unsigned weights of 3 to 5.
         reduce_range=settings.target != "any",
+        nodes_to_exclude=_familiarity_nodes(prepared),
         calibrate_method=methods[settings.calibration_method],
         # Otherwise the activations of all images are in memory at the same time: gigabytes for a MobileNet.
         extra_options={"CalibStridedMinMax": _stride(len(calibration))},
     )
+
+
+def _familiarity_nodes(path: Path) -> list[str]:
+    """Return the names of the nodes that compute the familiarity; their values are ratios, which 8 bits spoil."""
+    import onnx
+
+    return [node.name for node in onnx.load(path).graph.node if LAYER in node.name]
 
 
 def _stride(images: int) -> int:

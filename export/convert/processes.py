@@ -10,7 +10,7 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from export.artifacts import ArtifactName, Candidate
     from export.settings import Settings
+    from export.sources.keras_model import ModelFile
     from export.sources.source_model import SourceModel
 
 WORKER = [sys.executable, "-m", "export.convert.worker"]
@@ -123,7 +124,7 @@ def _in_children(
     """Convert in one process; after an expendable artifact that ended it, continue with the rest in another."""
     folder = Path(tempfile.mkdtemp(dir=scratch))
     work = {
-        "model": {**asdict(source.origin), "path": str(source.origin.path.resolve())},
+        "model": _file_json(source.origin),
         "spec": source.spec.to_json(),
         "settings": asdict(settings),
         "keep_float": list(keep_float),
@@ -146,6 +147,11 @@ def _in_children(
         (folder / ERROR).unlink(missing_ok=True)
         left = left[left.index(at) + 1 :]
     return refused
+
+
+def _file_json(file: ModelFile) -> dict[str, Any]:
+    paths = {"path": file.path, "familiarity": file.familiarity}
+    return {**asdict(file), **{name: str(path.resolve()) if path else None for name, path in paths.items()}}
 
 
 def _reason(done: subprocess.CompletedProcess[str], message: Path, names: Sequence[ArtifactName]) -> str:

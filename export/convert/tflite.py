@@ -10,6 +10,7 @@ from export.convert.flatbuffer import finish
 from export.convert.metadata import INPUT_NAME
 from export.errors import ExportError
 from export.settings import Settings
+from export.sources.familiarity import LAYER
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -70,15 +71,17 @@ def to_tflite(
         ExportError: the converter refuses an operation.
 
     """
-    from export.quiet_tensorflow import quiet_stderr
+    from export.quiet_tensorflow import quiet_stderr, tf
 
     try:
         with quiet_stderr():
             converter = _converter(frozen, precision, calibration, settings or Settings())
-            if keep_float:
-                converted = keeping_float(converter, _representative(calibration[:1]), keep_float)
-            else:
-                converted = converter.convert()
+            if precision == "int16x8" and spec.min_familiarity is not None:
+                # Its division has no 16-bit kernel; 16 bits are enough for the rest of it.
+                converter.target_spec.supported_ops.append(tf.lite.OpsSet.TFLITE_BUILTINS)
+            protected = precision == "int8" and spec.min_familiarity is not None
+            apart = bool(keep_float) or protected
+            converted = keeping_float(converter, keep_float) if apart else converter.convert()
     except Exception as problem:  # its converter also raises bare Exception
         raise ExportError(f"TFLite {precision}: the converter failed: {_cause(problem)}") from problem
     return finish(converted, spec)
@@ -108,20 +111,32 @@ def _converter(frozen: Any, precision: TflitePrecision, calibration: Pixels, set
     return converter
 
 
-def keeping_float(
-    converter: Any,  # noqa: ANN401 - the same
-    images: Callable[[], Iterator[list[np.ndarray[Any, Any]]]],
-    tensors: Sequence[str],
-) -> bytes:
-    """Quantize everything except the layers that write the named tensors, with the quantization debugger."""
-    from export.quiet_tensorflow import tf
+def keeping_float(converter: Any, tensors: Sequence[str]) -> bytes:  # noqa: ANN401 - the same
+    """Quantize everything except the layers that write the named tensors, and the familiarity.
 
-    options = tf.lite.experimental.QuantizationDebugOptions(denylisted_nodes=list(tensors))
-    debugger = tf.lite.experimental.QuantizationDebugger(
-        converter=converter, debug_dataset=images, debug_options=options
+    The converter has no option for this, so its two steps are called one after the other, as its quantization debugger
+    does, which for its part cannot set the types of the input and the output.
+    """
+    from tensorflow.lite.python.convert import mlir_quantize
+
+    converter._experimental_calibrate_only = True  # noqa: SLF001 - no public name
+    calibrated = converter.convert()
+    quantized: bytes = mlir_quantize(
+        calibrated,
+        input_data_type=converter.inference_input_type,
+        output_data_type=converter.inference_output_type,
+        denylisted_nodes=[*tensors, *_familiarity_tensors(calibrated)],
     )
-    converted: bytes = debugger.get_nondebug_quantized_model()
-    return converted
+    return quantized
+
+
+def _familiarity_tensors(content: bytes) -> list[str]:
+    """Return the names of the tensors that compute the familiarity; their values are ratios, which 8 bits spoil."""
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    model = flatbuffer_utils.convert_bytearray_to_object(bytearray(content))
+    names = [tensor.name.decode() for tensor in model.subgraphs[0].tensors]
+    return [name for name in names if LAYER in name]
 
 
 def _representative(calibration: Pixels) -> Callable[[], Iterator[list[np.ndarray[Any, Any]]]]:

@@ -25,7 +25,8 @@ def main(folder: Path) -> int:
     work = json.loads((folder / "work.json").read_text(encoding="utf-8"))
     spec = ModelSpec.from_json(work["spec"])
     calibration = np.load(work["calibration"])
-    origin = ModelFile(**{**work["model"], "path": Path(work["model"]["path"])})
+    paths = {name: Path(path) for name, path in work["model"].items() if name in {"path", "familiarity"} and path}
+    origin = ModelFile(**{**work["model"], **paths})
     try:
         model = open_classifier(origin, len(spec.labels))
         converter = Converter(model, spec, calibration, folder, Settings(**work["settings"]))

@@ -62,6 +62,12 @@ def failures(precision: str, parity: Parity, tolerances: Tolerances, labels: Seq
             f"{flips} of {parity.images} images change class: agreement {parity.top1_agreement:.3f},"
             f" under {agreement:g} ({hint})"
         )
+    if parity.familiar_agreement < agreement - SLACK:
+        changed = round((1 - parity.familiar_agreement) * parity.images)
+        found.append(
+            f"{changed} of {parity.images} images change between familiar and unknown: agreement"
+            f" {parity.familiar_agreement:.3f}, under {agreement:g}"
+        )
     loss = parity.reference_accuracy - parity.accuracy
     chance = mcnemar_p(parity.lost, parity.gained)
     if loss > tolerances.max_accuracy_loss + SLACK and chance < SIGNIFICANCE:
@@ -84,13 +90,18 @@ def failures_elsewhere(parity: Parity, tolerances: Tolerances) -> list[str]:
     Kernels differ in the last bits, so that here even float32 must only agree. It fails if the number of changed
     classes is significantly higher than the limit allows.
     """
-    changed = round((1 - parity.top1_agreement) * parity.images)
-    short = parity.top1_agreement < tolerances.min_agreement - SLACK
-    if not short or at_least(changed, parity.images, 1 - tolerances.min_agreement) >= SIGNIFICANCE:
-        return []
-    would = math.floor(parity.top1_agreement * 1000) / 1000
-    limit = f"{tolerances.min_agreement:g} (--min-agreement {would:g} would pass)"
-    return [f"{changed} of {parity.images} images change class: agreement {parity.top1_agreement:.3f}, under {limit}"]
+    found = []
+    for what, agreement in (
+        ("change class", parity.top1_agreement),
+        ("change between familiar and unknown", parity.familiar_agreement),
+    ):
+        changed = round((1 - agreement) * parity.images)
+        short = agreement < tolerances.min_agreement - SLACK
+        if short and at_least(changed, parity.images, 1 - tolerances.min_agreement) < SIGNIFICANCE:
+            would = math.floor(agreement * 1000) / 1000
+            limit = f"{tolerances.min_agreement:g} (--min-agreement {would:g} would pass)"
+            found.append(f"{changed} of {parity.images} images {what}: agreement {agreement:.3f}, under {limit}")
+    return found
 
 
 def _ceil(value: float, digits: int) -> float:

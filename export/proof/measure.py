@@ -5,21 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from edge_runtime.backends.names import BACKENDS_BY_FORMAT, KERNELS, installed
 from export.errors import ExportError, ParityError
 from export.proof.compatibility import requirements, shortfalls
+from export.proof.familiar import Familiar, compare_familiar
 from export.proof.parity import Parity, compare
-from export.proof.runtime_process import DeviceRun, DeviceTask, run_on_device, run_tasks
+from export.proof.runtime_process import DeviceRun, DeviceTask, run_tasks
 from export.proof.significance import collapse
 from export.sources.calibration import balanced
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from edge_runtime.backends.names import BackendName
+    from edge_runtime.image.preprocess import Pixels
     from export.artifacts import Candidate
     from export.proof.compatibility import Floor, Requirements
     from export.sources.source_model import SourceModel
@@ -50,6 +53,9 @@ class Measured:
         shortfalls: what it requires beyond the oldest supported runtimes.
         size_bytes: the file's size.
         golden: its backend's results for the sample images.
+        golden_spread: for each sample image, the largest difference of a probability between the installed runtimes,
+            shape (n_samples,).
+        familiar: what it recognizes as familiar, in its own backend; None if the model computes no familiarity.
 
     """
 
@@ -64,6 +70,8 @@ class Measured:
     shortfalls: tuple[str, ...]
     size_bytes: int
     golden: DeviceRun
+    golden_spread: NDArray[np.float64]
+    familiar: Familiar | None = None
 
 
 def measure(
@@ -88,17 +96,24 @@ def measure(
     chosen = _some(source, SLOW_IMAGES if candidate.precision == SLOW_PRECISION else every)
     # A file whose operators the oldest runtime lacks would only fail to load in it, which would report the same again.
     kernels = [] if missing else _kernels(candidate)
-    own = [DeviceTask(source.holdout[chosen]), DeviceTask(source.sample_pixels)]
+    other = _unfamiliar(candidate, source)
+    own = [DeviceTask(source.holdout[chosen]), DeviceTask(source.sample_pixels), DeviceTask(other)]
     tasks = [DeviceTask(source.holdout[_some(source, count)], name) for name, count in kernels]
-    run, golden, *runs = run_tasks(candidate.path, source.spec, candidate.backend, [*own, *tasks])
-    others = {f"{candidate.backend}:{name}": other for (name, _), other in zip(kernels, runs, strict=True)}
+    run, golden, of_other, *runs = run_tasks(candidate.path, source.spec, candidate.backend, [*own, *tasks])
+    others = {f"{candidate.backend}:{name}": found for (name, _), found in zip(kernels, runs, strict=True)}
+    spread = np.zeros(len(source.samples))
     for backend in () if missing else _other_backends(candidate):
         few = source.holdout[_some(source, _few(candidate, OTHER_RUNTIME_IMAGES))]
-        others[backend] = run_on_device(candidate.path, source.spec, few, backend)
+        both = [DeviceTask(few), DeviceTask(source.sample_pixels)]
+        others[backend], samples = run_tasks(candidate.path, source.spec, backend, both)
+        spread = np.maximum(spread, np.abs(samples.probabilities - golden.probabilities).max(axis=1))
     return Measured(
         candidate=candidate,
-        parity=_compare(candidate, reference[chosen], run.probabilities, source.holdout_labels[chosen]),
-        elsewhere={name: _compare_some(candidate, source, reference, other) for name, other in others.items()},
+        parity=_compare(candidate, source, reference, run, chosen),
+        elsewhere={
+            name: _compare(candidate, source, reference, found, _some(source, len(found.probabilities)))
+            for name, found in others.items()
+        },
         latency_ms=run.latency_ms,
         images=chosen,
         probabilities=run.probabilities,
@@ -107,7 +122,28 @@ def measure(
         shortfalls=tuple(missing),
         size_bytes=candidate.path.stat().st_size,
         golden=golden,
+        golden_spread=spread,
+        familiar=_familiar(source, (reference[chosen], run.probabilities), other, of_other),
     )
+
+
+def _unfamiliar(candidate: Candidate, source: SourceModel) -> Pixels:
+    """Return the images of none of the classes to run; none if the model computes no familiarity."""
+    if source.unfamiliar is None:
+        return source.holdout[:0]
+    return source.unfamiliar[: SLOW_IMAGES if candidate.precision == SLOW_PRECISION else None]
+
+
+def _familiar(
+    source: SourceModel,
+    known: tuple[NDArray[np.float32], NDArray[np.float32]],
+    other: Pixels,
+    of_other: DeviceRun,
+) -> Familiar | None:
+    limit = source.spec.min_familiarity
+    if limit is None or not len(other):
+        return None
+    return compare_familiar(known, (source.probabilities(other), of_other.probabilities), limit)
 
 
 def _kernels(candidate: Candidate) -> list[tuple[str, int]]:
@@ -129,16 +165,17 @@ def _some(source: SourceModel, count: int) -> NDArray[np.int64]:
     return balanced(source.holdout_labels, count)
 
 
-def _compare_some(candidate: Candidate, source: SourceModel, reference: NDArray[np.float32], run: DeviceRun) -> Parity:
-    few = _some(source, len(run.probabilities))
-    return _compare(candidate, reference[few], run.probabilities, source.holdout_labels[few])
-
-
 def _compare(
-    candidate: Candidate, reference: NDArray[np.float32], found: NDArray[np.float32], labels: NDArray[np.int64]
+    candidate: Candidate,
+    source: SourceModel,
+    reference: NDArray[np.float32],
+    run: DeviceRun,
+    images: NDArray[np.int64],
 ) -> Parity:
+    """Compare a run on the given held-out images with the trained model's probabilities of all of them."""
+    limit = source.spec.min_familiarity
     try:
-        return compare(reference, found, labels)
+        return compare(reference[images], run.probabilities, source.holdout_labels[images], limit)
     except ParityError as problem:
         raise ParityError(f"{candidate.name}: {problem}") from None
     except ValueError as problem:

@@ -35,6 +35,8 @@ class Parity:
         worst_recall_class: index of that class.
         worst_recall_lost: number of that class's lost images.
         worst_recall_gained: number of its gained images.
+        familiar_agreement: fraction of images that both recognize as familiar or both as unfamiliar, 0..1. The
+            familiarity is the sum of the probabilities; without one, all images are familiar.
 
     """
 
@@ -52,19 +54,26 @@ class Parity:
     worst_recall_class: int
     worst_recall_lost: int
     worst_recall_gained: int
+    familiar_agreement: float = 1.0
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object."""
         return asdict(self)
 
 
-def compare(reference: NDArray[np.float32], candidate: NDArray[np.float32], labels: NDArray[np.int64]) -> Parity:
+def compare(
+    reference: NDArray[np.float32],
+    candidate: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    min_familiarity: float | None = None,
+) -> Parity:
     """Compare two classifiers' outputs.
 
     Args:
         reference: probabilities, shape (n_images, n_classes).
         candidate: the same shape.
         labels: true class indices, shape (n_images,).
+        min_familiarity: the spec's.
 
     Raises:
         ParityError: there is nothing to compare, or the candidate returns NaN or infinity.
@@ -96,7 +105,17 @@ def compare(reference: NDArray[np.float32], candidate: NDArray[np.float32], labe
         worst_recall_class=worst,
         worst_recall_lost=int(lost[labels == worst].sum()),
         worst_recall_gained=int(gained[labels == worst].sum()),
+        familiar_agreement=_familiar_agreement(reference, candidate, min_familiarity),
     )
+
+
+def _familiar_agreement(
+    reference: NDArray[np.float32], candidate: NDArray[np.float32], min_familiarity: float | None
+) -> float:
+    if min_familiarity is None:
+        return 1.0
+    familiar = [rows.sum(axis=1, dtype=np.float64) >= min_familiarity for rows in (reference, candidate)]
+    return float(np.mean(familiar[0] == familiar[1]))
 
 
 def snr_db(reference: NDArray[np.float32], candidate: NDArray[np.float32]) -> float | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 from export.convert.processes import convert
 from export.errors import ParityError
 from export.proof.fallback import Attempt, fallbacks, find_layers, refused
+from export.proof.familiar import familiar_failures
 from export.proof.gate import failures, failures_elsewhere
 from export.proof.measure import measure
 
@@ -128,13 +129,15 @@ def _refuse(reasons: Sequence[str]) -> NoReturn:
 def failed_checks(item: Measured, tolerances: Tolerances, labels: Sequence[str]) -> list[str]:
     """Return the checks that an artifact fails.
 
-    Requirements, collapsed outputs, its own backend, the other runtimes.
+    Requirements, collapsed outputs, its own backend, the familiarity, the other runtimes.
     """
     name = item.candidate.name
     found = [f"{name}: {why} (another --min-runtime would accept it)" for why in item.shortfalls]
     if item.collapse:
         found.append(f"{name}: its outputs collapsed, {item.collapse}")
     found += [f"{name}: {why}" for why in failures(item.candidate.precision, item.parity, tolerances, labels)]
+    if item.familiar:
+        found += [f"{name}: {why}" for why in familiar_failures(item.familiar)]
     for runtime, parity in item.elsewhere.items():
         found += [f"{name} in {runtime}: {why}" for why in failures_elsewhere(parity, tolerances)]
     return found

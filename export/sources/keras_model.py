@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from export.errors import ExportError
+from export.sources.familiarity import Familiarity, read_familiarity, times_familiarity, with_features
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,12 +31,14 @@ class ModelFile:
         path: a .keras or .h5 file, or a SavedModel folder.
         input_range: the range of its input.
         head: the kind of its outputs.
+        familiarity: the file of its familiarity, or None.
 
     """
 
     path: Path
     input_range: InputRange = "0..255"
     head: Head = "softmax"
+    familiarity: Path | None = None
 
 
 def open_classifier(file: ModelFile, classes: int) -> Any:  # noqa: ANN401 - Keras is not typed
@@ -47,7 +50,10 @@ def open_classifier(file: ModelFile, classes: int) -> Any:  # noqa: ANN401 - Ker
     """
     model = load_model(file.path)
     side = check_ends(model, file.path, classes)
-    return pixel_classifier(model, side=side, input_range=file.input_range, head=file.head)
+    familiarity = read_familiarity(file.familiarity) if file.familiarity else None
+    if familiarity:
+        model = with_features(model, file.path, familiarity)
+    return pixel_classifier(model, side=side, input_range=file.input_range, head=file.head, familiarity=familiarity)
 
 
 def load_model(path: Path) -> Any:  # noqa: ANN401 - Keras is not typed
@@ -83,6 +89,7 @@ def pixel_classifier(
     input_range: InputRange = "0..255",
     head: Head = "softmax",
     raw: bool = False,
+    familiarity: Familiarity | None = None,
 ) -> Any:  # noqa: ANN401 - the same
     """Wrap a classifier so that it takes pixels 0..255 and returns one probability for each label.
 
@@ -95,25 +102,29 @@ def pixel_classifier(
         input_range: the range of the model's input.
         head: the kind of its outputs.
         raw: leave the outputs unchanged.
+        familiarity: if given, `model` has its features as a first output, and the probabilities are multiplied by the
+            familiarity.
 
     """
     from export.quiet_tensorflow import keras
 
-    units = int(model.output_shape[-1])
-    if input_range == "0..255" and head == "softmax" and units > 1:
+    units = int(model.outputs[-1].shape[-1])
+    if input_range == "0..255" and head == "softmax" and units > 1 and familiarity is None:
         return model
     image = keras.Input((*side, 3), name="image")
     taken = image
     if input_range != "0..255":
         scale, offset = RESCALING[input_range]
         taken = keras.layers.Rescaling(scale, offset)(image)
-    given = model(taken)
+    features, given = model(taken) if familiarity else (None, model(taken))
     if raw:
         return keras.Model(image, given)
     if head == "logits":
         given = keras.layers.Activation("softmax" if units > 1 else "sigmoid")(given)
     if units == 1:
         given = keras.layers.Concatenate()([1.0 - given, given])
+    if familiarity:
+        given = times_familiarity(features, given, familiarity)
     return keras.Model(image, given)
 
 

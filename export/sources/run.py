@@ -11,7 +11,8 @@ import numpy as np
 from edge_runtime.model.spec import ModelSpec
 from export.errors import ExportError
 from export.sources.calibration import choose
-from export.sources.keras_model import ModelFile, check_ends, load_model, pixel_classifier
+from export.sources.familiarity import MIN_FAMILIARITY
+from export.sources.keras_model import ModelFile, open_classifier
 from export.sources.source_model import SourceModel
 
 if TYPE_CHECKING:
@@ -42,15 +43,19 @@ def read_run(run: Path, *, calibration_images: int = 200) -> SourceModel:
     samples = tuple(sorted(path for path in (run / "samples").glob("*") if path.is_file()))
     if not samples:
         raise ExportError(f"{run / 'samples'}: contains no images; train again")
+    path = run / "familiarity.npz"
+    familiarity = path if path.exists() else None  # older runs, and runs that do not use it, have none
+    origin = ModelFile(run / "model.keras", head=spec.output, familiarity=familiarity)
     return SourceModel(
-        model=_load_keras(run / "model.keras", spec),
-        origin=ModelFile(run / "model.keras", head=spec.output),
+        model=_open_keras(origin, spec),
+        origin=origin,
         # Every exported graph returns one probability for each label, also for a sigmoid.
-        spec=replace(spec, output="softmax"),
+        spec=replace(spec, output="softmax", min_familiarity=MIN_FAMILIARITY if familiarity else None),
         calibration=calibration,
         holdout=holdout["pixels"],
         holdout_labels=_checked_labels(holdout, spec, run / "holdout.npz"),
         samples=samples,
+        unfamiliar=_arrays(run / "unfamiliar.npz", spec, ("pixels",))["pixels"] if familiarity else None,
     )
 
 
@@ -92,12 +97,10 @@ def _check_disjoint(calibration: Pixels, holdout: Pixels, run: Path) -> None:
         raise ExportError(f"{run}: {shared} held-out images are also calibration images; they would prove nothing")
 
 
-def _load_keras(path: Path, spec: ModelSpec) -> Any:  # noqa: ANN401 - Keras is not typed
-    if not path.is_file():
-        raise ExportError(f"{path}: no such file; edge-train train writes it")
-    model = load_model(path)
-    side = check_ends(model, path, len(spec.labels))
-    units = 1 if spec.output == "sigmoid" else len(spec.labels)
-    if side != (spec.height, spec.width) or model.output_shape[-1] != units:
-        raise ExportError(f"{path}: maps {model.input_shape} to {model.output_shape}, which contradicts its spec")
-    return pixel_classifier(model, side=side, head=spec.output)
+def _open_keras(origin: ModelFile, spec: ModelSpec) -> Any:  # noqa: ANN401 - Keras is not typed
+    if not origin.path.is_file():
+        raise ExportError(f"{origin.path}: no such file; edge-train train writes it")
+    model = open_classifier(origin, len(spec.labels))
+    if model.input_shape[1:3] != (spec.height, spec.width):
+        raise ExportError(f"{origin.path}: takes images of {model.input_shape}, which contradicts its spec")
+    return model

@@ -36,6 +36,7 @@ class SourceModel:
         holdout: preprocessed test images, in the same form; none of them is in `calibration`.
         holdout_labels: their class indices, int64 (N,).
         samples: encoded test images, for golden images.
+        unfamiliar: images of none of the classes, uint8 (M, height, width, 3), if the model computes a familiarity.
         unchecked: what could not be checked without labelled images; None if everything was.
 
     """
@@ -47,6 +48,7 @@ class SourceModel:
     holdout: Pixels
     holdout_labels: NDArray[np.int64]
     samples: tuple[Path, ...]
+    unfamiliar: Pixels | None = None
     unchecked: str | None = None
 
     @cached_property

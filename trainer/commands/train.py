@@ -96,6 +96,14 @@ def _add_learning_options(group: argparse._ArgumentGroup) -> None:
         metavar="P",
         help="set each class's threshold so that its decisions reach this precision",
     )
+    group.add_argument(
+        "--keep",
+        type=fraction_below_one,
+        default=0.95,
+        metavar="P",
+        help="share of photographs of the classes to recognize; less familiar images are decided as unknown. "
+        "0: recognize nothing as unknown, default: %(default)s",
+    )
     group.add_argument("--tensorboard", type=absolute_path, default="", metavar="DIR", help="write TensorBoard logs")
 
 

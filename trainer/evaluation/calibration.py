@@ -67,8 +67,8 @@ class Calibration:
         }
 
 
-def logits_of(model: Model, pixels: Pixels, rows: NDArray[np.int64]) -> Floats:
-    """Return the input of the softmax or sigmoid, float64 of shape (N, units).
+def features_of(model: Model, pixels: Pixels, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return the input of the last layer, float32 of shape (N, D).
 
     Args:
         model: a classifier whose last layer is dense.
@@ -78,13 +78,16 @@ def logits_of(model: Model, pixels: Pixels, rows: NDArray[np.int64]) -> Floats:
     """
     import keras  # the other functions of this module are used without TensorFlow, too
 
-    last = model.layers[-1]
-    below = keras.Model(model.inputs, last.input)
+    below = keras.Model(model.inputs, model.layers[-1].input)
     chunks = [rows[at : at + BATCH_SIZE] for at in range(0, len(rows), BATCH_SIZE)]
     batches = (take(pixels, chunk) for chunk in chunks)
-    features = [below.predict_on_batch(batch.astype(np.float32)) for batch in batches]
-    kernel, bias = (np.asarray(weight, np.float64) for weight in last.get_weights())
-    logits: Floats = np.concatenate(features).astype(np.float64) @ kernel + bias
+    return np.concatenate([below.predict_on_batch(batch.astype(np.float32)) for batch in batches])
+
+
+def logits_of(model: Model, features: NDArray[np.float32]) -> Floats:
+    """Return the input of the softmax or sigmoid, float64 of shape (N, units), for the results of `features_of`."""
+    kernel, bias = (np.asarray(weight, np.float64) for weight in model.layers[-1].get_weights())
+    logits: Floats = features.astype(np.float64) @ kernel + bias
     return logits
 
 

@@ -19,6 +19,7 @@ from edge_runtime.storage.json_files import write_json
 from trainer.data.paging import take
 from trainer.data.samples import balanced, write_samples
 from trainer.data.split import SPLITS
+from trainer.data.unfamiliar import draw_scenes
 from trainer.errors import TrainingError
 from trainer.evaluation.plots import write_plots
 from trainer.fitting.fit import Epoch
@@ -39,8 +40,10 @@ if TYPE_CHECKING:
     from trainer.fitting.phases import TrainingResult
     from trainer.networks.models import Model
     from trainer.runs.journal import Journal
+    from trainer.runs.recognition import Recognition
 
 CALIBRATION_IMAGES = 200
+UNFAMILIAR_SAMPLE, SCENE_SEED = "90-unfamiliar.jpg", 7  # an empty scene among the sample photographs
 HOLDOUT_IMAGES = 2000  # the maximum that is kept of a larger test split, balanced over the classes
 
 
@@ -65,6 +68,7 @@ def write_run(
     trained: TrainingResult,
     evaluation: Evaluation,
     calibration: Calibration,
+    recognition: Recognition,
     *,
     wall_s: float,
 ) -> None:
@@ -77,6 +81,7 @@ def write_run(
         trained: the model and its phases.
         evaluation: the model's result on all test photographs.
         calibration: the effect of the temperature on them.
+        recognition: what the model recognizes as familiar.
         wall_s: the duration of the training in seconds.
 
     """
@@ -92,7 +97,13 @@ def write_run(
     write_plots(folder / "plots", trained.phases, evaluation, calibration)
     write_history(folder / "history.csv", trained.phases)
     write_split(folder / "split.csv", dataset)
-    write_json(folder / "metrics.json", metrics(dataset, journal, trained, evaluation, calibration, wall_s))
+    if recognition.familiarity:
+        recognition.familiarity.write(folder / "familiarity.npz")
+        scene = next(draw_scenes(1, SCENE_SEED))
+        scene.resize((scene.width // 2, scene.height // 2)).save(folder / "samples" / UNFAMILIAR_SAMPLE, quality=90)
+        np.savez_compressed(folder / "unfamiliar.npz", pixels=recognition.unfamiliar)
+    result = metrics(dataset, journal, trained, evaluation, calibration, wall_s)
+    write_json(folder / "metrics.json", {**result, "familiarity": recognition.to_json()})
 
 
 def write_arrays(path: Path, dataset: Dataset, photos: Sequence[Photo]) -> None:

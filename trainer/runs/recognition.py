@@ -1,0 +1,152 @@
+"""What a run's model recognizes as familiar: fit the familiarity and measure it on photographs and on other images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trainer.data.samples import balanced
+from trainer.data.unfamiliar import drawn_pixels, package_pixels, shuffled
+from trainer.evaluation.calibration import features_of
+from trainer.evaluation.familiarity import LEAST_AUROC, MIN_FAMILIARITY, fit_familiarity, kept_share, separation
+from trainer.progress import log
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from edge_runtime.image.preprocess import Pixels
+    from trainer.data.dataset import Dataset
+    from trainer.data.split import Split
+    from trainer.evaluation.familiarity import Familiarity, Separation
+    from trainer.networks.models import Model
+    from trainer.options import Options
+
+    Features = NDArray[np.float32]
+
+MOST_PHOTOGRAPHS = 5000  # of each split; more do not change a subspace of a few dozen directions
+SCENES, SHUFFLED, PACKAGED = "drawn scenes", "shuffled photographs", "photographs of scikit-image"
+DRAWN = 200
+PROOF_SCENES, PROOF_SHUFFLED = 50, 30  # the other images that the export runs through every file
+SEED = 2025  # the other images are the same in every run
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """The familiarity of a run and how well it works.
+
+    Attributes:
+        familiarity: None if it was not wanted, or does not work for this model.
+        reason: why it is None, or an empty text.
+        kept: fraction of the test photographs that are familiar, 0..1.
+        accuracy_of_kept: the accuracy on them, 0..1; None if there are none.
+        separations: for each kind of other images, how well they are separated from the test photographs.
+        unfamiliar: other images as model input, uint8 of shape (N, H, W, 3), for the proof of an export.
+
+    """
+
+    familiarity: Familiarity | None
+    reason: str
+    kept: float
+    accuracy_of_kept: float | None
+    separations: Mapping[str, Separation]
+    unfamiliar: Pixels
+
+    def factor(self, features: Features) -> NDArray[np.float64]:
+        """Return the familiarity of features (N, D) as a factor of shape (N, 1): ones if there is none."""
+        if self.familiarity is None:
+            return np.ones((len(features), 1))
+        return self.familiarity.of(features)[:, np.newaxis]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON object."""
+        return {
+            "used": self.familiarity is not None,
+            "reason": self.reason,
+            "keep": self.familiarity.keep if self.familiarity else None,
+            "kept": self.kept,
+            "accuracy_of_kept": self.accuracy_of_kept,
+            "separation": {name: one._asdict() for name, one in self.separations.items()},
+        }
+
+
+def features_of_split(model: Model, dataset: Dataset, split: Split) -> Features:
+    """Return the inputs of the last layer for photographs of a split; of many training photographs, some per class."""
+    photos = dataset.of(split)
+    if split == "train":
+        photos = balanced(photos, MOST_PHOTOGRAPHS)
+    return features_of(model, dataset.pixels, np.array([photo.row for photo in photos]))
+
+
+def recognize(
+    model: Model,
+    dataset: Dataset,
+    features: Mapping[Split, Features],
+    correct: NDArray[np.bool_],
+    options: Options,
+    *,
+    frozen: bool,
+) -> Recognition:
+    """Fit the familiarity of a model and measure it.
+
+    Args:
+        model: the trained classifier.
+        dataset: the photographs.
+        features: of each split, from `features_of_split`.
+        correct: for each test photograph, whether its class is decided correctly.
+        options: the settings; `keep` is the share of photographs to recognize.
+        frozen: whether the layers below the features were not trained on the training photographs.
+
+    """
+    nothing = np.empty((0, *dataset.pixels.shape[1:]), np.uint8)
+    if not options.keep:
+        return Recognition(None, "not wanted (--keep 0)", 1.0, float(correct.mean()), {}, nothing)
+    fitted = fit_familiarity(
+        features["train"],
+        features["validation"],
+        keep=options.keep,
+        classes=len(dataset.spec.labels),
+        frozen=frozen,
+        seed=options.seed,
+    )
+    log("measuring the familiarity on images that belong to no class")
+    others = other_images(dataset)
+    known = fitted.of(features["test"])
+    separations = {name: separation(known, fitted.of(_features(model, pixels))) for name, pixels in others.items()}
+    accepted = known >= MIN_FAMILIARITY
+    of_kept = float(correct[accepted].mean()) if accepted.any() else None
+    if separations[SCENES].auroc < LEAST_AUROC:
+        reason = (
+            f"the features of this model do not separate photographs of the classes from {SCENES} "
+            f"(AUROC {separations[SCENES].auroc:.2f}, required: {LEAST_AUROC:g})"
+        )
+        log(f"no familiarity: {reason}; a pretrained backbone such as mobilenet_v2 has better features")
+        return Recognition(None, reason, 1.0, float(correct.mean()), separations, nothing)
+    unfamiliar = np.concatenate([others[SCENES][:PROOF_SCENES], others[SHUFFLED][:PROOF_SHUFFLED]])
+    result = Recognition(fitted, "", kept_share(known), of_kept, separations, unfamiliar)
+    log(summary(result))
+    return result
+
+
+def summary(recognition: Recognition) -> str:
+    """Return in one line what is recognized."""
+    found = ", ".join(f"{one.accepted:.1%} of {one.images} {name}" for name, one in recognition.separations.items())
+    return f"familiar: {recognition.kept:.1%} of the test photographs, {found}"
+
+
+def other_images(dataset: Dataset) -> dict[str, Pixels]:
+    """Return images that belong to no class as model input, by kind."""
+    rows = np.array([photo.row for photo in balanced(dataset.of("test"), DRAWN)])
+    found = {
+        SCENES: drawn_pixels(DRAWN, dataset.spec, SEED),
+        SHUFFLED: shuffled(np.asarray(dataset.pixels[rows]), SEED),
+    }
+    packaged = package_pixels(dataset.spec)
+    return found if packaged is None else {**found, PACKAGED: packaged}
+
+
+def _features(model: Model, pixels: Pixels) -> Features:
+    return features_of(model, pixels, np.arange(len(pixels)))
