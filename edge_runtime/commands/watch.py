@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from edge_runtime.command_line.runner import FAILURE, SUCCESS, set_action
 from edge_runtime.command_line.signals import stop_on_signals
 from edge_runtime.commands.options.model import ModelOptions, add_model_options, open_classifier
-from edge_runtime.commands.options.sinks import SinkOptions, add_sink_options, sinks_from
+from edge_runtime.commands.options.sinks import SinkOptions, add_sink_options, close_all, sinks_from
 from edge_runtime.commands.options.stream import SOURCES, StreamOptions, add_stream_options, source_from, stream_from
-from edge_runtime.system.notification import ready
+from edge_runtime.system.notification import ready, stopping
 
 if TYPE_CHECKING:
     from edge_runtime.live.records import Sink
@@ -53,15 +53,15 @@ def watch(options: WatchOptions) -> int:
     """Run the live loop; return 1 if an image of a file source could not be read."""
     source = source_from(options.stream)
     classifier = open_classifier(options.bundle, options.model)
-    sinks = [_console(options, live=source.live), *sinks_from(options.sinks)]
+    sinks = [_console(options, live=source.live), *sinks_from(options.sinks, source.name)]
     try:
         with stop_on_signals() as stop:
             stream = stream_from(options.stream, source, classifier, sinks, stop=stop)
             ready()
             tally = stream.run()
     finally:
-        for sink in sinks:
-            sink.close()
+        stopping()
+        close_all(sinks)
     return FAILURE if tally.unreadable and not source.live else SUCCESS
 
 

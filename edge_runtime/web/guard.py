@@ -1,17 +1,21 @@
-"""Middleware that checks access and adds the security headers."""
+"""A wrapper of the application that checks access and adds the security headers."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, RedirectResponse
 
-from edge_runtime.web.access import is_allowed, is_cross_site
+from edge_runtime.web.access import bearer_token, is_cross_site
+from edge_runtime.web.logs import report_refused_token
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from edge_runtime.web.access import Access
 
 # The page may load resources from this server only.
 POLICY = (
@@ -32,12 +36,14 @@ PUBLIC_PATHS = frozenset({"/login", "/static/style.css", "/static/icon.svg", "/h
 
 
 class Guard:
-    """ASGI middleware that refuses requests without access and adds the security headers to every response."""
+    """ASGI application that refuses requests without access and adds the security headers to every response.
 
-    def __init__(self, app: ASGIApp, *, token: str | None, loopback: bool) -> None:
+    It is around the whole application, so that the response to an unexpected error has the headers, too.
+    """
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app = app
-        self._token = token
-        self._loopback = loopback
+        self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Respond with an error, or pass the request to the application."""
@@ -50,19 +56,54 @@ class Guard:
 
     def _refusal(self, request: HTTPConnection) -> ASGIApp | None:
         """Return the response that refuses a request, or None if it is allowed."""
-        if is_cross_site(request, loopback=self._loopback):
-            return JSONResponse({"error": "requests from other web sites or under other host names are refused"}, 403)
         path = request.scope["path"]
-        if path in PUBLIC_PATHS or is_allowed(request, self._token):
+        if is_cross_site(request, self._access) and path != "/healthz":
+            return JSONResponse(
+                {
+                    "error": "requests from other web sites or under other host names are refused; "
+                    "behind a proxy, start edge-run serve with --public-url"
+                },
+                403,
+            )
+        if path in PUBLIC_PATHS or self._access.has_session(request):
             return None
+        if (token := bearer_token(request)) is not None:
+            return self._refusal_of_token(request, token)
         if path == "/":  # a browser opens the page, perhaps with ?token=
             query = request.scope["query_string"].decode("latin-1")
             return RedirectResponse(f"/login?{query}" if query else "/login", 303)
-        return JSONResponse(
-            {"error": "a token is required; send it in the header Authorization: Bearer TOKEN"},
-            401,
-            {"WWW-Authenticate": "Bearer"},
-        )
+        return _unauthorized("a token is required; send it in the header Authorization: Bearer TOKEN")
+
+    def _refusal_of_token(self, request: HTTPConnection, token: str) -> ASGIApp | None:
+        attempts, address = self._access.attempts, client_address(request)
+        wait_s = attempts.wait_s(address)
+        if wait_s and not attempts.is_known(address):
+            return too_many_attempts(wait_s)
+        if self._access.is_token(token):
+            attempts.succeeded(address)
+            return None
+        attempts.failed(address)
+        report_refused_token(address)
+        return too_many_attempts(wait_s) if wait_s else _unauthorized("the token is wrong")
+
+
+def client_address(request: HTTPConnection) -> str:
+    """Return the address that a request came from."""
+    return request.client.host if request.client else ""
+
+
+def too_many_attempts(wait_s: float) -> JSONResponse:
+    """Return the response to a token from an address that has sent too many wrong ones."""
+    seconds = math.ceil(wait_s)
+    return JSONResponse(
+        {"error": f"too many wrong tokens from this address; try again in {seconds} s"},
+        429,
+        {"Retry-After": str(seconds)},
+    )
+
+
+def _unauthorized(message: str) -> JSONResponse:
+    return JSONResponse({"error": message}, 401, {"WWW-Authenticate": "Bearer"})
 
 
 def _with_headers(send: Send) -> Send:

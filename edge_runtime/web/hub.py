@@ -42,6 +42,7 @@ class LiveState(NamedTuple):
         frames: number of predictions since the start.
         dropped: number of frames that were skipped since the start.
         events: number of events since the start, by kind.
+        ended: whether the source, such as a video, has ended.
 
     """
 
@@ -52,6 +53,7 @@ class LiveState(NamedTuple):
     frames: int
     dropped: int
     events: Mapping[str, int]
+    ended: bool
 
     def to_json(self) -> dict[str, Any]:
         """Return the state as the page reads it; the page counts events itself."""
@@ -76,6 +78,7 @@ class Hub:
         self._recent: deque[tuple[float, FramePrediction]] = deque(maxlen=WINDOW)
         self._events: deque[Numbered] = deque(maxlen=MAX_EVENTS)
         self._event_counts: Counter[str] = Counter()
+        self._ended = False
         self._frames = 0
         self._dropped = 0
         self._encoding = threading.Lock()
@@ -100,6 +103,16 @@ class Hub:
         with self._lock:
             self._event_counts[event.kind] += 1
             self._events.append(Numbered(self._event_counts.total(), event))
+
+    def end(self) -> None:
+        """Note that the source has ended."""
+        with self._lock:
+            self._ended = True
+
+    def has_ended(self) -> bool:
+        """Return whether the source has ended."""
+        with self._lock:
+            return self._ended
 
     def close(self) -> None:
         """Do nothing: the results are not delivered anywhere."""
@@ -138,7 +151,7 @@ class Hub:
         with self._lock:
             now_s, predicted_s, prediction = self._clock(), self._predicted_s, self._prediction
             recent = [(at_s, item) for at_s, item in self._recent if now_s - at_s <= WINDOW_S]
-            frames, dropped, events = self._frames, self._dropped, dict(self._event_counts)
+            frames, dropped, events, ended = self._frames, self._dropped, dict(self._event_counts), self._ended
         return LiveState(
             prediction=prediction,
             since_ms=None if prediction is None else round((now_s - predicted_s) * 1e3, 1),
@@ -147,6 +160,7 @@ class Hub:
             frames=frames,
             dropped=dropped,
             events=events,
+            ended=ended,
         )
 
 

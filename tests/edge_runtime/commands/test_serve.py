@@ -11,8 +11,6 @@ import sys
 
 import pytest
 
-from edge_runtime.commands.serve import TOKEN_VARIABLE, _read_token
-
 EDGE_RUN = [sys.executable, "-m", "edge_runtime.cli"]
 
 
@@ -69,17 +67,11 @@ def test_it_shows_what_the_camera_shows_logs_it_and_ends_well(started, wait_unti
 
 def test_the_token_comes_from_a_file_before_the_environment(started, tmp_path):
     (tmp_path / "token").write_text("another-horse-battery\n")
+    (tmp_path / "token").chmod(0o600)
     _, port = started("--token-file", tmp_path / "token", EDGE_RUN_TOKEN="correct-horse-battery")
     assert get(port, "/state")[0] == 401
     assert get(port, "/state", Authorization="Bearer correct-horse-battery")[0] == 401
     assert get(port, "/state", Authorization="Bearer another-horse-battery")[0] == 200
-
-
-def test_the_token_comes_from_the_environment_and_an_empty_one_is_none(monkeypatch):
-    monkeypatch.setenv(TOKEN_VARIABLE, "correct-horse-battery")
-    assert _read_token(None) == "correct-horse-battery"
-    monkeypatch.setenv(TOKEN_VARIABLE, "")
-    assert _read_token(None) is None
 
 
 def test_a_network_address_without_a_token_is_refused(refused, bundle, photo, monkeypatch):
