@@ -116,7 +116,8 @@ def test_files_with_secrets_become_credentials(tmp_path):
         "webhook:/etc/hook",
     ]
     assert found["ExecStart"].endswith(
-        "--source @%d/source --token-file %d/token-file --mqtt-password-file %d/mqtt-password-file --webhook @%d/webhook"
+        "--source @%d/source --token-file %d/token-file --mqtt-password-file %d/mqtt-password-file "
+        "--webhook @%d/webhook"
     )
 
 
