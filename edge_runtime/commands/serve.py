@@ -78,8 +78,9 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
 
 def serve(options: ServeOptions) -> int:
     """Run the live loop and the web server."""
+    from edge_runtime.live.sinks.eventlog import read_events
     from edge_runtime.web.access import check_token, parse_public_url
-    from edge_runtime.web.hub import Hub
+    from edge_runtime.web.hub import MAX_EVENTS, Hub
     from edge_runtime.web.site import Site
 
     _require_server()
@@ -91,6 +92,8 @@ def serve(options: ServeOptions) -> int:
     watching, answering = (open_classifier(options.bundle, options.model) for _ in range(2))
     hub, stop = Hub(), threading.Event()
     sinks = sinks_from(options.sinks, source.name)
+    if options.sinks.event_log:
+        hub.restore(read_events(options.sinks.event_log, newest=MAX_EVENTS))
     try:
         stream = stream_from(
             options.stream,
@@ -98,7 +101,7 @@ def serve(options: ServeOptions) -> int:
             watching,
             [hub, *sinks],
             stop=stop,
-            on_frame=lambda frame, _prediction: hub.frame(frame),
+            on_frame=lambda frame, _prediction: hub.frame(frame, stream.candidate()),
         )
         site = Site(
             hub,
@@ -106,6 +109,8 @@ def serve(options: ServeOptions) -> int:
             token=token,
             public_url=public_url,
             title=options.title or source.name,
+            roi=options.stream.roi,
+            event_log=options.sinks.event_log,
             outboxes=[sink.outbox for sink in sinks if hasattr(sink, "outbox")],
             stale_s=2 * options.stream.stall_timeout,
         )

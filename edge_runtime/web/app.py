@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from edge_runtime.errors import EdgeError, InferenceError, one_line
 from edge_runtime.web.access import Access
+from edge_runtime.web.download import events_csv
 from edge_runtime.web.event_stream import event_stream, full_state
 from edge_runtime.web.guard import Guard
 from edge_runtime.web.login import log_in, log_out
@@ -33,6 +34,8 @@ STATIC = {
     "page.html": "text/html; charset=utf-8",
     "style.css": "text/css; charset=utf-8",
     "page.js": "text/javascript; charset=utf-8",
+    "elements.js": "text/javascript; charset=utf-8",
+    "events.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
 MAX_UPLOADS = 4  # one is classified while the others wait
@@ -64,6 +67,7 @@ def build_app(site: Site, *, loopback: bool = True) -> ASGIApp:
         *assets,
         Route("/picture.jpg", with_site(_picture)),
         Route("/events", partial(event_stream, site, access)),
+        Route("/events.csv", with_site(events_csv)),
         Route("/events/{number}.jpg", with_site(_thumbnail)),
         Route("/state", with_site(_state)),
         Route("/classify", with_site(_classify), methods=["POST"]),

@@ -68,6 +68,7 @@ def _hello(site: Site) -> dict[str, Any]:
         "labels": list(site.classifier.spec.labels),
         "artifact": site.classifier.artifact.name,
         "backend": site.classifier.backend.name,
+        "roi": site.roi,
         "can_log_out": site.token is not None,
     }
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from edge_runtime.classify.classifier import Classifier
     from edge_runtime.live.records import Event
@@ -29,6 +30,8 @@ class Site:
         token: token that requests must have; None if none is required.
         public_url: address of the proxy in front of the server; None if there is none.
         title: title of the page, such as the source's name.
+        roi: x, y, width and height of the region that is classified, in pixels of a frame; None classifies all of it.
+        event_log: the file that contains the events from before the start; None if there is none.
         outboxes: outboxes of the sinks, for the metrics.
         is_stopping: returns True when the server stops, so that the event streams end.
         stale_s: seconds without a prediction after which /healthz responds 503.
@@ -46,6 +49,8 @@ class Site:
     token: str | None = None
     public_url: PublicUrl | None = None
     title: str = "Edgewise"
+    roi: tuple[int, int, int, int] | None = None
+    event_log: Path | None = None
     outboxes: Sequence[Outbox[Event]] = ()
     is_stopping: Callable[[], bool] = lambda: False
     stale_s: float = STALE_S

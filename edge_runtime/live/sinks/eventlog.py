@@ -134,13 +134,21 @@ class EventLog:
         return int(total) - int(free)
 
 
-def read_events(path: Path, *, newest: int = 100) -> list[Event]:
-    """Return the newest events of a log, oldest first; the log may be in use. Raise SourceError."""
+def read_events(path: Path, *, newest: int = 100, pictures: bool = True) -> list[Event]:
+    """Return the newest events of a log, oldest first; the log may be in use. Raise SourceError.
+
+    Args:
+        path: the log.
+        newest: maximum number of events.
+        pictures: False leaves out the thumbnails, which need most of the memory.
+
+    """
     if not path.is_file():
         raise SourceError(f"{path}: no such event log")
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=BUSY_S)) as connection:
-            query = f"SELECT {COLUMNS} FROM events ORDER BY id DESC LIMIT ?"  # noqa: S608 - constants alone
+            columns = COLUMNS if pictures else COLUMNS.replace("thumbnail", "NULL")
+            query = f"SELECT {columns} FROM events ORDER BY id DESC LIMIT ?"  # noqa: S608 - constants alone
             rows = connection.execute(query, (newest,)).fetchall()
     except sqlite3.Error as problem:
         raise SourceError(f"{path}: not readable as an event log: {problem}") from None
