@@ -108,7 +108,7 @@ def serve(options: ServeOptions) -> int:
             answering,
             token=token,
             public_url=public_url,
-            title=options.title or source.name,
+            title=options.title or _title(source.name),
             roi=options.stream.roi,
             event_log=options.sinks.event_log,
             outboxes=[sink.outbox for sink in sinks if hasattr(sink, "outbox")],
@@ -145,6 +145,11 @@ def _run(options: ServeOptions, site: Site, stream: Stream, stop: threading.Even
     loop.join(LAST_FRAME_S)
     if problems:
         raise problems[0]
+
+
+def _title(name: str) -> str:
+    """Return a source's name without settings such as ?fps=30; an address is different with other parameters."""
+    return name if "://" in name else name.partition("?")[0]
 
 
 def _report_ready(address: str) -> None:

@@ -1,7 +1,8 @@
-"""A limit on wrong tokens: after a few, an address must wait before it may try again."""
+"""A limit on tokens that are tried: after a few wrong ones, an address has to wait before its next one is checked."""
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import time
 from typing import TYPE_CHECKING
@@ -10,13 +11,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 BURST = 10  # wrong tokens without a pause
-PAUSE_S = 2.0  # between later ones
+PAUSE_S = 1.0  # between later ones
+MAX_WAIT_S = 5.0
+MAX_WAITING = 16
 KNOWN_S = 3600.0
 MAX_ADDRESSES = 1000
 
 
 class Attempts:
-    """Wrong tokens by address, as a leaky bucket.
+    """Tokens that are tried, by address, as a leaky bucket.
 
     For each address it stores only the time at which its bucket is empty again. The addresses of an IPv6 network of 64
     bits, which one client may have all of, count as one.
@@ -26,38 +29,61 @@ class Attempts:
         self._clock = clock
         self._empty_s: dict[str, float] = {}
         self._known_s: dict[str, float] = {}
+        self._waiting = 0
 
-    def wait_s(self, address: str) -> float:
-        """Return the seconds until an address may try again; 0 if it may now."""
-        excess_s = self._empty_s.get(_network(address), 0.0) - self._clock() - (BURST - 1) * PAUSE_S
-        return max(0.0, excess_s)
+    async def check(self, address: str, is_right: Callable[[], bool], *, known_first: bool) -> bool | None:
+        """Check a token when its address may try one.
 
-    def is_known(self, address: str) -> bool:
-        """Return whether the right token came from an address within the last hour.
+        The wait comes before the check, for right tokens as well: otherwise the time of the response would show which
+        token is right before the wait is over.
 
-        Such an address is not refused because of another client's wrong tokens, for example behind the same router.
+        Args:
+            address: the address that the token came from.
+            is_right: compares the token.
+            known_first: whether a right token from an address that sent the right one within the last hour is accepted
+                at once, so that other clients behind the same router cannot delay its requests.
+
+        Returns:
+            True if the token is right, False if it is wrong, None if it was not checked: the address tries too many.
+
         """
-        return self._clock() - self._known_s.get(_network(address), float("-inf")) < KNOWN_S
-
-    def failed(self, address: str) -> None:
-        """Count a wrong token."""
-        network, now_s = _network(address), self._clock()
-        if network not in self._empty_s:
-            _make_room(self._empty_s)
-        self._empty_s[network] = min(max(self._empty_s.get(network, now_s), now_s), now_s + BURST * PAUSE_S) + PAUSE_S
-
-    def succeeded(self, address: str) -> None:
-        """Remember that the right token came from an address."""
         network = _network(address)
-        if network not in self._known_s:
-            _make_room(self._known_s)
-        self._known_s[network] = self._clock()
+        if known_first and self._is_known(network) and is_right():
+            return True
+        wait_s = self._reserve(network)
+        if wait_s is None:
+            return None
+        self._waiting += 1
+        try:
+            if wait_s:
+                await asyncio.sleep(wait_s)
+        finally:
+            self._waiting -= 1
+        if not is_right():
+            return False
+        self._empty_s[network] = self._empty_s.get(network, self._clock()) - PAUSE_S
+        _store(self._known_s, network, self._clock())
+        return True
+
+    def _is_known(self, network: str) -> bool:
+        return self._clock() - self._known_s.get(network, float("-inf")) < KNOWN_S
+
+    def _reserve(self, network: str) -> float | None:
+        """Count a try, and return the seconds until it may be checked; None if that is too long."""
+        now_s = self._clock()
+        empty_s = max(self._empty_s.get(network, now_s), now_s)
+        wait_s = max(0.0, empty_s - now_s - (BURST - 1) * PAUSE_S)
+        if wait_s > MAX_WAIT_S or (wait_s and self._waiting >= MAX_WAITING):
+            return None
+        _store(self._empty_s, network, empty_s + PAUSE_S)
+        return wait_s
 
 
-def _make_room(times_s: dict[str, float]) -> None:
-    """Remove the address with the oldest time if the table is full."""
-    if len(times_s) >= MAX_ADDRESSES:
+def _store(times_s: dict[str, float], network: str, at_s: float) -> None:
+    """Store a time; if the table is full, remove the oldest one."""
+    if network not in times_s and len(times_s) >= MAX_ADDRESSES:
         del times_s[min(times_s, key=times_s.__getitem__)]
+    times_s[network] = at_s
 
 
 def _network(address: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import MutableHeaders
@@ -31,6 +30,8 @@ HEADERS = {
     "Cache-Control": "no-store",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
+TOO_MANY = "too many wrong tokens from this address; try again later"
+RETRY_LATER = {"Retry-After": "10"}
 # Available without a token, for the login and for health checks. They contain nothing from the camera.
 PUBLIC_PATHS = frozenset({"/login", "/static/style.css", "/static/icon.svg", "/healthz"})
 
@@ -51,10 +52,10 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
-        response = self._refusal(HTTPConnection(scope)) or self._app
+        response = await self._refusal(HTTPConnection(scope)) or self._app
         await response(scope, receive, _with_headers(send))
 
-    def _refusal(self, request: HTTPConnection) -> ASGIApp | None:
+    async def _refusal(self, request: HTTPConnection) -> ASGIApp | None:
         """Return the response that refuses a request, or None if it is allowed."""
         path = request.scope["path"]
         if is_cross_site(request, self._access) and path != "/healthz":
@@ -68,38 +69,26 @@ class Guard:
         if path in PUBLIC_PATHS or self._access.has_session(request):
             return None
         if (token := bearer_token(request)) is not None:
-            return self._refusal_of_token(request, token)
+            return await self._refusal_of_token(request, token)
         if path == "/":  # a browser opens the page, perhaps with ?token=
             query = request.scope["query_string"].decode("latin-1")
             return RedirectResponse(f"/login?{query}" if query else "/login", 303)
         return _unauthorized("a token is required; send it in the header Authorization: Bearer TOKEN")
 
-    def _refusal_of_token(self, request: HTTPConnection, token: str) -> ASGIApp | None:
-        attempts, address = self._access.attempts, client_address(request)
-        wait_s = attempts.wait_s(address)
-        if wait_s and not attempts.is_known(address):
-            return too_many_attempts(wait_s)
-        if self._access.is_token(token):
-            attempts.succeeded(address)
+    async def _refusal_of_token(self, request: HTTPConnection, token: str) -> ASGIApp | None:
+        address = client_address(request)
+        verdict = await self._access.attempts.check(address, lambda: self._access.is_token(token), known_first=True)
+        if verdict:
             return None
-        attempts.failed(address)
         report_refused_token(address)
-        return too_many_attempts(wait_s) if wait_s else _unauthorized("the token is wrong")
+        if verdict is False:
+            return _unauthorized("the token is wrong")
+        return JSONResponse({"error": TOO_MANY}, 429, RETRY_LATER)
 
 
 def client_address(request: HTTPConnection) -> str:
     """Return the address that a request came from."""
     return request.client.host if request.client else ""
-
-
-def too_many_attempts(wait_s: float) -> JSONResponse:
-    """Return the response to a token from an address that has sent too many wrong ones."""
-    seconds = math.ceil(wait_s)
-    return JSONResponse(
-        {"error": f"too many wrong tokens from this address; try again in {seconds} s"},
-        429,
-        {"Retry-After": str(seconds)},
-    )
 
 
 def _unauthorized(message: str) -> JSONResponse:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from importlib.resources import files
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
@@ -10,7 +9,7 @@ from urllib.parse import parse_qs
 from starlette.responses import RedirectResponse, Response
 
 from edge_runtime.web.access import COOKIE, session_cookie
-from edge_runtime.web.guard import client_address
+from edge_runtime.web.guard import RETRY_LATER, client_address
 from edge_runtime.web.logs import report_refused_token
 from edge_runtime.web.sessions import SESSION_S
 from edge_runtime.web.uploads import read_body
@@ -35,7 +34,7 @@ async def log_in(access: Access, request: Request) -> Response:
     token = request.query_params.get("token") or parse_qs(form.decode("latin-1")).get("token", [""])[0]
     if not token.strip():
         return _page(200)
-    return _answer(access, token.strip(), client_address(request))
+    return await _answer(access, token.strip(), client_address(request))
 
 
 async def log_out(access: Access, request: Request) -> Response:
@@ -46,19 +45,14 @@ async def log_out(access: Access, request: Request) -> Response:
     return response
 
 
-def _answer(access: Access, token: str, address: str) -> Response:
-    """Return the response to a submitted token.
-
-    While an address must wait, the right token is refused as well; otherwise it could still be found by trying.
-    """
-    if wait_s := access.attempts.wait_s(address):
-        seconds = math.ceil(wait_s)
-        return _page(429, f"Too many wrong tokens. Try again in {seconds} s.", {"Retry-After": str(seconds)})
-    if not access.is_token(token):
-        access.attempts.failed(address)
+async def _answer(access: Access, token: str, address: str) -> Response:
+    """Return the response to a submitted token."""
+    verdict = await access.attempts.check(address, lambda: access.is_token(token), known_first=False)
+    if not verdict:
         report_refused_token(address)
+        if verdict is None:
+            return _page(429, "Too many wrong tokens. Try again later.", RETRY_LATER)
         return _page(401, "This token is wrong.")
-    access.attempts.succeeded(address)
     response = RedirectResponse("/", 303)
     response.set_cookie(
         COOKIE, access.sessions.start(), SESSION_S, httponly=True, samesite="strict", secure=_is_https(access)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import socket
 
@@ -9,7 +10,7 @@ import pytest
 
 from edge_runtime.web import logs
 from edge_runtime.web.access import AccessError, check_token, parse_public_url
-from edge_runtime.web.attempts import BURST, MAX_ADDRESSES, PAUSE_S, Attempts
+from edge_runtime.web.attempts import BURST, MAX_ADDRESSES, MAX_WAIT_S, PAUSE_S, Attempts
 from edge_runtime.web.sessions import MAX_SESSIONS, SESSION_S, Sessions
 
 TOKEN = "correct-horse-battery-staple"
@@ -34,29 +35,69 @@ def log_in(server, **headers):
     return request(server, "POST", "/login", f"token={TOKEN}", **headers).headers["Set-Cookie"]
 
 
-def test_an_address_may_try_a_few_tokens_and_then_one_per_pause():
-    now = [0.0]
+@pytest.fixture
+def waits(monkeypatch):
+    """Replace the waiting with a list of the waits, on a clock that they advance."""
+    now, waited = [0.0], []
+
+    async def sleep(seconds):
+        waited.append(seconds)
+        now[0] += seconds
+
+    monkeypatch.setattr("edge_runtime.web.attempts.asyncio.sleep", sleep)
+    return now, waited
+
+
+def check(attempts, address, right, **options):
+    return asyncio.run(attempts.check(address, lambda: right, **{"known_first": False, **options}))
+
+
+def test_after_a_few_wrong_tokens_an_address_waits_before_the_next_one_is_checked(waits):
+    now, waited = waits
     attempts = Attempts(clock=lambda: now[0])
-    allowed = 0
-    for _ in range(1000):  # 100 s
-        if not attempts.wait_s("10.0.0.1"):
-            attempts.failed("10.0.0.1")
-            allowed += 1
-        now[0] += 0.1
-    assert BURST + 100 / PAUSE_S - 2 <= allowed <= BURST + 100 / PAUSE_S + 1
-    assert attempts.wait_s("10.0.0.2") == 0
-    now[0] += BURST * PAUSE_S
-    assert attempts.wait_s("10.0.0.1") == 0
+    assert [check(attempts, "10.0.0.1", right=False) for _ in range(BURST)] == [False] * BURST
+    assert waited == []
+    assert [check(attempts, "10.0.0.1", right=False) for _ in range(5)] == [False] * 5
+    assert waited == [PAUSE_S] * 5
+    assert check(attempts, "10.0.0.1", right=True) is True
+    assert len(waited) == 6  # a right token waits as well
+    assert check(attempts, "10.0.0.2", right=False) is False
+    assert len(waited) == 6
+
+
+def test_many_tokens_at_once_are_not_checked(monkeypatch):
+    attempts, compared = Attempts(clock=lambda: 0.0), []
+
+    async def sleep(seconds):
+        pass
+
+    monkeypatch.setattr("edge_runtime.web.attempts.asyncio.sleep", sleep)
+    verdicts = [
+        asyncio.run(attempts.check("10.0.0.1", lambda: bool(compared.append(1)), known_first=False)) for _ in range(100)
+    ]
+    assert verdicts.count(None) == 100 - len(compared)
+    assert len(compared) == BURST + MAX_WAIT_S / PAUSE_S
+
+
+def test_a_known_address_is_not_delayed_by_the_wrong_tokens_of_others(waits):
+    now, waited = waits
+    attempts = Attempts(clock=lambda: now[0])
+    assert check(attempts, "10.0.0.1", right=True)
+    for _ in range(BURST + 3):
+        check(attempts, "10.0.0.1", right=False, known_first=True)
+    waited.clear()
+    assert check(attempts, "10.0.0.1", right=True, known_first=True)
+    assert waited == []
 
 
 def test_the_addresses_of_one_ipv6_network_count_as_one_and_the_table_is_bounded():
     attempts = Attempts(clock=lambda: 0.0)
-    for number in range(BURST + 1):
-        attempts.failed(f"2001:db8::{number}")
-    assert attempts.wait_s("2001:db8::ffff") > 0
-    assert attempts.wait_s("2001:db8:1::1") == 0
+    for number in range(BURST):
+        check(attempts, f"2001:db8::{number}", right=False)
+    assert attempts._reserve("2001:db8::/64") == PAUSE_S
+    assert attempts._reserve("2001:db8:1::/64") == 0
     for number in range(2 * MAX_ADDRESSES):
-        attempts.failed(f"10.1.{number // 256}.{number % 256}")
+        attempts._reserve(f"10.1.{number // 256}.{number % 256}")
     assert len(attempts._empty_s) <= MAX_ADDRESSES
 
 
@@ -175,12 +216,11 @@ def test_the_cookie_is_secure_only_if_the_public_address_is_https(serving):
     assert "Secure" not in log_in(serving(token=TOKEN))
 
 
-def test_the_address_behind_a_proxy_is_the_client_s(serving, capfd):
+def test_the_address_behind_a_proxy_is_the_client_s(serving, monkeypatch, capfd):
+    monkeypatch.setattr(logs, "_REFUSED", logs.Seldom())
     server = serving(token=TOKEN, public_url=parse_public_url(PUBLIC))
-    for number in range(15):
-        request(server, "POST", "/login", f"token={number}", Host="cam.example.org", X_Forwarded_For="192.0.2.1")
-    other = {"Host": "cam.example.org", "X_Forwarded_For": "192.0.2.2"}
-    assert request(server, "POST", "/login", f"token={TOKEN}", **other).status == 303
+    request(server, "POST", "/login", "token=wrong", Host="cam.example.org", X_Forwarded_For="192.0.2.1")
+    assert "a wrong token was refused, from 192.0.2.1" in capfd.readouterr().err
 
 
 def test_a_public_address_needs_a_token_and_must_be_an_address():
