@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import re
 import secrets
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 COOKIE = "edgewise"
 MIN_TOKEN_LENGTH = 16
+# A host name or address, with or without a port; other characters could be read in different ways.
+HOST = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -138,13 +141,21 @@ def is_cross_site(request: HTTPConnection, access: Access) -> bool:
     host, public = request.headers.get("host", ""), access.public_url
     parts = _split(f"//{host}")
     allowed = LOCAL_NAMES | ({public.host} if public else set())
-    if parts is None or (access.loopback and parts.hostname not in allowed):
+    if not HOST.fullmatch(host) or parts is None or (access.loopback and parts.hostname not in allowed):
+        return True
+    if _is_embedded(request):
         return True
     origin = request.headers.get("origin")
     if origin is None or (public and origin.lower() == public.origin):
         return False
     sent_from = _split(origin)
     return sent_from is None or sent_from.netloc != host
+
+
+def _is_embedded(request: HTTPConnection) -> bool:
+    """Return whether a browser says that a page of another origin makes the request, other than by a link."""
+    site, mode = request.headers.get("sec-fetch-site", "none"), request.headers.get("sec-fetch-mode")
+    return site not in {"same-origin", "none"} and not (mode == "navigate" and request.scope["method"] == "GET")
 
 
 def _split(url: str) -> SplitResult | None:

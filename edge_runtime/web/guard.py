@@ -27,9 +27,12 @@ HEADERS = {
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
+MAX_HEADERS = 100
+VERSIONS = frozenset({"1.0", "1.1"})
 TOO_MANY = "too many wrong tokens from this address; try again later"
 RETRY_LATER = {"Retry-After": "10"}
 # Available without a token, for the login and for health checks. They contain nothing from the camera.
@@ -57,6 +60,8 @@ class Guard:
 
     async def _refusal(self, request: HTTPConnection) -> ASGIApp | None:
         """Return the response that refuses a request, or None if it is allowed."""
+        if malformed := _refusal_of_form(request):
+            return malformed
         path = request.scope["path"]
         if is_cross_site(request, self._access) and path != "/healthz":
             return JSONResponse(
@@ -84,6 +89,22 @@ class Guard:
         if verdict is False:
             return _unauthorized("the token is wrong")
         return JSONResponse({"error": TOO_MANY}, 429, RETRY_LATER)
+
+
+def _refusal_of_form(request: HTTPConnection) -> ASGIApp | None:
+    """Return the response to a request that h11 accepts, but that a proxy may understand in another way."""
+    names = [name for name, _ in request.scope["headers"]]
+    if request.scope["http_version"] not in VERSIONS:
+        return _closing("this version of HTTP is not supported", 505)
+    if len(names) > MAX_HEADERS:
+        return _closing(f"more than {MAX_HEADERS} header fields", 431)
+    if b"content-length" in names and b"transfer-encoding" in names:
+        return _closing("a body has either a length or a transfer encoding", 400)
+    return None
+
+
+def _closing(message: str, status: int) -> JSONResponse:
+    return JSONResponse({"error": message}, status, {"Connection": "close"})
 
 
 def client_address(request: HTTPConnection) -> str:

@@ -34,19 +34,20 @@ async def log_in(access: Access, request: Request) -> Response:
     token = request.query_params.get("token") or parse_qs(form.decode("latin-1")).get("token", [""])[0]
     if not token.strip():
         return _page(200)
-    return await _answer(access, token.strip(), client_address(request))
+    return await _answer(access, token.strip(), request)
 
 
 async def log_out(access: Access, request: Request) -> Response:
     """End the session of the request's cookie and remove the cookie."""
     access.sessions.end(session_cookie(request))
     response = RedirectResponse("/login", 303)
-    response.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=_is_https(access))
+    response.delete_cookie(COOKIE, httponly=True, samesite="strict", secure=_is_https(access, request))
     return response
 
 
-async def _answer(access: Access, token: str, address: str) -> Response:
+async def _answer(access: Access, token: str, request: Request) -> Response:
     """Return the response to a submitted token."""
+    address = client_address(request)
     verdict = await access.attempts.check(address, lambda: access.is_token(token), known_first=False)
     if not verdict:
         report_refused_token(address)
@@ -55,7 +56,7 @@ async def _answer(access: Access, token: str, address: str) -> Response:
         return _page(401, "This token is wrong.")
     response = RedirectResponse("/", 303)
     response.set_cookie(
-        COOKIE, access.sessions.start(), SESSION_S, httponly=True, samesite="strict", secure=_is_https(access)
+        COOKIE, access.sessions.start(), SESSION_S, httponly=True, samesite="strict", secure=_is_https(access, request)
     )
     return response
 
@@ -67,5 +68,7 @@ def _page(status: int, problem: str = "", headers: dict[str, str] | None = None)
     return Response(page.replace(PROBLEM, shown), status, headers, media_type="text/html; charset=utf-8")
 
 
-def _is_https(access: Access) -> bool:
-    return access.public_url is not None and access.public_url.is_https
+def _is_https(access: Access, request: Request) -> bool:
+    """Return whether the browser uses HTTPS. A false header of the client limits only its own cookie."""
+    public = access.public_url is not None and access.public_url.is_https
+    return public or request.headers.get("x-forwarded-proto", "").lower() == "https"

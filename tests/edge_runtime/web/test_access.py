@@ -144,6 +144,11 @@ MALFORMED = {
     "a host that is none": b"GET / HTTP/1.1\r\nHost: [\r\n\r\n",
     "a host with a bad port": b"GET / HTTP/1.1\r\nHost: localhost:99999\r\n\r\n",
     "an endless number": b"GET /events/" + b"9" * 5000 + b".jpg HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+    "a length and an encoding": b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "too many headers": b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"X: y\r\n" * 1000 + b"\r\n",
+    "a host with a path": b"GET / HTTP/1.1\r\nHost: localhost/evil.example\r\n\r\n",
+    "a host with a user": b"GET / HTTP/1.1\r\nHost: evil.example@localhost\r\n\r\n",
     "not HTTP": b"\x16\x03\x01\x02\x00\r\n\r\n",
     "no host": b"GET / HTTP/1.1\r\n\r\n",
     "headers that are too large": b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"a" * 20_000,
@@ -209,11 +214,29 @@ def test_behind_a_proxy_only_the_public_address_is_allowed(serving, host, origin
     assert request(server, "GET", "/state", **headers).status == status
 
 
+@pytest.mark.parametrize(
+    ("site", "mode", "method", "status"),
+    [
+        ("same-origin", "cors", "GET", 200),
+        ("none", "navigate", "GET", 200),
+        ("cross-site", "navigate", "GET", 200),  # a link on another page
+        ("cross-site", "no-cors", "GET", 403),
+        ("same-site", "cors", "GET", 403),  # another port of this host
+        ("cross-site", "navigate", "POST", 403),  # a form on another page
+    ],
+)
+def test_other_pages_can_only_link_to_the_page(serving, site, mode, method, status):
+    headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode}
+    path = "/classify" if method == "POST" else "/"
+    assert request(serving(), method, path, **headers).status == status
+
+
 def test_the_cookie_is_secure_only_if_the_public_address_is_https(serving):
     assert "Secure" in log_in(serving(token=TOKEN, public_url=parse_public_url(PUBLIC)), Host="cam.example.org")
     plain = serving(token=TOKEN, public_url=parse_public_url("http://cam.local:81"))
     assert "Secure" not in log_in(plain, Host="cam.local:81")
     assert "Secure" not in log_in(serving(token=TOKEN))
+    assert "Secure" in log_in(serving(token=TOKEN), X_Forwarded_Proto="https")
 
 
 def test_the_address_behind_a_proxy_is_the_client_s(serving, monkeypatch, capfd):
