@@ -95,7 +95,7 @@ def _refusal_of_form(request: HTTPConnection) -> ASGIApp | None:
     """Return the response to a request that h11 accepts, but that a proxy may understand in another way."""
     names = [name for name, _ in request.scope["headers"]]
     if request.scope["http_version"] not in VERSIONS:
-        return _closing("this version of HTTP is not supported", 505)
+        return _closing("this version of HTTP is not supported", 400)
     if len(names) > MAX_HEADERS:
         return _closing(f"more than {MAX_HEADERS} header fields", 431)
     if b"content-length" in names and b"transfer-encoding" in names:
