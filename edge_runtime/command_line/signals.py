@@ -1,4 +1,4 @@
-"""Stop a command on SIGTERM and SIGINT."""
+"""Stop a command on SIGTERM, SIGINT and SIGHUP."""
 
 from __future__ import annotations
 
@@ -11,9 +11,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+def stop_signals() -> list[signal.Signals]:
+    """Return the signals that end a command: SIGHUP, from a terminal that closes, unless `nohup` ignores it."""
+    ending = [signal.SIGTERM, signal.SIGINT]
+    return ending if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else [*ending, signal.SIGHUP]
+
+
 @contextmanager
 def stop_on_signals() -> Iterator[threading.Event]:
-    """Yield an event that SIGTERM and SIGINT set; a second signal ends the process at once."""
+    """Yield an event that SIGTERM, SIGINT and SIGHUP set; a second signal ends the process at once."""
     stop = threading.Event()
     before: dict[int, Any] = {}
 
@@ -21,7 +27,7 @@ def stop_on_signals() -> Iterator[threading.Event]:
         stop.set()
         signal.signal(number, before[number])
 
-    for wanted in (signal.SIGTERM, signal.SIGINT):
+    for wanted in stop_signals():
         before[wanted] = signal.signal(wanted, set_stop)
     try:
         yield stop

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import threading
 from dataclasses import dataclass
@@ -13,18 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from edge_runtime.command_line.runner import SUCCESS, set_action
 from edge_runtime.commands.options.model import ModelOptions, add_model_options, open_classifier
-from edge_runtime.commands.options.sinks import SinkOptions, add_sink_options, sinks_from
+from edge_runtime.commands.options.sinks import SinkOptions, add_sink_options, close_all, sinks_from
 from edge_runtime.commands.options.stream import SOURCES, StreamOptions, add_stream_options, source_from, stream_from
-from edge_runtime.errors import BackendUnavailable, SourceError
-from edge_runtime.system.notification import ready
+from edge_runtime.errors import BackendUnavailable
+from edge_runtime.system.credentials import credential
+from edge_runtime.system.notification import ready, stopping
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from edge_runtime.classify.classifier import Classifier
-    from edge_runtime.live.records import Sink
     from edge_runtime.live.stream import Stream
-    from edge_runtime.web.hub import Hub
+    from edge_runtime.web.site import Site
 
 TOKEN_VARIABLE = "EDGE_RUN_TOKEN"  # noqa: S105 - the name of the variable, no secret
 PORT = 8080
@@ -40,6 +36,7 @@ class ServeOptions:
     host: str
     port: int
     token_file: Path | None
+    public_url: str | None
     title: str | None
     model: ModelOptions
     stream: StreamOptions
@@ -67,7 +64,12 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
     group.add_argument(
         "--token-file", type=Path, metavar="FILE", help=f"read the token from this file instead of {TOKEN_VARIABLE}"
     )
-    group.add_argument("--title", help="title of the page (default: the bundle's name)")
+    group.add_argument(
+        "--public-url",
+        metavar="URL",
+        help="address of the HTTPS proxy in front of the server, such as https://camera.example.org; needs a token",
+    )
+    group.add_argument("--title", help="title of the page (default: the source's name)")
     add_model_options(command)
     add_stream_options(command)
     add_sink_options(command)
@@ -76,17 +78,22 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
 
 def serve(options: ServeOptions) -> int:
     """Run the live loop and the web server."""
-    from edge_runtime.web.access import check_token
-    from edge_runtime.web.hub import Hub
+    from edge_runtime.live.sinks.eventlog import read_events
+    from edge_runtime.web.access import check_token, parse_public_url
+    from edge_runtime.web.hub import MAX_EVENTS, Hub
+    from edge_runtime.web.site import Site
 
     _require_server()
-    token = _read_token(options.token_file)
-    check_token(options.host, token)
+    token = credential(TOKEN_VARIABLE, options.token_file)
+    public_url = parse_public_url(options.public_url) if options.public_url else None
+    check_token(options.host, token, options.public_url)
     source = source_from(options.stream)
     # One for the camera, one for uploads: a classifier is not for use by two threads at once.
     watching, answering = (open_classifier(options.bundle, options.model) for _ in range(2))
     hub, stop = Hub(), threading.Event()
-    sinks = sinks_from(options.sinks)
+    sinks = sinks_from(options.sinks, source.name)
+    if options.sinks.event_log:
+        hub.restore(read_events(options.sinks.event_log, newest=MAX_EVENTS))
     try:
         stream = stream_from(
             options.stream,
@@ -94,26 +101,31 @@ def serve(options: ServeOptions) -> int:
             watching,
             [hub, *sinks],
             stop=stop,
-            on_frame=lambda frame, _prediction: hub.frame(frame),
+            on_frame=lambda frame, _prediction: hub.frame(frame, stream.candidate()),
         )
-        _run(options, stream, hub, answering, sinks, stop, token)
+        site = Site(
+            hub,
+            answering,
+            token=token,
+            public_url=public_url,
+            title=options.title or _title(source.name),
+            roi=options.stream.roi,
+            event_log=options.sinks.event_log,
+            outboxes=[sink.outbox for sink in sinks if hasattr(sink, "outbox")],
+            stale_s=2 * options.stream.stall_timeout,
+        )
+        _run(options, site, stream, stop)
     finally:
-        for sink in sinks:
-            sink.close()
+        stopping()
+        close_all(sinks)
     return SUCCESS
 
 
-def _run(
-    options: ServeOptions,
-    stream: Stream,
-    hub: Hub,
-    answering: Classifier,
-    sinks: Sequence[Sink],
-    stop: threading.Event,
-    token: str | None,
-) -> None:
-    """Serve in this thread while the loop runs in another; an error that ends the loop ends the server."""
-    from edge_runtime.web.app import Site
+def _run(options: ServeOptions, site: Site, stream: Stream, stop: threading.Event) -> None:
+    """Serve in this thread while the loop runs in another; an error that ends the loop ends the server.
+
+    The end of a video does not: the page then shows it.
+    """
     from edge_runtime.web.server import run_server
 
     problems: list[BaseException] = []
@@ -122,24 +134,22 @@ def _run(
         """Run the loop, and end the server if it fails."""
         try:
             stream.run()
+            site.hub.end()
         except BaseException as problem:  # noqa: BLE001 - raised again in the main thread
             problems.append(problem)
             stop.set()
 
     loop = threading.Thread(target=follow, name="live loop", daemon=True)
     loop.start()
-    site = Site(
-        hub,
-        answering,
-        token=token,
-        title=options.title or Path(options.bundle).resolve().name,
-        outboxes=[sink.outbox for sink in sinks if hasattr(sink, "outbox")],
-        stale_s=2 * options.stream.stall_timeout,
-    )
     run_server(site, host=options.host, port=options.port, stop=stop, on_ready=_report_ready)
     loop.join(LAST_FRAME_S)
     if problems:
         raise problems[0]
+
+
+def _title(name: str) -> str:
+    """Return a source's name without settings such as ?fps=30; an address is different with other parameters."""
+    return name if "://" in name else name.partition("?")[0]
 
 
 def _report_ready(address: str) -> None:
@@ -152,16 +162,6 @@ def _require_server() -> None:
     for module in ("starlette", "uvicorn", "prometheus_client"):
         if find_spec(module) is None:
             raise BackendUnavailable(f"serve needs {module}; install it with: pip install 'edgewise[serve]'")
-
-
-def _read_token(file: Path | None) -> str | None:
-    """Read the token from the file or the environment; never from the command line, which other users can read."""
-    if file is None:
-        return os.environ.get(TOKEN_VARIABLE) or None
-    try:
-        return file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as problem:
-        raise SourceError(f"{file}: the token cannot be read: {problem}") from None
 
 
 def _port(text: str) -> int:

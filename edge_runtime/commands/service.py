@@ -73,6 +73,7 @@ def service(options: ServiceOptions) -> int:
     if not bundle.is_dir():
         raise BundleError(f"{options.bundle}: no such bundle folder; edge-export writes one")
     subcommand, further = "serve" if options.serve else "watch", _split(options.options)
+    _refuse_secrets([options.source, *further])
     if not _accepted([subcommand, options.bundle, "--source", options.source, *further]):
         return USAGE
     print(
@@ -89,6 +90,18 @@ def service(options: ServiceOptions) -> int:
         end="",
     )
     return SUCCESS
+
+
+def _refuse_secrets(words: Sequence[str]) -> None:
+    """Raise SourceError if a word contains a password: every user can read a unit and the list of processes."""
+    from edge_runtime.system.addresses import has_secret
+
+    for word in words:
+        if has_secret(word):
+            raise SourceError(
+                "the address contains a password, which every user could read in the unit and the list of processes; "
+                "write the address into a file of mode 600 and name it with @: --source @/etc/edgewise/camera"
+            )
 
 
 def _split(text: str) -> list[str]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from edge_runtime.command_line.runner import FAILURE, SUCCESS, set_action
 from edge_runtime.command_line.signals import stop_on_signals
+from edge_runtime.command_line.standard_output import results_stream
 from edge_runtime.commands.options.model import ModelOptions, add_model_options, open_classifier
-from edge_runtime.commands.options.sinks import SinkOptions, add_sink_options, sinks_from
+from edge_runtime.commands.options.sinks import SinkOptions, add_sink_options, close_all, sinks_from
 from edge_runtime.commands.options.stream import SOURCES, StreamOptions, add_stream_options, source_from, stream_from
-from edge_runtime.system.notification import ready
+from edge_runtime.system.notification import ready, stopping
 
 if TYPE_CHECKING:
+    from typing import TextIO
+
     from edge_runtime.live.records import Sink
 
 
@@ -51,24 +53,29 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
 
 def watch(options: WatchOptions) -> int:
     """Run the live loop; return 1 if an image of a file source could not be read."""
+    with results_stream() as results:
+        return _watch(options, results)
+
+
+def _watch(options: WatchOptions, results: TextIO) -> int:
     source = source_from(options.stream)
     classifier = open_classifier(options.bundle, options.model)
-    sinks = [_console(options, live=source.live), *sinks_from(options.sinks)]
+    sinks = [_console(options, results, live=source.live), *sinks_from(options.sinks, source.name)]
     try:
         with stop_on_signals() as stop:
             stream = stream_from(options.stream, source, classifier, sinks, stop=stop)
             ready()
             tally = stream.run()
     finally:
-        for sink in sinks:
-            sink.close()
+        stopping()
+        close_all(sinks)
     return FAILURE if tally.unreadable and not source.live else SUCCESS
 
 
-def _console(options: WatchOptions, *, live: bool) -> Sink:
-    """Return the sink for standard output; of a camera, lines are dropped if the reader is too slow."""
+def _console(options: WatchOptions, results: TextIO, *, live: bool) -> Sink:
+    """Return the sink for the results; of a camera, lines are dropped if the reader is too slow."""
     from edge_runtime.live.sinks.console import Console, Csv, DirectLines, Json, Text
     from edge_runtime.live.sinks.lines import QueuedLines
 
     form = Json() if options.json else Csv() if options.csv else Text()
-    return Console(form, QueuedLines(sys.stdout) if live else DirectLines(sys.stdout))
+    return Console(form, QueuedLines(results) if live else DirectLines(results))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -62,6 +62,35 @@ class State:
     smoothed: NDArray[np.float32] | None = None
     votes: tuple[int, ...] = ()
     stable: int = -1
+
+
+class Candidate(NamedTuple):
+    """A class that may become stable next.
+
+    Attributes:
+        label: the class's index, or -1 for unknown.
+        votes: its votes so far.
+        needed: the votes with which it becomes stable.
+
+    """
+
+    label: int
+    votes: int
+    needed: int
+
+
+def candidate(state: State, rules: Rules) -> Candidate | None:
+    """Return what the newest vote is for, if that is not the stable class; None if nothing may change.
+
+    Unknown becomes stable when the stable class has fewer than `leave` votes, so every other vote is one for it.
+    """
+    if not state.votes or state.votes[-1] == state.stable:
+        return None
+    newest = state.votes[-1]
+    if newest != -1:
+        return Candidate(newest, state.votes.count(newest), rules.k)
+    others = len(state.votes) - state.votes.count(state.stable)
+    return Candidate(-1, others, len(state.votes) - rules.leave + 1)
 
 
 def advance(state: State, probabilities: NDArray[np.float32], rules: Rules) -> State:

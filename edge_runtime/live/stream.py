@@ -18,7 +18,7 @@ from edge_runtime.live.handoff import Ended
 from edge_runtime.live.inference import Inference, Inferred
 from edge_runtime.live.preparation import Preparation, Prepared, Selection, Unreadable
 from edge_runtime.live.records import Event, FramePrediction
-from edge_runtime.live.smoothing import Rules, State, advance, label_of, rules_of
+from edge_runtime.live.smoothing import Rules, State, advance, candidate, label_of, rules_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -125,6 +125,14 @@ class Stream:
         self._tracker = EventTracker()
         self._last_number = -1
         self._longest_wait_s = self._patience.stall_timeout_s if source.live else math.inf
+
+    def candidate(self) -> tuple[str, int, int] | None:
+        """Return the label that may become stable next, its votes and the votes that it needs; None if there is none.
+
+        Call it only from a hook or a sink.
+        """
+        found = candidate(self._state, self._rules)
+        return found and (label_of(found.label, self._classifier.spec.labels), found.votes, found.needed)
 
     def run(self) -> Tally:
         """Run until the source ends, `frames` predictions are made, or `stop` is set.

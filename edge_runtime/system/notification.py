@@ -40,6 +40,11 @@ def ready() -> None:
     notify("READY=1")
 
 
+def stopping() -> None:
+    """Notify systemd that the service ends, so that it waits for queued events instead of watching for frames."""
+    notify("STOPPING=1")
+
+
 def heartbeat(clock: Callable[[], float] = time.monotonic) -> Callable[[], None]:
     """Return a function that the live loop calls after each fresh decision.
 

@@ -42,6 +42,9 @@ class LiveState(NamedTuple):
         frames: number of predictions since the start.
         dropped: number of frames that were skipped since the start.
         events: number of events since the start, by kind.
+        ended: whether the source, such as a video, has ended.
+        candidate: the label that may be decided next, its votes and the votes that it needs; None if there is none.
+        frame_size: width and height of the newest picture that was requested, in pixels; None before.
 
     """
 
@@ -52,6 +55,9 @@ class LiveState(NamedTuple):
     frames: int
     dropped: int
     events: Mapping[str, int]
+    ended: bool
+    candidate: tuple[str, int, int] | None
+    frame_size: tuple[int, int] | None
 
     def to_json(self) -> dict[str, Any]:
         """Return the state as the page reads it; the page counts events itself."""
@@ -76,15 +82,28 @@ class Hub:
         self._recent: deque[tuple[float, FramePrediction]] = deque(maxlen=WINDOW)
         self._events: deque[Numbered] = deque(maxlen=MAX_EVENTS)
         self._event_counts: Counter[str] = Counter()
+        self._ended = False
+        self._candidate: tuple[str, int, int] | None = None
+        self._frame_size: tuple[int, int] | None = None
+        self._number = 0
         self._frames = 0
         self._dropped = 0
         self._encoding = threading.Lock()
         self._encoded: tuple[Frame, bytes] | None = None
 
-    def frame(self, frame: Frame) -> None:
-        """Receive the frame of the next prediction; its pixels must not change afterwards."""
+    def restore(self, events: Iterable[Event]) -> None:
+        """Receive events from before the start, oldest first. They are not counted."""
         with self._lock:
-            self._frame = frame
+            for event in events:
+                self._keep(event)
+
+    def frame(self, frame: Frame, candidate: tuple[str, int, int] | None = None) -> None:
+        """Receive the frame of the next prediction, and what may be decided next; see LiveState.
+
+        The frame's pixels must not change afterwards.
+        """
+        with self._lock:
+            self._frame, self._candidate = frame, candidate
 
     def prediction(self, prediction: FramePrediction) -> None:
         """Receive a prediction."""
@@ -99,7 +118,17 @@ class Hub:
         """Receive an event."""
         with self._lock:
             self._event_counts[event.kind] += 1
-            self._events.append(Numbered(self._event_counts.total(), event))
+            self._keep(event)
+
+    def end(self) -> None:
+        """Note that the source has ended."""
+        with self._lock:
+            self._ended = True
+
+    def has_ended(self) -> bool:
+        """Return whether the source has ended."""
+        with self._lock:
+            return self._ended
 
     def close(self) -> None:
         """Do nothing: the results are not delivered anywhere."""
@@ -115,7 +144,10 @@ class Hub:
             return None
         with self._encoding:  # a frame is encoded once for all viewers
             if self._encoded is None or self._encoded[0] is not frame:
-                self._encoded = (frame, _encode(frame))
+                size, picture = _encode(frame)
+                with self._lock:
+                    self._frame_size = size
+                self._encoded = (frame, picture)
             return self._encoded[0].number, self._encoded[1]
 
     def events_after(self, number: int) -> list[Numbered]:
@@ -128,6 +160,10 @@ class Hub:
         with self._lock:
             return next((item.event.thumbnail for item in self._events if item.number == number), None)
 
+    def _keep(self, event: Event) -> None:
+        self._number += 1
+        self._events.append(Numbered(self._number, event))
+
     def fresh_s(self) -> float:
         """Return the seconds since the newest prediction; infinite before the first."""
         with self._lock:
@@ -137,8 +173,9 @@ class Hub:
         """Return a snapshot of the newest prediction, the rates, the latencies and the counts."""
         with self._lock:
             now_s, predicted_s, prediction = self._clock(), self._predicted_s, self._prediction
+            candidate, frame_size = self._candidate, self._frame_size
             recent = [(at_s, item) for at_s, item in self._recent if now_s - at_s <= WINDOW_S]
-            frames, dropped, events = self._frames, self._dropped, dict(self._event_counts)
+            frames, dropped, events, ended = self._frames, self._dropped, dict(self._event_counts), self._ended
         return LiveState(
             prediction=prediction,
             since_ms=None if prediction is None else round((now_s - predicted_s) * 1e3, 1),
@@ -147,6 +184,9 @@ class Hub:
             frames=frames,
             dropped=dropped,
             events=events,
+            ended=ended,
+            candidate=candidate,
+            frame_size=frame_size,
         )
 
 
@@ -166,24 +206,31 @@ def _percentiles(values: Iterable[float]) -> dict[str, float] | None:
     return {f"p{percent}": round(ordered[rank], 2) for percent, rank in ranks.items()}
 
 
-def _encode(frame: Frame) -> bytes:
-    image = _rgb_copy(frame)
+def _encode(frame: Frame) -> tuple[tuple[int, int], bytes]:
+    """Return the size of a frame before it is reduced, and its picture as JPEG."""
+    image, size = _rgb_copy(frame)
     image.thumbnail((PICTURE_SIDE, PICTURE_SIDE))
     encoded = io.BytesIO()
     image.save(encoded, "JPEG", quality=PICTURE_QUALITY)
-    return encoded.getvalue()
+    return size, encoded.getvalue()
 
 
-def _rgb_copy(frame: Frame) -> Image.Image:
-    """Return a copy of a picture in RGB. A JPEG is decoded at a reduced scale near PICTURE_SIDE, which is faster."""
+def _rgb_copy(frame: Frame) -> tuple[Image.Image, tuple[int, int]]:
+    """Return a copy of a picture in RGB, and its full size.
+
+    A JPEG is decoded at a reduced scale near PICTURE_SIDE, which is faster.
+    """
     import numpy as np
     from PIL import Image, ImageOps
 
     source = frame.image
     if isinstance(source, Image.Image):
-        return source.convert("RGB") if source.mode != "RGB" else source.copy()
+        return source.convert("RGB") if source.mode != "RGB" else source.copy(), source.size
     if isinstance(source, np.ndarray):
-        return Image.fromarray(source)
+        return Image.fromarray(source), (source.shape[1], source.shape[0])
     with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
+        width, height = image.size
         image.draft("RGB", (PICTURE_SIDE, PICTURE_SIDE))
-        return ImageOps.exif_transpose(image).convert("RGB")
+        upright = ImageOps.exif_transpose(image).convert("RGB")
+        is_turned = (upright.width > upright.height) != (width > height)
+        return upright, (height, width) if is_turned else (width, height)

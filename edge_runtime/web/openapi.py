@@ -53,6 +53,7 @@ def openapi_document(version: str, *, token: bool) -> dict[str, Any]:
                     "text/event-stream",
                 )
             },
+            "/events.csv": {"get": _get("The newest events as a table, newest last.", "text/csv")},
             "/picture.jpg": {"get": _get("The newest frame as JPEG.", "image/jpeg")},
             "/healthz": {
                 "get": _get("The health: 200 if frames are being classified, otherwise 503.", "application/json")

@@ -11,19 +11,23 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from edge_runtime.command_line.signals import stop_signals
 from edge_runtime.web.access import AccessError, check_token, is_loopback
 from edge_runtime.web.app import build_app
 from edge_runtime.web.connections import BoundedProtocol
+from edge_runtime.web.logs import limit_logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from starlette.applications import Starlette
+    from starlette.types import ASGIApp
 
-    from edge_runtime.web.app import Site
+    from edge_runtime.web.site import Site
 
 MAX_HEADER_BYTES = 16_384
-BACKLOG = 128
+ACCEPTED_AT_ONCE = 16  # connections that asyncio accepts before it handles those that it has accepted
+BACKLOG = 1024  # connections that wait in the kernel, where they cost little
+PROXIES = "127.0.0.1,::1"  # whose X-Forwarded-For is believed, if --public-url is set
 GRACE_S = 3  # time for open responses to end when the server stops
 STOP_POLL_S = 0.2
 
@@ -36,7 +40,7 @@ def run_server(
     stop: threading.Event | None = None,
     on_ready: Callable[[str], None] = lambda _url: None,
 ) -> None:
-    """Serve until `stop` is set. In the main thread, SIGINT and SIGTERM set it.
+    """Serve until `stop` is set. In the main thread, SIGINT, SIGTERM and SIGHUP set it.
 
     Args:
         site: what is served. Its classifier must not be the one that the live loop uses.
@@ -49,9 +53,12 @@ def run_server(
         AccessError: the server would be open to everyone, or the address cannot be bound.
 
     """
-    check_token(host, site.token)
+    check_token(host, site.token, site.public_url and site.public_url.origin)
     stop = stop or threading.Event()
-    server = uvicorn.Server(_config(build_app(site, loopback=is_loopback(host))))
+    server = uvicorn.Server(
+        _config(build_app(site, loopback=is_loopback(host)), behind_proxy=site.public_url is not None)
+    )
+    limit_logs()
     site.is_stopping = lambda: server.should_exit
     with _listen(host, port) as listening:
         url_host = f"[{host}]" if ":" in host else host
@@ -63,7 +70,7 @@ def run_server(
             stop.set()
 
 
-def _config(app: Starlette) -> uvicorn.Config:
+def _config(app: ASGIApp, *, behind_proxy: bool) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=BoundedProtocol,
@@ -72,7 +79,9 @@ def _config(app: Starlette) -> uvicorn.Config:
         log_level="error",
         access_log=False,  # a URL may contain the token
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=behind_proxy,
+        forwarded_allow_ips=PROXIES,
+        backlog=ACCEPTED_AT_ONCE,
         h11_max_incomplete_event_size=MAX_HEADER_BYTES,
         timeout_graceful_shutdown=GRACE_S,
     )
@@ -80,14 +89,14 @@ def _config(app: Starlette) -> uvicorn.Config:
 
 @contextmanager
 def _stopped_by_signals(stop: threading.Event) -> Iterator[None]:
-    """Set `stop` on SIGINT and SIGTERM.
+    """Set `stop` on the signals that end a command.
 
     uvicorn raises these signals again when it has stopped; without this handler that would end the process.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    previous = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous = {number: signal.signal(number, lambda *_: stop.set()) for number in stop_signals()}
     try:
         yield
     finally:
@@ -103,6 +112,7 @@ async def _serve(
     while not serving.done():
         if server.started and not reported:
             reported = True
+            listening.listen(BACKLOG)  # asyncio has set it to ACCEPTED_AT_ONCE
             on_ready()
         server.should_exit = server.should_exit or stop.is_set()
         await asyncio.wait([serving], timeout=STOP_POLL_S)
@@ -115,7 +125,6 @@ def _listen(host: str, port: int) -> socket.socket:
         listening = socket.socket(family, kind, protocol)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
-        listening.listen(BACKLOG)
     except OSError as problem:
         raise AccessError(f"cannot listen on {host}:{port}: {problem.strerror}; choose another --port") from None
     return listening

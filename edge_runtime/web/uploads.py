@@ -17,7 +17,6 @@ MAX_BYTES = 20_000_000
 MAX_BODY_S = 20.0
 MAX_PIXELS = 16_000_000  # 48 MB when decoded
 MAX_JPEG_PIXELS = 64_000_000  # a JPEG is decoded at a reduced scale, close to the model's input size
-MAX_FORM_BYTES = 4096
 
 
 class UploadError(SourceError):
@@ -46,7 +45,7 @@ async def read_body(request: Request, *, max_bytes: int = MAX_BYTES, timeout_s: 
 
     """
     declared = request.headers.get("content-length", "0")
-    if not declared.isdigit() or int(declared[:20]) > max_bytes:
+    if not (declared.isascii() and declared.isdecimal()) or int(declared[:20]) > max_bytes:
         raise UploadError(413, f"the body has more than {max_bytes} bytes; send a smaller image")
     try:
         return await asyncio.wait_for(_collect(request, max_bytes), timeout_s)

@@ -39,7 +39,7 @@ class Browser:
         if phone:
             options["mobileEmulation"] = {"deviceMetrics": size}
         capabilities = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
-        self._url = url
+        self._url, self._resized = url, False
         session = self._call("POST", "/session", {"capabilities": {"alwaysMatch": capabilities}})
         self._url = f"{url}/session/{session['sessionId']}"
 
@@ -60,6 +60,10 @@ class Browser:
 
     def run(self, script, *arguments):
         return self._call("POST", "/execute/sync", {"script": script, "args": list(arguments)})
+
+    def check(self, script, *arguments):
+        """Run a script that calls its last argument with the result."""
+        return self._call("POST", "/execute/async", {"script": script, "args": list(arguments)})
 
     def text(self, name):
         return self.run("return document.getElementById(arguments[0]).textContent", name)
@@ -82,9 +86,18 @@ class Browser:
     def reset(self):
         """Remove the state of the previous test: its page, cookies, color scheme and console messages."""
         self._cdp("Emulation.setEmulatedMedia", {"features": []})
+        if self._resized:
+            self._cdp("Emulation.clearDeviceMetricsOverride", {})
+            self._resized = False
         self._call("DELETE", "/cookie")
         self.open("about:blank")
         self.console()
+
+    def resize(self, width, height):
+        """Show the page in a window of another size until the next reset."""
+        self._resized = True
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 2, "mobile": False}
+        self._cdp("Emulation.setDeviceMetricsOverride", metrics)
 
     def prefer_dark(self):
         features = [{"name": "prefers-color-scheme", "value": "dark"}]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_runtime.command_line.numbers import positive_int
+from edge_runtime.system.credentials import address_from, credential
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from edge_runtime.live.records import Sink
 
@@ -27,7 +29,9 @@ class SinkOptions:
     mqtt: str | None
     mqtt_node: str | None
     mqtt_topic: str | None
+    mqtt_password_file: Path | None
     webhook: str | None
+    webhook_token_file: Path | None
     on_event: str | None
 
 
@@ -51,11 +55,21 @@ def add_sink_options(parser: argparse.ArgumentParser) -> None:
         help="broker, with Home Assistant discovery; mqtts://HOST for TLS; "
         "EDGE_RUN_MQTT_USER and EDGE_RUN_MQTT_PASSWORD in the environment",
     )
-    group.add_argument("--mqtt-node", metavar="NAME", help="this device's name on the broker (default: the host name)")
+    group.add_argument(
+        "--mqtt-password-file", metavar="FILE", type=Path, help="read the password from this file instead"
+    )
+    group.add_argument(
+        "--mqtt-node",
+        metavar="NAME",
+        help="this camera's name on the broker (default: host and camera)",
+    )
     group.add_argument("--mqtt-topic", metavar="TOPIC", help="prefix of all topics (default: edgewise/NAME)")
     group.add_argument(
-        "--webhook", metavar="URL", help="POST each event as JSON; EDGE_RUN_WEBHOOK_TOKEN is sent as a bearer token"
+        "--webhook",
+        metavar="URL",
+        help="POST each event as JSON; EDGE_RUN_WEBHOOK_TOKEN is sent as a bearer token; @FILE: a file with the URL",
     )
+    group.add_argument("--webhook-token-file", metavar="FILE", type=Path, help="read the token from this file instead")
     group.add_argument(
         "--on-event",
         metavar="COMMAND",
@@ -63,33 +77,60 @@ def add_sink_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def sinks_from(options: SinkOptions) -> list[Sink]:
-    """Open the sinks that the options name; if one cannot be opened, close the others. Raise EdgeError."""
+def sinks_from(options: SinkOptions, camera: str) -> list[Sink]:
+    """Open the sinks that the options name; if one cannot be opened, close the others. Raise EdgeError.
+
+    Args:
+        options: where events are sent.
+        camera: the source's name.
+
+    """
     sinks: list[Sink] = []
     try:
-        for sink in _open(options):
+        for sink in _open(options, camera):
             sinks.append(sink)  # noqa: PERF402 - those opened so far must be known when the next one fails
     except BaseException:
-        for sink in sinks:
-            sink.close()
+        close_all(sinks)
         raise
     return sinks
 
 
-def _open(options: SinkOptions) -> Iterator[Sink]:
+def close_all(sinks: Iterable[Sink]) -> None:
+    """Close every sink; a problem with one is reported and does not keep the others open."""
+    for sink in sinks:
+        try:
+            sink.close()
+        except Exception as problem:  # noqa: BLE001 - whatever one sink raises, the next ones must be closed
+            print(f"edge-run: {type(sink).__name__}: cannot be closed: {problem!r}", file=sys.stderr, flush=True)
+
+
+def _open(options: SinkOptions, camera: str) -> Iterator[Sink]:
     if options.event_log:
         from edge_runtime.live.sinks.eventlog import EventLog
 
         yield EventLog(options.event_log, budget_bytes=options.event_log_mb * MEGABYTE)
     if options.mqtt:
-        from edge_runtime.live.sinks.mqtt import Mqtt, parse_broker
-
-        yield Mqtt(parse_broker(options.mqtt), node=options.mqtt_node, base=options.mqtt_topic)
+        yield _open_mqtt(options, options.mqtt, camera)
     if options.webhook:
-        from edge_runtime.live.sinks.webhook import Webhook
+        from edge_runtime.live.sinks.webhook import TOKEN_VARIABLE, Webhook
 
-        yield Webhook(options.webhook)
+        token = credential(TOKEN_VARIABLE, options.webhook_token_file)
+        yield Webhook(address_from(options.webhook), token=token)
     if options.on_event:
         from edge_runtime.live.sinks.hook import Hook
 
         yield Hook(options.on_event)
+
+
+def _open_mqtt(options: SinkOptions, address: str, camera: str) -> Sink:
+    from edge_runtime.live.sinks.mqtt import PASSWORD_VARIABLE, USER_VARIABLE, Login, Mqtt, node_of, parse_broker
+
+    broker = parse_broker(address)
+    user = credential(USER_VARIABLE)
+    password = credential(PASSWORD_VARIABLE, options.mqtt_password_file)
+    return Mqtt(
+        broker,
+        node=options.mqtt_node or node_of(camera),
+        base=options.mqtt_topic,
+        login=Login(user, password) if user else None,
+    )

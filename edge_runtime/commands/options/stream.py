@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 SOURCES = (
     "image, folder, 'quoted/*.jpg', - (paths on stdin), video file, camera index or /dev/videoN, http:// (MJPEG), "
-    "rtsp://, picamera, simulated:FOLDER?fps=30"
+    "rtsp://, picamera, simulated:FOLDER?fps=30, @FILE (a file that contains the address, if it has a password)"
 )
 UNREADABLE_EVERY_S = 60.0  # a camera that sends only damaged frames would fill a disk with log lines
 
@@ -134,8 +134,17 @@ def _add_patience(command: argparse.ArgumentParser) -> None:
 def source_from(options: StreamOptions) -> Source:
     """Return the source that the options name; it is not opened yet. Raise SourceError."""
     from edge_runtime.live.sources.opening import open_source
+    from edge_runtime.system.addresses import has_secret
+    from edge_runtime.system.credentials import address_from
 
-    return open_source(options.source, fps=options.fps, timeout_s=2 * options.stall_timeout)
+    if has_secret(options.source):
+        print(
+            "edge-run: warning: --source contains a password, which every user of this device can read in the list of "
+            "processes; write the address into a file of mode 600 and use --source @FILE",
+            file=sys.stderr,
+            flush=True,
+        )
+    return open_source(address_from(options.source), fps=options.fps, timeout_s=2 * options.stall_timeout)
 
 
 def stream_from(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, get_args
 
 from edge_runtime.errors import SourceError
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from edge_runtime.live.records import FramePrediction
 
 SCHEMA_VERSION = 1
+SIDE_FILES = ("-wal", "-shm")
 BUSY_S = 5.0  # how long to wait while another program reads the file
 PAGE_BYTES = 4096
 WAL_PAGES = 64  # reserved for the write-ahead log, a quarter of a megabyte
@@ -64,6 +65,7 @@ class EventLog:
         self.path = path
         self._budget_pages = (max(budget_bytes, SMALLEST_BUDGET_BYTES) // PAGE_BYTES) - WAL_PAGES
         self._connection = _open_or_replace(path)
+        self._files = _files(path)
         self.outbox = Outbox("event log", self._write, attempts=3)
 
     def prediction(self, prediction: FramePrediction) -> None:
@@ -80,17 +82,41 @@ class EventLog:
             pass
 
     def _write(self, event: Event) -> None:
+        if _files(self.path) != self._files:
+            print(f"edge-run: {self.path}: was removed or moved; a new log begins", file=sys.stderr, flush=True)
+            self._open_again()
+        try:
+            self._insert(event)
+        except sqlite3.OperationalError as problem:  # such as a full disk
+            raise DeliveryError(f"{self.path}: {problem}") from None
+        except sqlite3.DatabaseError as problem:
+            self._open_again()
+            raise DeliveryError(f"{self.path}: {problem}") from None
+        if _files(self.path) != self._files:
+            raise DeliveryError(f"{self.path}: was removed or moved while it was written")
+
+    def _open_again(self) -> None:
+        """Open the log under its name. The old connection is closed before, because that removes `-wal` by its name."""
+        with suppress(sqlite3.Error):  # closing alone would not write the newest events into a file that was moved
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with suppress(sqlite3.Error):
+            self._connection.close()
+        try:
+            self._connection = _open_or_replace(self.path)
+        except SourceError as problem:
+            self._files = ()
+            raise DeliveryError(str(problem)) from None
+        self._files = _files(self.path)
+
+    def _insert(self, event: Event) -> None:
         values = (event.kind, event.source, event.at, event.label, event.score)
         rest = (event.duration_s, event.frame, event.detail, event.thumbnail)
-        try:
-            with self._connection:
-                marks = ", ".join("?" * len(COLUMNS.split(",")))
-                self._connection.execute(f"INSERT INTO events ({COLUMNS}) VALUES ({marks})", (*values, *rest))  # noqa: S608 - constants alone
-                self._make_room()
-            # execute() would run only one step of it, which frees one page
-            self._connection.executescript("PRAGMA incremental_vacuum")
-        except sqlite3.Error as problem:
-            raise DeliveryError(f"{self.path}: {problem}") from None
+        with self._connection:
+            marks = ", ".join("?" * len(COLUMNS.split(",")))
+            self._connection.execute(f"INSERT INTO events ({COLUMNS}) VALUES ({marks})", (*values, *rest))  # noqa: S608 - constants alone
+            self._make_room()
+        # execute() would run only one step of it, which frees one page
+        self._connection.executescript("PRAGMA incremental_vacuum")
 
     def _make_room(self) -> None:
         """Delete the oldest events, in the transaction that adds one, until the used pages fit into the limit."""
@@ -108,13 +134,21 @@ class EventLog:
         return int(total) - int(free)
 
 
-def read_events(path: Path, *, newest: int = 100) -> list[Event]:
-    """Return the newest events of a log, oldest first; the log may be in use. Raise SourceError."""
+def read_events(path: Path, *, newest: int = 100, pictures: bool = True) -> list[Event]:
+    """Return the newest events of a log, oldest first; the log may be in use. Raise SourceError.
+
+    Args:
+        path: the log.
+        newest: maximum number of events.
+        pictures: False leaves out the thumbnails, which need most of the memory.
+
+    """
     if not path.is_file():
         raise SourceError(f"{path}: no such event log")
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=BUSY_S)) as connection:
-            query = f"SELECT {COLUMNS} FROM events ORDER BY id DESC LIMIT ?"  # noqa: S608 - constants alone
+            columns = COLUMNS if pictures else COLUMNS.replace("thumbnail", "NULL")
+            query = f"SELECT {columns} FROM events ORDER BY id DESC LIMIT ?"  # noqa: S608 - constants alone
             rows = connection.execute(query, (newest,)).fetchall()
     except sqlite3.Error as problem:
         raise SourceError(f"{path}: not readable as an event log: {problem}") from None
@@ -128,12 +162,37 @@ def _open_or_replace(path: Path) -> sqlite3.Connection:
     except sqlite3.DatabaseError as problem:
         if isinstance(problem, sqlite3.OperationalError):
             raise SourceError(f"{path}: cannot be opened as an event log: {problem}") from None
-        aside = path.with_name(f"{path.name}.damaged-{int(time.time())}")
+        return _replace(path, str(problem))
+
+
+def _replace(path: Path, damage: str) -> sqlite3.Connection:
+    """Rename a damaged log and create a new one. Raise SourceError."""
+    aside = path.with_name(f"{path.name}.damaged-{int(time.time())}")
+    try:
         path.rename(aside)
-        for ending in ("-wal", "-shm"):
+        for ending in SIDE_FILES:
             path.with_name(path.name + ending).unlink(missing_ok=True)
-        print(f"edge-run: {path}: damaged ({problem}); renamed to {aside.name}, a new log begins", file=sys.stderr)
+        print(f"edge-run: {path}: damaged ({damage}); renamed to {aside.name}, a new log begins", file=sys.stderr)
         return _open(path)
+    except (OSError, sqlite3.Error) as problem:
+        why = getattr(problem, "strerror", None) or problem
+        raise SourceError(
+            f"{path}: damaged ({damage}), and cannot be replaced by a new log ({why}); choose another file, or "
+            "make its folder writable"
+        ) from None
+
+
+def _files(path: Path) -> tuple[tuple[int, int] | None, ...]:
+    """Return the identities of the log and of its write-ahead log, which change if one is removed or replaced."""
+    return tuple(_identity(path.with_name(path.name + ending)) for ending in ("", SIDE_FILES[0]))
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _open(path: Path) -> sqlite3.Connection:

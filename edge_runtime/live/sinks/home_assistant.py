@@ -10,8 +10,6 @@ from typing import Any, NamedTuple, get_args
 from edge_runtime.live.records import EventKind
 
 DISCOVERY = "homeassistant"  # Home Assistant's default prefix
-# Home Assistant publishes "online" here when it starts, and then needs the discovery messages again.
-BIRTH = f"{DISCOVERY}/status"
 EXPIRES_S = 120  # seconds after which Home Assistant shows a value that was not renewed as unavailable
 
 

@@ -18,13 +18,35 @@ from edge_runtime.errors import SourceError
 from edge_runtime.live.sinks.outbox import DeliveryRefused, Outbox
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from edge_runtime.live.records import Event, FramePrediction
 
 TIMEOUT_S = 30.0
 WORKERS = 2  # commands that run in parallel
 CAPACITY = 100
+# What a command gets of this process's environment: no tokens, and not systemd's socket for notifications.
+INHERITED = frozenset(
+    [
+        "PATH",
+        "HOME",
+        "USER",
+        "LOGNAME",
+        "SHELL",
+        "LANG",
+        "LANGUAGE",
+        "TZ",
+        "TMPDIR",
+        "STATE_DIRECTORY",
+        "CACHE_DIRECTORY",
+        "RUNTIME_DIRECTORY",
+        "XDG_RUNTIME_DIR",
+        "DISPLAY",
+        "WAYLAND_DISPLAY",
+        "DBUS_SESSION_BUS_ADDRESS",
+        "PULSE_SERVER",
+    ]
+)
 
 
 class Hook:
@@ -58,6 +80,7 @@ class Hook:
                 f"--on-event {command!r}: no such executable; check its path, and make a script executable (chmod +x)"
             )
         self._timeout_s = timeout_s
+        self._running: set[int] = set()  # the process groups
         self.outbox = Outbox("on-event", self._run, workers=WORKERS, capacity=CAPACITY)
 
     def prediction(self, prediction: FramePrediction) -> None:
@@ -68,8 +91,10 @@ class Hook:
         self.outbox.put(event)
 
     def close(self) -> None:
-        """Run what is queued, within a few seconds."""
+        """Run what is queued, within a few seconds, and kill what then still runs, with its child processes."""
         self.outbox.close()
+        for group in tuple(self._running):
+            _kill(group)
 
     def _run(self, event: Event) -> None:
         try:
@@ -77,20 +102,34 @@ class Hook:
                 self.command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
-                env={**os.environ, **event_variables(event)},
+                env={**_inherited(os.environ), **event_variables(event)},
                 start_new_session=True,  # a process group of its own, so that its children can be killed with it
             )
         except OSError as problem:
             raise DeliveryRefused(f"{self.command[0]}: {problem.strerror}") from None
+        self._running.add(process.pid)
+        if self.outbox.expired():  # `close` may have killed the others before
+            _kill(process.pid)
         with process:
             try:
                 process.communicate(event.thumbnail or b"", self._timeout_s)
             except subprocess.TimeoutExpired:
-                with suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
+                _kill(process.pid)
                 raise DeliveryRefused(f"{self.command[0]}: killed after {self._timeout_s:g} s") from None
+            finally:
+                self._running.discard(process.pid)  # before it is waited for, after which the number may be used again
         if process.returncode:
             raise DeliveryRefused(f"{self.command[0]}: exit code {process.returncode}")
+
+
+def _kill(group: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
+
+
+def _inherited(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that a command inherits."""
+    return {key: value for key, value in environment.items() if key in INHERITED or key.startswith("LC_")}
 
 
 def event_variables(event: Event) -> dict[str, str]:

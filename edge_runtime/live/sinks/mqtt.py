@@ -3,27 +3,29 @@
 Events use QoS 1: each is kept until the broker has acknowledged it, so it may arrive twice, but none is lost while
 the queue has room. They are not retained, because an old event is of no use to a later subscriber. Predictions use
 QoS 0, the newest one per second: the next one replaces a lost one. Availability, the camera's state, the best frame
-and the discovery messages are retained with QoS 1, so that later subscribers know the present state.
+and the discovery messages are retained with QoS 1, so that later subscribers know the present state; so does Home
+Assistant after a restart. Nothing is subscribed to, so that no other client can send messages to this one.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
 import socket
 import threading
 import time
+import zlib
+from contextlib import suppress
 from importlib.metadata import version
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from edge_runtime.errors import BackendUnavailable, SourceError
-from edge_runtime.live.sinks.home_assistant import BIRTH, discovery, topics
+from edge_runtime.live.sinks.home_assistant import discovery, topics
 from edge_runtime.live.sinks.outbox import DeliveryError, Outbox
 
 if TYPE_CHECKING:
-    from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage, MQTTMessageInfo
+    from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessageInfo
     from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
 
@@ -35,8 +37,11 @@ LONGEST_WAIT_S = 30  # between two attempts to connect
 PREDICTION_EVERY_S = 1.0
 POLL_S = 0.2
 MOST_IN_PAHO = 100  # messages in paho's own queue; all others wait in the outbox
+MAX_RECEIVED_BYTES = 65_536  # acknowledgements have a few bytes
+NAME_LENGTH = 40
 OFFLINE_S = 1.0  # time limit for the broker to acknowledge the last message
 USER_VARIABLE, PASSWORD_VARIABLE = "EDGE_RUN_MQTT_USER", "EDGE_RUN_MQTT_PASSWORD"
+LOGIN_REFUSED = frozenset({"Not authorized", "Bad user name or password"})
 CAMERA_STATE = {"stalled": "OFF", "lost": "OFF", "recovered": "ON"}
 
 
@@ -48,6 +53,22 @@ class Broker(NamedTuple):
     tls: bool
 
 
+class Login(NamedTuple):
+    """A user of a broker.
+
+    Attributes:
+        user: the name.
+        password: not shown in messages.
+
+    """
+
+    user: str
+    password: str | None
+
+    def __repr__(self) -> str:
+        return f"Login({self.user!r})"
+
+
 class Mqtt:
     """Publish to a broker and reconnect whenever the connection is lost.
 
@@ -57,13 +78,16 @@ class Mqtt:
 
     """
 
-    def __init__(self, broker: Broker, *, node: str | None = None, base: str | None = None) -> None:
+    def __init__(
+        self, broker: Broker, *, node: str | None = None, base: str | None = None, login: Login | None = None
+    ) -> None:
         """Connect in the background; a broker that is not reachable is not an error.
 
         Args:
             broker: its address.
-            node: the device's identifier; None uses the host's name.
+            node: the camera's identifier on the broker, see `node_of`; None uses the host's name.
             base: the prefix of all topics; None uses edgewise/NODE.
+            login: None connects without one.
 
         Raises:
             BackendUnavailable: paho-mqtt is not installed.
@@ -75,12 +99,13 @@ class Mqtt:
         self._announcements = discovery(node, base, version("edgewise"))
         self._camera = "ON"
         self._connected = threading.Event()
-        self._reason = f"no answer at {broker.host}:{broker.port} yet"
+        self._address = f"{broker.host}:{broker.port}"
+        self._user = login.user if login else None
+        self._reason = f"no answer at {self._address} yet"
         self._predicted_s = float("-inf")
-        self._client = _client(f"edgewise-{node}", broker, self.topics.availability)
+        self._client = _client(f"edgewise-{node}", broker, self.topics.availability, login)
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
-        self._client.on_message = self._on_message
         self.outbox = Outbox("mqtt", self._send_event, self._send_prediction, first_pause_s=POLL_S)
         self._client.connect_async(broker.host, broker.port, KEEP_ALIVE_S)
         self._client.loop_start()
@@ -97,8 +122,9 @@ class Mqtt:
         """Publish what is queued, within a few seconds, then publish "offline" as the availability and disconnect."""
         self.outbox.close()
         if self._connected.is_set():
-            offline = self._client.publish(self.topics.availability, "offline", qos=1, retain=True)
-            _acknowledged(offline, OFFLINE_S)
+            with suppress(DeliveryError):  # the broker then publishes the last will, which is the same
+                offline = self._client.publish(self.topics.availability, "offline", qos=1, retain=True)
+                _acknowledged(offline, OFFLINE_S)
         self._client.disconnect()
         self._client.loop_stop()
 
@@ -133,26 +159,33 @@ class Mqtt:
         self._client.publish(topic, payload, qos=1, retain=True)
 
     def _on_connect(
-        self, client: Client, _data: object, _flags: ConnectFlags, reason: ReasonCode, _more: Properties | None
+        self, _client: Client, _data: object, _flags: ConnectFlags, reason: ReasonCode, _more: Properties | None
     ) -> None:
         if reason.is_failure:
-            self._reason = str(reason)
+            self._reason = self._refusal(str(reason))
+            self.outbox.report(self._reason)
             return
-        client.subscribe(BIRTH)
         self._announce()
         self._connected.set()
 
     def _on_disconnect(
         self, _client: Client, _data: object, _flags: DisconnectFlags, reason: ReasonCode, _more: Properties | None
     ) -> None:
+        if not self._connected.is_set():  # the broker refused the connection; `_on_connect` knows why
+            return
         self._connected.clear()
         self._reason = str(reason)
         if reason.is_failure:
-            self.outbox.report(f"the connection to the broker was lost: {reason}")
+            self.outbox.report(
+                f"the connection to the broker was lost: {reason}; if this repeats, another client may have the same "
+                "name: set --mqtt-node"
+            )
 
-    def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
-        if message.topic == BIRTH and message.payload == b"online":
-            self._announce()
+    def _refusal(self, reason: str) -> str:
+        """Return why the broker refused the connection, and what to do."""
+        user = f"user {self._user!r}" if self._user else "a connection without a user"
+        fix = f"; check {USER_VARIABLE} and {PASSWORD_VARIABLE}" if reason in LOGIN_REFUSED else ""
+        return f"the broker at {self._address} refused {user}: {reason}{fix}"
 
 
 def _acknowledged(sent: MQTTMessageInfo, within_s: float) -> bool:
@@ -168,6 +201,10 @@ def _acknowledged(sent: MQTTMessageInfo, within_s: float) -> bool:
 
 def parse_broker(text: str) -> Broker:
     """Parse HOST, HOST:PORT, mqtt://HOST:PORT or mqtts://HOST:PORT. Raise SourceError."""
+    if "@" in text:
+        raise SourceError(
+            f"--mqtt: keep secrets off the command line; set {USER_VARIABLE} and {PASSWORD_VARIABLE} in the environment"
+        )
     parts = urlsplit(text if "://" in text else f"mqtt://{text}")
     try:
         host, port = parts.hostname, parts.port
@@ -175,15 +212,29 @@ def parse_broker(text: str) -> Broker:
         host = port = None
     if not host or parts.scheme not in {"mqtt", "mqtts"} or parts.path.strip("/"):
         raise SourceError(f"--mqtt {text!r}: must be HOST, HOST:PORT, mqtt://HOST:PORT or mqtts://HOST:PORT")
-    if parts.username or parts.password:
-        raise SourceError(
-            f"--mqtt: keep secrets off the command line; set {USER_VARIABLE} and {PASSWORD_VARIABLE} in the environment"
-        )
     tls = parts.scheme == "mqtts"
     return Broker(host, port or (TLS_PORT if tls else PORT), tls)
 
 
-def _client(client_id: str, broker: Broker, availability: str) -> Client:
+def node_of(camera: str, host: str | None = None) -> str:
+    """Return the default identifier of a camera: the host's name and the camera's.
+
+    Two cameras of one device have different ones; otherwise the broker would disconnect one for the other.
+
+    Args:
+        camera: the source's name, such as "0" or "/dev/video0".
+        host: None uses this host's name.
+
+    """
+    device = camera if "://" in camera else camera.partition("?")[0]  # without settings such as ?size=640x480
+    name = f"video{device}" if device.isdecimal() else device.removeprefix("/dev/")
+    short = _identifier(name).strip("_")
+    if len(short) > NAME_LENGTH or short != name:  # what was left out or replaced may be the only difference
+        short = f"{short[:NAME_LENGTH]}_{zlib.crc32(name.encode()):08x}"
+    return f"{_identifier(host or socket.gethostname())}-{short}"
+
+
+def _client(client_id: str, broker: Broker, availability: str, login: Login | None) -> Client:
     try:
         from paho.mqtt.client import Client
         from paho.mqtt.enums import CallbackAPIVersion
@@ -193,11 +244,25 @@ def _client(client_id: str, broker: Broker, availability: str) -> Client:
     client.will_set(availability, "offline", qos=1, retain=True)
     client.reconnect_delay_set(1, LONGEST_WAIT_S)
     client.max_queued_messages_set(MOST_IN_PAHO)
-    if user := os.environ.get(USER_VARIABLE):
-        client.username_pw_set(user, os.environ.get(PASSWORD_VARIABLE))
+    _limit_received(client)
+    if login:
+        client.username_pw_set(*login)
     if broker.tls:
         client.tls_set()
     return client
+
+
+def _limit_received(client: Client) -> None:
+    """Close the connection instead of receiving a large packet: paho would keep up to 256 MB of it in memory."""
+    receive = client._sock_recv  # noqa: SLF001 - paho has no option for it in MQTT 3.1.1
+
+    def bounded(bufsize: int) -> bytes:
+        """Receive at most `bufsize` bytes; paho asks for the whole rest of a packet."""
+        if bufsize > MAX_RECEIVED_BYTES:
+            raise ConnectionError(f"the broker sent a packet of {bufsize} bytes")
+        return receive(bufsize)
+
+    client._sock_recv = bounded  # type: ignore[method-assign] # noqa: SLF001
 
 
 def _identifier(name: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import urllib.error
 import urllib.request
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 
 from edge_runtime.errors import SourceError
 from edge_runtime.live.sinks.outbox import DeliveryError, DeliveryRefused, Outbox
+from edge_runtime.system.addresses import shown_receiver
 
 if TYPE_CHECKING:
     from edge_runtime.live.records import Event, FramePrediction
@@ -35,22 +35,32 @@ class Webhook:
     """
 
     def __init__(
-        self, url: str, *, attempts: int = ATTEMPTS, timeout_s: float = TIMEOUT_S, first_pause_s: float = 1.0
+        self,
+        url: str,
+        *,
+        token: str | None = None,
+        attempts: int = ATTEMPTS,
+        timeout_s: float = TIMEOUT_S,
+        first_pause_s: float = 1.0,
     ) -> None:
-        """Check the URL; nothing is sent yet. EDGE_RUN_WEBHOOK_TOKEN, if set, is sent as a bearer token.
+        """Check the URL; nothing is sent yet.
+
+        Args:
+            url: http or https.
+            token: sent as a bearer token; None sends none.
+            attempts: maximum number of attempts for each event.
+            timeout_s: time limit of each attempt in seconds.
+            first_pause_s: pause before the second attempt in seconds; each pause is twice the previous one.
 
         Raises:
             SourceError: not an http or https URL.
 
         """
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise SourceError(f"--webhook {url!r}: must be an http:// or https:// address")
-        if parts.username or parts.password:
-            raise SourceError(f"--webhook: keep secrets off the command line; set {TOKEN_VARIABLE} in the environment")
+        _check(url)
         self.url = url
         self._timeout_s = timeout_s
-        self._token = os.environ.get(TOKEN_VARIABLE)
+        self._token = token
+        self._shown = shown_receiver(url)  # the path of a webhook is often its password
         self._opener = urllib.request.build_opener(_NoRedirection)
         self.outbox = Outbox("webhook", self._post, attempts=attempts, first_pause_s=first_pause_s)
 
@@ -76,10 +86,24 @@ class Webhook:
         except urllib.error.HTTPError as answer:
             answer.close()
             again = answer.code in RETRIED or answer.code >= http.client.INTERNAL_SERVER_ERROR
-            raise (DeliveryError if again else DeliveryRefused)(f"{self.url}: answered {answer.code}") from None
+            raise (DeliveryError if again else DeliveryRefused)(f"{self._shown}: answered {answer.code}") from None
         except (OSError, http.client.HTTPException) as problem:
             reason = getattr(problem, "reason", None) or problem
-            raise DeliveryError(f"{self.url}: {getattr(reason, 'strerror', None) or reason}") from None
+            why = getattr(reason, "strerror", None) or str(reason).replace(self.url, self._shown)
+            raise DeliveryError(f"{self._shown}: {why}") from None
+
+
+def _check(url: str) -> None:
+    """Raise SourceError if a URL is not http or https, or contains a login, which urllib does not send."""
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid or not url.isascii() or not url.isprintable() or " " in url:
+        raise SourceError(f"--webhook {shown_receiver(url)}: must be an http:// or https:// address")
+    if "@" in parts.netloc:
+        raise SourceError(f"--webhook {shown_receiver(url)}: remove the login; set {TOKEN_VARIABLE} instead")
 
 
 class _NoRedirection(urllib.request.HTTPRedirectHandler):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_runtime.errors import SourceError
+from edge_runtime.system.addresses import shown_address
 
 if TYPE_CHECKING:
     from edge_runtime.live.records import Source
@@ -49,7 +50,8 @@ def open_source(text: str, *, fps: float | None = None, timeout_s: float = 10.0)
         return v4l2_camera(text)
     if "://" in text:
         if scheme not in NETWORK:
-            raise SourceError(f"{text}: unknown kind of source {scheme!r}; use one of {', '.join(NETWORK)}")
+            shown = shown_address(text)
+            raise SourceError(f"{shown}: unknown kind of source {scheme!r}; use one of {', '.join(NETWORK)}")
         from edge_runtime.live.sources.video import network_camera
 
         return network_camera(text, timeout_s=timeout_s)

@@ -5,7 +5,6 @@ The packets of a JPEG stream are not decoded here, so that the JPEG decoder can 
 
 from __future__ import annotations
 
-import re
 import time
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -16,6 +15,7 @@ from edge_runtime.errors import SourceError
 from edge_runtime.live.records import Frame
 from edge_runtime.live.sources.lag import Lag
 from edge_runtime.live.sources.query import number, size, split_query
+from edge_runtime.system.addresses import shown_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 OPEN_TIMEOUT_S = 10.0
 # Containers with measured timestamps; other containers compute them from the frame rate.
 STAMPED = frozenset({"rtsp", "video4linux2,v4l2", "v4l2"})
-PASSWORD = re.compile(r"(?<=://)([^/@:]*):[^/@]*@")
 # FFmpeg analyses a stream before the first frame; these options keep it from buffering frames, which would be old.
 FRESH = {"fflags": "nobuffer", "flags": "low_delay", "fpsprobesize": "0", "analyzeduration": "500000"}
 
@@ -36,7 +35,7 @@ class Video:
     """A video file, camera or stream that PyAV opens; several copies of it can be open at the same time.
 
     Attributes:
-        name: the name that the user gave, without a password.
+        name: the name that the user gave, without secrets.
         url: the address that PyAV opens.
         live: True for a camera or a stream, False for a file.
         container_format: PyAV's name of the device, such as "v4l2", or None.
@@ -91,7 +90,7 @@ class Video:
             try:
                 return av.open(self.url, format=self.container_format, options=dict(options), timeout=self.timeout_s)
             except (av.error.FFmpegError, OSError, ValueError) as problem:
-                problems.append(getattr(problem, "strerror", None) or str(problem))
+                problems.append(getattr(problem, "strerror", None) or str(problem).replace(self.url, self.name))
         raise SourceError(f"{self.name}: cannot be opened: {problems[-1]}") from None
 
     def _packets(self, stream: Any) -> Iterator[tuple[float | None, Any]]:  # noqa: ANN401 - PyAV's stream
@@ -148,7 +147,7 @@ def video_file(path: str, *, fps: float | None = None) -> Video:
 
 def network_camera(url: str, *, timeout_s: float) -> Video:
     """Return an http:// or rtsp:// stream as a camera. Raise SourceError if PyAV is missing."""
-    name = PASSWORD.sub(r"\1:***@", url)
+    name = shown_address(url)
     _require_pyav(name)
     # Over UDP, lost packets distort the picture. TCP sends them again or fails.
     options = {**FRESH, "rtsp_transport": "tcp"} if url.startswith("rtsp") else FRESH

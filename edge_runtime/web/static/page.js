@@ -1,36 +1,15 @@
 "use strict";
 // Data from the server is inserted as text, never as HTML.
 
-const byId = (id) => document.getElementById(id);
+const UNKNOWN = "unknown";
 const STALE_MS = 3000; // time without a decision, or without a message from the server
 const RETRY_MS = 3000;
-const MAX_EVENTS = 100;
 const STAGES = { decode: "Decode", preprocess: "Resize", inference: "Inference", age: "Capture to decision" };
 
 let lastMessageAt = 0;
 let shownFrame = null;
+let region = null; // x, y, width and height in pixels of a frame
 let pictureLoading = false;
-
-function element(name, className, text) {
-  const node = document.createElement(name);
-  if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
-  return node;
-}
-
-function percent(score) {
-  return `${(score * 100).toFixed(score > 0.9995 || score < 0.0005 ? 0 : 1)}\u00a0%`;
-}
-
-function duration(ms) {
-  if (ms < 1000) return [ms.toFixed(ms < 10 ? 1 : 0), "ms"];
-  if (ms < 100_000) return [(ms / 1000).toFixed(1), "s"];
-  return [Math.round(ms / 60_000).toString(), "min"];
-}
-
-function setValue(id, value, unit) {
-  byId(id).replaceChildren(value, ...(unit ? [" ", element("small", "", unit)] : []));
-}
 
 // Rows are updated in place, so that the bars are animated and the keyboard focus is kept.
 function drawBars(list, top) {
@@ -72,28 +51,51 @@ function showPicture(frame) {
 
 function setStatus(kind, text) {
   byId("status").className = `status ${kind}`;
-  byId("status").textContent = text;
+  if (byId("status").textContent !== text) byId("status").textContent = text; // a screen reader speaks every change
   document.body.classList.toggle("old", kind !== "live");
+}
+
+// The label is decided over several frames. The score belongs to the newest frame, so it is shown only if the labels match;
+// "unknown" has no score: the best one belongs to a class that is not shown.
+function showDecision(prediction, candidate) {
+  const score = prediction.label === prediction.stable && prediction.stable !== UNKNOWN ? percent(prediction.score) : "";
+  byId("label").textContent = prediction.stable;
+  byId("score").textContent = score;
+  byId("overlay").textContent = `${prediction.stable} ${score}`;
+  const [label, votes, needed] = candidate || [];
+  byId("candidate").textContent = candidate ? `${prediction.stable} \u2192 ${label}, ${votes} of ${needed} votes` : "";
+}
+
+// An SVG with the size of the frame is placed on the picture in the same way as the picture in its box.
+function showRegion(frameSize) {
+  const shown = Boolean(region && frameSize);
+  byId("region").toggleAttribute("hidden", !shown);
+  if (!shown) return;
+  byId("region").setAttribute("viewBox", `0 0 ${frameSize[0]} ${frameSize[1]}`);
+  ["x", "y", "width", "height"].forEach((name, index) => byId("region-box").setAttribute(name, region[index]));
+}
+
+function statusOf(state) {
+  if (state.ended) return ["ended", "The video has ended"];
+  if (!state.prediction) return ["waiting", "Waiting for the camera"];
+  if (state.since_ms > STALE_MS) return ["stale", `No new frame for ${duration(state.since_ms).join(" ")}`];
+  return ["live", "Live"];
 }
 
 function showState(state) {
   lastMessageAt = performance.now();
   const prediction = state.prediction;
+  const [kind, text] = statusOf(state);
   setValue("temperature", state.temperature_c === null ? "–" : state.temperature_c.toFixed(0), state.temperature_c === null ? "" : "°C");
   byId("temperature").classList.toggle("hot", Boolean(state.throttling && state.throttling.length));
   byId("temperature").title = state.throttling ? state.throttling.join(", ") : "";
   drawLatency(state.latency_ms);
-  if (!prediction) {
-    setStatus("waiting", "Waiting for the camera");
-    return;
-  }
-  const stale = state.since_ms > STALE_MS;
-  setStatus(stale ? "stale" : "live", stale ? `No new frame for ${duration(state.since_ms).join(" ")}` : "Live");
-  byId("label").textContent = prediction.stable;
-  // The label is decided over several frames. The score belongs to the newest frame, so it is shown only if the labels match.
-  byId("score").textContent = prediction.label === prediction.stable ? percent(prediction.score) : "";
+  setStatus(kind, text);
+  if (!prediction) return;
+  showDecision(prediction, kind === "live" ? state.candidate : null);
+  showRegion(state.frame_size);
   drawBars(byId("bars"), prediction.top);
-  setValue("fps", state.fps === null || stale ? "–" : state.fps.toFixed(1));
+  setValue("fps", state.fps === null || kind !== "live" ? "–" : state.fps.toFixed(1));
   setValue("age", ...duration(prediction.age_ms));
   setValue("since", ...duration(state.since_ms));
   setValue("dropped", state.dropped.toLocaleString());
@@ -102,44 +104,20 @@ function showState(state) {
   showPicture(prediction.frame);
 }
 
-function describe(event) {
-  const elapsed = event.duration_s ? duration(event.duration_s * 1000).join(" ") : "";
-  switch (event.event) {
-    case "entered": return [`${event.label} entered`, percent(event.score)];
-    case "left": return [`${event.label} left`, `after ${elapsed}, best score ${percent(event.score)}`];
-    case "recovered": return ["Camera recovered", elapsed ? `after ${elapsed}` : event.detail];
-    case "stalled": return ["Camera stalled", event.detail];
-    default: return ["Camera lost", event.detail];
-  }
-}
-
-function addEvent(event) {
-  byId("no-events").hidden = true;
-  const row = element("li", event.event);
-  const thumbnail = element(event.picture ? "img" : "span", "thumbnail");
-  if (event.picture) {
-    thumbnail.alt = "";
-    thumbnail.loading = "lazy";
-    thumbnail.src = `/events/${event.number}.jpg`;
-  }
-  const [title, detail] = describe(event);
-  const text = element("div");
-  text.append(element("div", "what", title), element("div", "more", detail));
-  const when = new Date(event.at * 1000);
-  const time = element("time", "", when.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" }));
-  time.dateTime = when.toISOString();
-  time.title = when.toLocaleString();
-  row.append(thumbnail, text, time);
-  byId("events").prepend(row);
-  if (byId("events").children.length > MAX_EVENTS) byId("events").lastChild.remove();
+// While the server does not answer, nothing on the page may look live.
+function showOffline() {
+  setStatus("offline", "Reconnecting");
+  for (const id of ["fps", "age", "since", "temperature"]) setValue(id, "–");
+  byId("candidate").textContent = "";
 }
 
 function hello(server) {
+  region = server.roi;
+  byId("logout").hidden = !server.can_log_out;
   byId("title").textContent = server.title;
   document.title = `${server.title} · Edgewise`;
   byId("model").textContent = `${server.artifact} on ${server.backend}`;
-  byId("events").replaceChildren(); // the server sends all kept events again
-  byId("no-events").hidden = false;
+  resetEvents(server.labels);
 }
 
 function connect() {
@@ -148,9 +126,16 @@ function connect() {
   stream.addEventListener("state", (message) => showState(JSON.parse(message.data)));
   stream.addEventListener("event", (message) => addEvent(JSON.parse(message.data)));
   stream.onerror = () => {
-    setStatus("offline", "Reconnecting");
-    if (stream.readyState === EventSource.CLOSED) setTimeout(connect, RETRY_MS);
+    showOffline();
+    if (stream.readyState === EventSource.CLOSED) setTimeout(reconnect, RETRY_MS);
   };
+}
+
+// A session that has ended leads to the login page.
+async function reconnect() {
+  const response = await fetch("/state").catch(() => null);
+  if (response && response.status === 401) location.assign("/login");
+  else connect();
 }
 
 async function classify(file) {
@@ -163,10 +148,11 @@ async function classify(file) {
   byId("preview").src = URL.createObjectURL(file);
   try {
     const response = await fetch("/classify", { method: "POST", body: file });
+    if (response.status === 401) location.assign("/login");
     const answer = await response.json();
     if (!response.ok) throw new Error(answer.error);
     byId("answer-label").textContent = answer.label;
-    byId("answer-score").textContent = percent(answer.score);
+    byId("answer-score").textContent = answer.label === UNKNOWN ? "" : percent(answer.score);
     drawBars(byId("answer-bars"), answer.top.slice(0, 3));
     byId("answer-note").textContent =
       `decode ${answer.decode_ms.toFixed(1)}, resize ${answer.preprocess_ms.toFixed(1)}, inference ${answer.inference_ms.toFixed(1)} ms`;
@@ -194,7 +180,7 @@ for (const kind of ["dragover", "dragleave", "drop"]) {
   });
 }
 setInterval(() => {
-  if (lastMessageAt && performance.now() - lastMessageAt > STALE_MS) setStatus("offline", "Reconnecting");
+  if (lastMessageAt && performance.now() - lastMessageAt > STALE_MS) showOffline();
 }, 1000);
 drawLatency({});
 connect();

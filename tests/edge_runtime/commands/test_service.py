@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from edge_runtime.system import confinement
 from edge_runtime.system.unit import unit
 
 
@@ -74,6 +75,98 @@ def test_systemd_finds_nothing_wrong_with_it(bundle, edge_run, tmp_path, extra):
     done = subprocess.run(["systemd-analyze", "verify", path], capture_output=True, text=True, check=False)
     complaints = [line for line in done.stderr.splitlines() if "edgewise" in line]
     assert complaints == []
+
+
+SERVER = ["--serve", "--options=--host 0.0.0.0 --mqtt broker --webhook https://hooks.example.org"]
+
+
+@pytest.mark.parametrize("user", ["root", "daemon"])
+@pytest.mark.parametrize("extra", [["--source", "/dev/video0"], ["--source", "rtsp://cam/s", *SERVER]])
+def test_the_exposure_is_at_most_1_5(bundle, edge_run, tmp_path, user, extra):
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("needs systemd-analyze")
+    _, out, _ = edge_run("service", bundle, "--user", user, *extra)
+    path = tmp_path / "edgewise.service"
+    path.write_text("\n".join(out) + "\n")
+    command = ["systemd-analyze", "security", "--offline=yes", "--threshold=15", "--no-pager", path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-300:]
+
+
+def test_repeated_crashes_are_limited(tmp_path):
+    found = settings(unit(tmp_path, "0"))
+    seconds, burst, pause = (int(found[name]) for name in ("StartLimitIntervalSec", "StartLimitBurst", "RestartSec"))
+    assert burst * (pause + 5) < seconds  # a process that crashes within five seconds reaches the limit
+    assert burst * (pause + 60) > seconds  # a camera that is given up after 60 seconds does not
+
+
+def test_files_with_secrets_become_credentials(tmp_path):
+    options = [
+        "--token-file",
+        "/etc/edgewise/token",
+        "--mqtt-password-file=/etc/edgewise/mqtt",
+        "--webhook",
+        "@/etc/hook",
+    ]
+    found = settings(unit(tmp_path, "@/etc/edgewise/camera", options, subcommand="serve"))
+    assert found["LoadCredential"] == [
+        "source:/etc/edgewise/camera",
+        "token-file:/etc/edgewise/token",
+        "mqtt-password-file:/etc/edgewise/mqtt",
+        "webhook:/etc/hook",
+    ]
+    assert found["ExecStart"].endswith(
+        "--source @%d/source --token-file %d/token-file --mqtt-password-file %d/mqtt-password-file "
+        "--webhook @%d/webhook"
+    )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--source", "rtsp://admin:hunter2@cam/s"],
+        ["--source", "http://cam/v?user=admin&pwd=hunter2"],
+        ["--source", "0", "--options=--webhook https://x/?key=hunter2"],
+        ["--source", "0", "--options=--mqtt=mqtt://me:hunter2@broker"],
+    ],
+)
+def test_a_password_makes_no_unit(refused, bundle, words):
+    report = refused("service", bundle, *words)
+    assert "write the address into a file" in report
+    assert "hunter2" not in report
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "subcommand", "allowed"),
+    [
+        ("/dev/video0", [], "watch", "localhost"),
+        ("rtsp://10.0.0.4:554/s", ["--mqtt", "10.0.0.5:1884"], "watch", "localhost 10.0.0.4 10.0.0.5"),
+        ("http://[fd00::1]/s", [], "serve", "localhost fd00::1"),
+        ("rtsp://cam/s", [], "watch", None),
+        ("0", ["--mqtt", "broker"], "watch", None),
+        ("0", ["--host=0.0.0.0"], "serve", None),
+        ("0", ["--on-event", "curl"], "watch", None),
+        ("@/etc/camera", [], "watch", None),
+    ],
+)
+def test_only_the_addresses_that_are_needed_can_be_reached(tmp_path, source, options, subcommand, allowed):
+    found = settings(unit(tmp_path, source, options, subcommand=subcommand))
+    assert found.get("IPAddressAllow") == allowed
+    assert ("IPAddressDeny" in found) == (allowed is not None)
+
+
+def test_home_folders_are_hidden_except_for_what_is_needed(monkeypatch, tmp_path):
+    monkeypatch.setattr(confinement, "HOMES", (tmp_path,))
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "ann/venv"))
+    for name in ("ann/venv", "ann/my bundle", "ann/log"):
+        (tmp_path / name).mkdir(parents=True)
+    lines = unit(tmp_path / "ann/my bundle", "0", ["--event-log", f"{tmp_path}/ann/log/e.db"]).splitlines()
+    assert "ProtectHome=tmpfs" in lines
+    assert f"BindReadOnlyPaths={tmp_path}/ann/venv" in lines
+    assert f'BindReadOnlyPaths="{tmp_path}/ann/my bundle"' in lines
+    assert f"BindPaths={tmp_path}/ann/log" in lines
+    monkeypatch.setattr(confinement, "HOMES", ())
+    assert "ProtectHome=yes" in unit(tmp_path / "b", "0").splitlines()
 
 
 @pytest.mark.parametrize("extra", [["--options=--jsn"], ["--serve", "--options=--json"], ["--options=--k many"]])

@@ -194,3 +194,26 @@ main(["watch", "--help"])
 assert not {"numpy", "PIL", "av"} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL, env=os.environ)
+
+
+@pytest.mark.parametrize("in_file", [False, True], ids=["option", "file"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "rtsp://admin:s3cr@t@127.0.0.1:1/x",
+        "rtsp://admin:pa/s3cret@127.0.0.1:1/x",
+        "http://127.0.0.1:1/v.cgi?user=admin&pwd=s3cret",
+        "gopher://admin:s3cret@127.0.0.1:1/x",
+    ],
+)
+def test_a_password_in_an_address_is_not_printed(edge_run, bundle, tmp_path, address, in_file):
+    file = tmp_path / "camera"
+    file.write_text(address)
+    file.chmod(0o600)
+    source = f"@{file}" if in_file else address
+    code, out, err = edge_run("watch", bundle, "--source", source, "--stall-timeout", "0.5", "--give-up", "1")
+    report = "\n".join([*out, *err])
+    assert code == 1
+    assert "s3cr" not in report
+    assert ("--source contains a password" in report) == (not in_file)
+    assert "Traceback" not in report

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
-from edge_runtime.live.smoothing import Rules, State, advance, label_of, smooth, update_stable, vote
+from edge_runtime.live.smoothing import Rules, State, advance, candidate, label_of, smooth, update_stable, vote
 
 RULES = Rules(thresholds=(0.6, 0.6), alpha=1.0, k=3, n=5, leave=2, margin=0.1)
 CAT, DOG, NONE = 0, 1, -1
@@ -103,3 +105,33 @@ def test_an_unfamiliar_scene_votes_for_unknown_and_the_margin_keeps_the_stable_c
     assert vote(probabilities(0.375, 0.0), CAT, rules) == CAT
     assert vote(probabilities(0.25, 0.0), CAT, rules) == NONE
     assert vote(probabilities(0.375, 0.25), NONE, rules) == CAT
+
+
+@pytest.mark.parametrize(
+    ("votes", "stable", "expected"),
+    [
+        ((), NONE, None),
+        ((CAT, CAT), CAT, None),
+        ((CAT, CAT, DOG), CAT, (DOG, 1, 3)),
+        ((CAT, CAT, CAT, DOG, DOG), CAT, (DOG, 2, 3)),
+        ((DOG,), NONE, (DOG, 1, 3)),
+        ((CAT, CAT, CAT, NONE, NONE), CAT, (NONE, 2, 4)),  # below two votes, cat leaves
+    ],
+)
+def test_the_candidate_is_what_the_newest_vote_is_for(votes, stable, expected):
+    assert candidate(State(None, votes, stable), RULES) == expected
+
+
+def test_a_candidate_with_enough_votes_becomes_stable():
+    """Follow every sequence of six votes: the stable class changes exactly when the candidate has what it needs."""
+    for sequence in itertools.product((CAT, DOG, NONE), repeat=6):
+        votes, stable = (), NONE
+        for newest in sequence:
+            votes = (*votes, newest)[-RULES.n :]
+            found = candidate(State(None, votes, stable), RULES)
+            after = update_stable(votes, stable, RULES)
+            if found and found.label != NONE:
+                assert (after == found.label) == (found.votes >= found.needed)
+            elif found:
+                assert (after == NONE) == (found.votes >= found.needed)
+            stable = after

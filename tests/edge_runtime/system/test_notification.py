@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from edge_runtime.system.notification import heartbeat, notify, ready
+from edge_runtime.system.notification import heartbeat, notify, ready, stopping
 
 
 @pytest.fixture(params=["path", "abstract"])
@@ -29,6 +29,11 @@ def supervisor(request, tmp_path, monkeypatch):
 def test_readiness_is_told(supervisor):
     ready()
     assert supervisor() == "READY=1"
+
+
+def test_the_end_is_reported(supervisor):
+    stopping()
+    assert supervisor() == "STOPPING=1"
 
 
 def test_the_watchdog_is_fed_some_times_in_its_period_and_not_at_every_frame(supervisor, monkeypatch):

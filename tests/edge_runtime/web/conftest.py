@@ -69,9 +69,9 @@ def serving(bundle):
 
     All servers are stopped at the end of the test.
     """
-    from edge_runtime.web.app import Site
     from edge_runtime.web.hub import Hub
     from edge_runtime.web.server import run_server
+    from edge_runtime.web.site import Site
 
     stops = []
 

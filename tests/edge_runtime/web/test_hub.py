@@ -70,3 +70,24 @@ def test_a_frame_is_encoded_once_for_all_viewers(make_frame):
     assert hub.jpeg()[1] is hub.jpeg()[1]
     hub.frame(make_frame(2))
     assert hub.jpeg()[0] == 2
+
+
+def test_restored_events_come_first_and_are_not_counted():
+    hub = Hub()
+    hub.restore([Event("entered", "cam", 1.0, "cat", thumbnail=b"old"), Event("left", "cam", 2.0, "cat")])
+    hub.event(Event("entered", "cam", 3.0, "dog"))
+    assert [(item.number, item.event.at) for item in hub.events_after(0)] == [(1, 1.0), (2, 2.0), (3, 3.0)]
+    assert hub.thumbnail(1) == b"old"
+    assert hub.state().events == {"entered": 1}
+
+
+def test_the_size_of_the_frame_is_that_before_it_is_reduced(tmp_path):
+    image = Image.new("RGB", (2000, 1000))
+    exif = image.getexif()
+    exif[0x0112] = 6  # turned by 90 degrees
+    image.save(tmp_path / "x.jpg", exif=exif)
+    hub = Hub()
+    hub.frame(Frame("cam", 7, tmp_path / "x.jpg", 0.0, 0.0), ("dog", 2, 3))
+    hub.jpeg()
+    assert hub.state().frame_size == (1000, 2000)
+    assert hub.state().candidate == ("dog", 2, 3)

@@ -9,14 +9,15 @@ from types import SimpleNamespace
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from edge_runtime.errors import InferenceError
 from edge_runtime.live.records import Event
 from edge_runtime.live.sinks.outbox import Counts
 from edge_runtime.web.access import AccessError, check_token
-from edge_runtime.web.app import Site
 from edge_runtime.web.hub import Hub
 from edge_runtime.web.metrics import render_metrics
 from edge_runtime.web.openapi import openapi_document
 from edge_runtime.web.server import run_server
+from edge_runtime.web.site import Site
 
 TOKEN = "correct-horse-battery-staple"
 
@@ -244,3 +245,16 @@ def test_the_server_stops_although_a_viewer_is_connected(serving):
     server.thread.join(10)
     assert not server.thread.is_alive()
     connection.close()
+
+
+def test_a_model_that_gives_no_probabilities_is_an_error_of_the_server(serving, image_bytes, monkeypatch):
+    def fail(self, *_args, **_options):
+        raise InferenceError("the model returned NaN or infinity instead of probabilities; export it again")
+
+    monkeypatch.setattr("edge_runtime.classify.classifier.Classifier.classify", fail)
+    server = serving()
+    status, content, _ = request(server, "POST", "/classify", image_bytes("red"))
+    assert (status, "NaN" in json.loads(content)["error"]) == (500, True)
+    status, content, _ = request(server, "GET", "/state")
+    assert (status, json.loads(content)["prediction"]) == (200, None)
+    assert request(server, "GET", "/healthz")[0] == 503

@@ -139,3 +139,52 @@ def test_events_are_written_while_another_program_reads_the_log(path, make_event
     rows.fetchall()
     reader.close()
     log.close()
+
+
+@pytest.mark.parametrize("how", ["removed", "moved", "only the write-ahead log"])
+def test_no_event_is_lost_if_the_log_is_removed_or_moved_while_it_is_in_use(path, make_event, wait_until, capfd, how):
+    log = EventLog(path, budget_bytes=BUDGET)
+    for number in range(40):
+        log.event(make_event(number))
+        wait_until(lambda expected=number + 1: log.outbox.counts().delivered == expected)
+        if number == 19 and how == "moved":
+            path.rename(path.with_name("events.db.1"))
+        elif number == 19:
+            for file in path.parent.glob("events.db*" if how == "removed" else "events.db-wal"):
+                file.unlink()
+    log.close()
+    kept = [event.frame for event in read_events(path)]
+    assert kept == list(range(0 if how == "only the write-ahead log" else 20, 40))
+    if how == "moved":
+        assert [event.frame for event in read_events(path.with_name("events.db.1"))] == list(range(20))
+    assert "events.db: was removed or moved; a new log begins" in capfd.readouterr().err
+    assert log.outbox.counts() == (40, 0, 0)
+
+
+def test_a_log_that_is_damaged_while_it_is_in_use_is_opened_again(path, make_event, wait_until):
+    log = EventLog(path, budget_bytes=BUDGET)
+    insert, calls = log._insert, []
+
+    def fail_once(event):
+        calls.append(event)
+        if len(calls) == 1:
+            raise sqlite3.DatabaseError("database disk image is malformed")
+        insert(event)
+
+    log._insert = fail_once
+    log.outbox._first_pause_s = 0.01
+    log.event(make_event(1))
+    wait_until(lambda: log.outbox.counts().delivered == 1)
+    log.close()
+    assert [event.frame for event in read_events(path)] == [1]
+
+
+def test_a_damaged_log_that_cannot_be_renamed_is_one_clear_line(path, monkeypatch):
+    path.write_bytes(os.urandom(20_000))
+
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.rename", refuse)
+    with pytest.raises(SourceError, match=r"cannot be replaced by a new log \(Permission denied\); choose another"):
+        EventLog(path, budget_bytes=BUDGET)

@@ -73,3 +73,27 @@ def test_at_most_two_commands_run_in_parallel(script, make_event, tmp_path):
 def test_a_command_that_cannot_be_run_is_refused(command):
     with pytest.raises(SourceError, match="--on-event"):
         Hook(command)
+
+
+def test_a_command_inherits_no_secrets(script, make_event, tmp_path, monkeypatch):
+    for name in ("EDGE_RUN_TOKEN", "EDGE_RUN_MQTT_PASSWORD", "EDGE_RUN_WEBHOOK_TOKEN", "AWS_KEY", "NOTIFY_SOCKET"):
+        monkeypatch.setenv(name, "s3cret")
+    monkeypatch.setenv("LANG", "C.UTF-8")
+    hook = Hook(script("out.write(repr(dict(os.environ)))"))
+    hook.event(make_event())
+    hook.close()
+    inherited = (tmp_path / "out").read_text()
+    assert "s3cret" not in inherited
+    assert "C.UTF-8" in inherited
+    assert "'PATH'" in inherited
+
+
+def test_commands_that_still_run_at_the_end_are_killed_with_their_children(make_event, wait_until, tmp_path):
+    pid_file = tmp_path / "child"
+    hook = Hook(["sh", "-c", f"trap '' TERM HUP; sleep 60 & echo $! > {pid_file}; wait; wait"])
+    hook.event(make_event())
+    wait_until(lambda: pid_file.is_file() and pid_file.read_text().strip())
+    hook.outbox.close(0.1)
+    hook.close()
+    child = Path("/proc", pid_file.read_text().strip(), "stat")
+    wait_until(lambda: not child.exists() or ") Z " in child.read_text())

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import getpass
 import json
+import re
 import shutil
 import socket
 import subprocess
 import sys
 import textwrap
 import threading
+from contextlib import suppress
 
 import pytest
 
 from edge_runtime.errors import BackendUnavailable, SourceError
-from edge_runtime.live.sinks.home_assistant import BIRTH
-from edge_runtime.live.sinks.mqtt import Broker, Mqtt, parse_broker
+from edge_runtime.live.sinks.mqtt import Broker, Login, Mqtt, node_of, parse_broker
 
 paho = pytest.importorskip("paho.mqtt.client", reason="needs paho-mqtt")
 
@@ -137,13 +138,70 @@ def test_a_later_subscriber_gets_the_present_state_and_no_old_events(mqtt, liste
     assert "event" not in kept
 
 
-def test_everything_is_announced_again_when_home_assistant_restarts(mqtt, listener, wait_until):
-    mqtt()
+def test_nothing_is_subscribed_to_so_that_no_large_message_arrives(mqtt, listener, wait_until):
+    """Home Assistant gets the retained discovery messages when it restarts; its birth message is not needed."""
     got = listener()
+    large = listener.clients[0].publish("homeassistant/status", b"o" * 5_000_000, qos=1, retain=True)
+    large.wait_for_publish(20)
+    sink = mqtt()
+    received, receive = [], sink._client._sock_recv
+    sink._client._sock_recv = lambda size: received.append(size) or receive(size)
     wait_until(lambda: payloads(got, "edgewise/porch/availability"))
-    listener.clients[0].publish(BIRTH, "online", qos=1)
-    wait_until(lambda: len(payloads(got, "edgewise/porch/availability")) == 2)
-    assert len(payloads(got, "homeassistant/event/edgewise_porch/event/config")) == 2
+    assert max(received, default=0) < 1000
+
+
+def test_a_large_packet_of_the_broker_is_not_taken_into_memory(free_port):
+    """The broker announces a message of 200 MB."""
+    with socket.create_server(("127.0.0.1", free_port)) as server:
+        sink = Mqtt(Broker("127.0.0.1", free_port, tls=False), node="porch")
+        peer, _ = server.accept()
+        with peer:
+            peer.recv(1000)
+            peer.sendall(b"\x20\x02\x00\x00" + b"\x30\x80\x84\xaf\x5f" + b"x" * 1000)  # CONNACK, then PUBLISH
+            peer.settimeout(10)
+            with suppress(ConnectionResetError):
+                while peer.recv(65_536):
+                    pass  # until the client closes the connection
+    sink.close()
+
+
+def test_a_wrong_password_is_reported_with_the_variables_to_check(free_port, wait_until, tmp_path, capfd):
+    program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
+    if program is None:
+        pytest.skip("needs Debian's mosquitto")
+    config, login, report = tmp_path / "mosquitto.conf", Login("ann", "wr0ng"), []
+    config.write_text(f"listener {free_port} 127.0.0.1\nallow_anonymous false\n")
+    with subprocess.Popen([program, "-c", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as broker:
+        sink = Mqtt(Broker("127.0.0.1", free_port, tls=False), node="porch", login=login)
+        wait_until(lambda: report.append(capfd.readouterr().err) or "refused" in "".join(report))
+        sink.close()
+        broker.terminate()
+    text = "".join(report)
+    assert f"the broker at 127.0.0.1:{free_port} refused user 'ann': Not authorized; check EDGE_RUN_MQTT_USER" in text
+    assert "Unspecified" not in text
+    assert "wr0ng" not in text + repr(login)
+
+
+def test_closing_with_a_full_queue_raises_nothing(mqtt, wait_until):
+    sink = mqtt()
+    wait_until(sink._connected.is_set)
+    sink._client._max_queued_messages = 1
+    sink._client._max_inflight_messages = 1
+    sink._client.loop_stop()  # nothing is acknowledged from here on
+    for _ in range(5):
+        sent = sink._client.publish("x", "y", qos=1)
+    assert sent.rc == paho.MQTT_ERR_QUEUE_SIZE
+    sink.close()
+
+
+def test_two_cameras_of_one_device_have_different_names():
+    cameras = ["0", "1", "/dev/video2", "picamera", "rtsp://a:***@10.0.0.1/s?channel=1"]
+    cameras += ["rtsp://a:***@10.0.0.1/s?channel=2", "rtsp://a:***@10.0.0.2/s", "x" * 50 + "1", "x" * 50 + "2"]
+    nodes = [node_of(camera, "pi.local") for camera in cameras]
+    assert len(set(nodes)) == len(cameras)
+    assert nodes[:4] == ["pi_local-video0", "pi_local-video1", "pi_local-video2", "pi_local-picamera"]
+    assert node_of("/dev/video0?size=640x480", "pi") == node_of("0", "pi")
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]{1,70}", node) for node in nodes)
 
 
 def test_events_and_the_newest_prediction_arrive(mqtt, listener, wait_until, make_event, make_prediction):

@@ -43,8 +43,7 @@ def receiver():
 
 
 def test_an_event_is_posted_as_json_with_the_token(receiver, make_event, monkeypatch):
-    monkeypatch.setenv("EDGE_RUN_WEBHOOK_TOKEN", "s3cret")
-    hook = Webhook(receiver.url)
+    hook = Webhook(receiver.url, token="s3cret")
     hook.event(make_event(3))
     hook.close()
     ((headers, body),) = receiver.got
@@ -88,3 +87,19 @@ def test_an_event_is_dropped_after_the_last_attempt(receiver, free_port, make_ev
 def test_an_invalid_address_is_refused(url):
     with pytest.raises(SourceError, match="--webhook"):
         Webhook(url)
+
+
+@pytest.mark.parametrize("url", ["http://me:s3cret@127.0.0.1/x", "https://me:s3/cret@h/", "http://h:s3cret", "s3cret"])
+def test_a_refused_address_is_not_printed_with_its_secrets(url):
+    with pytest.raises(SourceError, match="--webhook") as raised:
+        Webhook(url)
+    assert "cret" not in str(raised.value)
+
+
+def test_reports_show_only_the_host_because_the_path_may_be_a_password(free_port, make_event, capfd):
+    hook = Webhook(f"http://127.0.0.1:{free_port}/services/s3cret?key=s3cret", attempts=1)
+    hook.event(make_event())
+    hook.close()
+    report = capfd.readouterr().err
+    assert f"http://127.0.0.1:{free_port}: Connection refused" in report
+    assert "s3cret" not in report
