@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 LABELS = ("blue", "green", "red")
 SIDE = 24
+PETS_ARTIFACTS = ("float32.tflite", "int8.tflite", "int8.onnx")
 
 
 def colour_images(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -130,3 +131,19 @@ def error_line(capsys) -> Callable[[int], str]:
         return lines[0]
 
     return check
+
+
+@pytest.fixture(scope="session")
+def pets(shared, tmp_path_factory) -> Path:
+    """Train a classifier of cats and dogs on the pretrained MobileNetV2 and export it; return their folder."""
+    import subprocess
+    import sys
+
+    folder = tmp_path_factory.mktemp("pets")
+    data, weights = shared("data/cats-dogs"), shared("weights/mobilenet_v2_1.0_160_notop.weights.h5")
+    for command in (
+        ["trainer.cli", "train", data, "--weights", weights, "--out", folder / "run"],
+        ["export.cli", "export", folder / "run", "--out", folder / "bundle", "--formats", *PETS_ARTIFACTS],
+    ):
+        subprocess.run([sys.executable, "-m", *map(str, command)], capture_output=True, check=True)
+    return folder

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edge_runtime.image.preprocess import preprocess
 from edge_runtime.model.bundle import Bundle
 from export.proof.compatibility import DEFAULT_FLOORS
 from export.proof.runtime_process import run_on_device
@@ -62,6 +63,22 @@ def test_mediapipe_returns_the_same_labels_and_scores(other_tools, tiny_bundle, 
     expected = run_on_device(path, spec, pixels, "litert").probabilities
     assert [label for label, _ in classified] == [spec.labels[index] for index in expected.argmax(axis=1)]
     assert [score for _, score in classified] == pytest.approx(expected.max(axis=1), abs=2 / 256)
+
+
+def test_mediapipe_gives_an_unfamiliar_photograph_low_scores_without_knowing_of_familiarity(
+    other_tools, pets, tmp_path, shared
+):
+    bundle = Bundle.open(pets / "bundle")
+    hands = sorted(shared("data/sign-digits").glob("*/*"))[::100]
+    np.save(tmp_path / "pixels.npy", np.stack([preprocess(path, bundle.spec) for path in hands]))
+    for artifact in ("float32.tflite", "int8.tflite"):
+        files = [pets / "bundle" / f"model.{artifact}", tmp_path / "pixels.npy", tmp_path / "found.json"]
+        command = [other_tools, HERE / "classify_in_mediapipe.py", *files]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        scores = [score for _, score in json.loads((tmp_path / "found.json").read_text())]
+        assert len(scores) == len(hands) > 10
+        assert max(scores) < 0.5
 
 
 def test_netron_opens_every_file(other_tools, tiny_bundle):

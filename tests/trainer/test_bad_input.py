@@ -181,4 +181,4 @@ def test_a_run_of_another_version_is_named(tmp_path, capsys):
     )
     for command in ("evaluate", "describe"):
         assert main([command, str(tmp_path)]) == 1
-        assert "spec.json: version 7 is not 1, which this version of edgewise reads" in capsys.readouterr().err
+        assert "spec.json: version 7 is not 1 or 2, which this version of edgewise reads" in capsys.readouterr().err

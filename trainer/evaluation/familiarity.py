@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from scipy.special import expit
 from scipy.stats.mstats import hdquantiles
 from sklearn.metrics import roc_auc_score
 
@@ -54,7 +55,7 @@ class Familiarity:
 
     def of(self, features: NDArray[np.floating[Any]]) -> Floats:
         """Return the familiarity, float64 of shape (N,), of features of shape (N, D)."""
-        return np.asarray(1 / (1 + np.exp(-self.slope * (share_within(features, self.basis) - self.offset))))
+        return np.asarray(expit(self.slope * (share_within(features, self.basis) - self.offset)))
 
     def write(self, path: Path) -> None:
         """Write the parameters as .npz."""
@@ -128,7 +129,7 @@ def fit_familiarity(
     if frozen and len(training) >= 2 * FOLDS:
         shares.append(_out_of_fold(training, directions, seed))
     unseen = np.concatenate(shares)
-    low, middle = (float(hdquantiles(unseen, [part])[0]) for part in (1 - keep, 0.5))
+    low, middle = (_quantile(unseen, part) for part in (1 - keep, 0.5))
     distance = max(middle - low, 1e-3)
     slope = math.log(MEDIAN_FAMILIARITY / (1 - MEDIAN_FAMILIARITY)) / distance
     return Familiarity(basis.astype(np.float32), slope, low, keep)
@@ -156,6 +157,11 @@ def principal_directions(features: NDArray[np.floating[Any]], count: int) -> Flo
     unit = wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), TINY)
     _, directions = np.linalg.eigh(unit.T @ unit)  # in ascending order
     return np.asarray(directions[:, ::-1][:, :count])
+
+
+def _quantile(values: Floats, part: float) -> float:
+    """Return a quantile by Harrell and Davis 1982, which varies less than that of a single order statistic."""
+    return float(hdquantiles(values, [part])[0]) if len(values) > 1 else float(values[0])
 
 
 def _out_of_fold(features: NDArray[np.floating[Any]], directions: int, seed: int) -> Floats:
