@@ -18,6 +18,7 @@ class EvaluateOptions:
     run: Path
     json: bool
     data: Path | None
+    unfamiliar: Path | None
     html: Path | None
 
 
@@ -33,6 +34,13 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
     parser.add_argument(
         "--data", type=Path, metavar="DIR", help="one folder per class, instead of the test photographs"
     )
+    parser.add_argument(
+        "--unfamiliar",
+        type=Path,
+        metavar="DIR",
+        help="images of none of the classes, on which the familiarity is measured (default: drawn scenes, shuffled "
+        "photographs, and those of scikit-image if it is installed)",
+    )
     parser.add_argument("--html", type=Path, metavar="REPORT", help="write a page with pictures")
     set_action(parser, EvaluateOptions, evaluate)
 
@@ -43,11 +51,11 @@ def evaluate(options: EvaluateOptions) -> int:
 
     if options.html:
         require_modules("jinja2")
-    measured = measure_run(options.run, options.data)
+    measured = measure_run(options.run, options.data, options.unfamiliar)
     if options.html:
         from trainer.data.explore import write_whole
         from trainer.pages.evaluation import render
 
         write_whole(options.html, render(measured, f"{options.run.name} on {options.data or 'its test photographs'}"))
-    print_evaluation(measured.evaluation, as_json=options.json)
+    print_evaluation(measured.evaluation, measured.familiarity, as_json=options.json)
     return SUCCESS

@@ -8,7 +8,7 @@ import numpy as np
 
 from trainer.data.layout import scan
 from trainer.data.pixels import decode
-from trainer.errors import DataError
+from trainer.errors import DataError, TrainingError
 from trainer.networks.keras_file import load_keras
 from trainer.progress import log
 from trainer.tensorflow_setup import require_tensorflow
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from edge_runtime.image.preprocess import Pixels
     from edge_runtime.model.spec import ModelSpec
     from trainer.evaluation.scores import Evaluation
+    from trainer.runs.recognition import MeasuredFamiliarity
     from trainer.runs.run_folder import Holdout
 
 
@@ -33,6 +34,7 @@ class Measured(NamedTuple):
         probabilities: float64 of shape (N, classes).
         targets: class indices, int64 of shape (N,).
         pixels: uint8 of shape (N, H, W, 3).
+        familiarity: what the model recognizes as familiar; None if it computes no familiarity.
 
     """
 
@@ -41,6 +43,7 @@ class Measured(NamedTuple):
     probabilities: NDArray[np.float64]
     targets: NDArray[np.int64]
     pixels: Pixels
+    familiarity: MeasuredFamiliarity | None = None
 
 
 def evaluate_run(folder: Path, data: Path | None = None) -> Evaluation:
@@ -48,8 +51,10 @@ def evaluate_run(folder: Path, data: Path | None = None) -> Evaluation:
     return measure_run(folder, data).evaluation
 
 
-def measure_run(folder: Path, data: Path | None = None) -> Measured:
+def measure_run(folder: Path, data: Path | None = None, unfamiliar: Path | None = None) -> Measured:
     """Measure a RUN's model on the test photographs in the RUN, or on a folder with one folder per class.
+
+    The familiarity is measured on built-in images of none of the classes, or on those of the folder `unfamiliar`.
 
     Raises:
         TrainingError, SpecError: the RUN is damaged.
@@ -58,12 +63,18 @@ def measure_run(folder: Path, data: Path | None = None) -> Measured:
     """
     require_tensorflow()
     from trainer.evaluation.scores import predict, score
+    from trainer.runs.recognition import measure_familiarity
     from trainer.runs.run_folder import read_holdout, read_spec
 
     spec = read_spec(folder)
     pixels, targets = _labelled(data, spec) if data else _kept(read_holdout(folder, spec))
-    probabilities = predict(load_keras(folder / "model.keras", "train again"), pixels)
-    return Measured(spec, score(probabilities, targets, spec.labels), probabilities, targets, pixels)
+    model = load_keras(folder / "model.keras", "train again")
+    probabilities = predict(model, pixels)
+    correct = probabilities.argmax(axis=1) == targets
+    familiarity = measure_familiarity(folder, spec, model, pixels, correct, unfamiliar)
+    if unfamiliar and familiarity is None:
+        raise TrainingError(f"{folder}: computes no familiarity, so --unfamiliar has nothing to measure; train again")
+    return Measured(spec, score(probabilities, targets, spec.labels), probabilities, targets, pixels, familiarity)
 
 
 def _kept(holdout: Holdout) -> tuple[Pixels, NDArray[np.int64]]:

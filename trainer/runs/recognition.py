@@ -4,24 +4,35 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 
 from trainer.data.samples import balanced
-from trainer.data.unfamiliar import drawn_pixels, package_pixels, shuffled
+from trainer.data.unfamiliar import drawn_pixels, folder_pixels, package_pixels, shuffled
+from trainer.errors import DataError, TrainingError
 from trainer.evaluation.calibration import features_of
-from trainer.evaluation.familiarity import LEAST_AUROC, MIN_FAMILIARITY, fit_familiarity, kept_share, separation
+from trainer.evaluation.familiarity import (
+    LEAST_AUROC,
+    MIN_FAMILIARITY,
+    Familiarity,
+    fit_familiarity,
+    kept_share,
+    separation,
+)
 from trainer.progress import log
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
     from edge_runtime.image.preprocess import Pixels
+    from edge_runtime.model.spec import ModelSpec
     from trainer.data.dataset import Dataset
     from trainer.data.split import Split
-    from trainer.evaluation.familiarity import Familiarity, Separation
+    from trainer.evaluation.familiarity import Separation
     from trainer.networks.models import Model
     from trainer.options import Options
 
@@ -113,7 +124,8 @@ def recognize(
         seed=options.seed,
     )
     log("measuring the familiarity on images that belong to no class")
-    others = other_images(dataset)
+    photographs = np.array([photo.row for photo in balanced(dataset.of("test"), DRAWN)])
+    others = other_images(dataset.spec, np.asarray(dataset.pixels[photographs]))
     known = fitted.of(features["test"])
     separations = {name: separation(known, fitted.of(_features(model, pixels))) for name, pixels in others.items()}
     accepted = known >= MIN_FAMILIARITY
@@ -137,15 +149,91 @@ def summary(recognition: Recognition) -> str:
     return f"familiar: {recognition.kept:.1%} of the test photographs, {found}"
 
 
-def other_images(dataset: Dataset) -> dict[str, Pixels]:
-    """Return images that belong to no class as model input, by kind."""
-    rows = np.array([photo.row for photo in balanced(dataset.of("test"), DRAWN)])
-    found = {
-        SCENES: drawn_pixels(DRAWN, dataset.spec, SEED),
-        SHUFFLED: shuffled(np.asarray(dataset.pixels[rows]), SEED),
-    }
-    packaged = package_pixels(dataset.spec)
+def other_images(spec: ModelSpec, photographs: Pixels) -> dict[str, Pixels]:
+    """Return images that belong to no class as model input, by kind; the photographs are shuffled for one of them."""
+    found = {SCENES: drawn_pixels(DRAWN, spec, SEED), SHUFFLED: shuffled(photographs[:DRAWN], SEED)}
+    packaged = package_pixels(spec)
     return found if packaged is None else {**found, PACKAGED: packaged}
+
+
+@dataclass(frozen=True)
+class MeasuredFamiliarity:
+    """The familiarity of photographs and of other images, measured again.
+
+    Attributes:
+        known: of the photographs, float64 of shape (N,).
+        accuracy_of_kept: the accuracy on the familiar photographs, 0..1; None if there are none.
+        others: for each kind of other images, their pixels, uint8 of shape (M, H, W, 3), and their familiarity.
+
+    """
+
+    known: NDArray[np.float64]
+    accuracy_of_kept: float | None
+    others: Mapping[str, tuple[Pixels, NDArray[np.float64]]]
+
+    @property
+    def separations(self) -> dict[str, Separation]:
+        """Return how well each kind of other images is separated from the photographs."""
+        return {name: separation(self.known, found) for name, (_, found) in self.others.items()}
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON object."""
+        return {
+            "kept": kept_share(self.known),
+            "accuracy_of_kept": self.accuracy_of_kept,
+            "separation": {name: one._asdict() for name, one in self.separations.items()},
+        }
+
+    def to_table(self) -> str:
+        """Return lines of text: one row per kind of other images, then what is kept."""
+        width = max(map(len, ("images of none of the classes", *self.others)))
+        rows = [f"{'images of none of the classes':{width}}  images  accepted  FPR95  AUROC"]
+        rows += [
+            f"{name:{width}}  {one.images:6}  {one.accepted:8.1%}  {one.fpr95:5.1%}  {one.auroc:.3f}"
+            for name, one in self.separations.items()
+        ]
+        accuracy = "" if self.accuracy_of_kept is None else f", accuracy on them {self.accuracy_of_kept:.1%}"
+        return "\n".join([*rows, f"familiar: {kept_share(self.known):.1%} of the photographs{accuracy}"])
+
+
+def measure_familiarity(
+    folder: Path, spec: ModelSpec, model: Model, pixels: Pixels, correct: NDArray[np.bool_], unfamiliar: Path | None
+) -> MeasuredFamiliarity | None:
+    """Measure the familiarity of a RUN's model; None if it has none.
+
+    Args:
+        folder: the RUN.
+        spec: its spec.
+        model: its model.
+        pixels: photographs of the classes, uint8 of shape (N, H, W, 3).
+        correct: for each of them, whether its class is decided correctly.
+        unfamiliar: a folder of images of none of the classes, which replace the built-in ones.
+
+    Raises:
+        TrainingError: the familiarity cannot be read.
+        DataError: the folder contains no readable image.
+
+    """
+    path = folder / "familiarity.npz"
+    if not path.exists():
+        return None
+    try:
+        fitted = Familiarity.read(path)
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as problem:
+        raise TrainingError(f"{path}: not readable ({problem}); train again") from None
+    others = other_images(spec, pixels) if unfamiliar is None else {str(unfamiliar): _folder(unfamiliar, spec)}
+    known = fitted.of(_features(model, pixels))
+    kept = known >= MIN_FAMILIARITY
+    accuracy = float(correct[kept].mean()) if kept.any() else None
+    measured = {name: (images, fitted.of(_features(model, images))) for name, images in others.items()}
+    return MeasuredFamiliarity(known, accuracy, measured)
+
+
+def _folder(folder: Path, spec: ModelSpec) -> Pixels:
+    found = folder_pixels(folder, spec) if folder.is_dir() else None
+    if found is None:
+        raise DataError(f"{folder}: contains no readable image; --unfamiliar needs a folder of other images")
+    return found
 
 
 def _features(model: Model, pixels: Pixels) -> Features:
