@@ -19,6 +19,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+# The benchmark export.py would hide the package of that name.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 import machine
 import numpy as np
 

@@ -89,7 +89,7 @@ def wrap(
     ends = read_ends(model)
     names = match_outputs(read_labels(labels), ends.classes, str(labels))
     form: OutputForm = "sigmoid" if ends.units == 1 else "softmax"
-    spec = ModelSpec(ends.height, ends.width, names, form, resize)
+    spec = ModelSpec(ends.height, ends.width, names, form, resize, min_familiarity=ends.min_familiarity)
     with published_folder(out, overwrite=overwrite, error=ExportError) as staging:
         name = f"{'int8' if ends.quantized else 'float32'}{model.suffix}"
         path = staging / f"model.{name}"
@@ -108,7 +108,7 @@ def _fill(staging: Path, out: Path, path: Path, model: Path, spec: ModelSpec, da
     pixels = np.stack([preprocess(image, spec) for image in paths])
     runs = [run_on_device(path, spec, pixels, backend) for backend in backends]
     run = runs[0]
-    _check_probabilities(run.probabilities, model)
+    _check_probabilities(run.probabilities, model, spec)
     accuracy = None if truth is None else float(np.mean(run.probabilities.argmax(axis=1) == truth))
     precision, file_format = name.split(".")
     chosen = _reproducible(runs, np.zeros(len(paths), np.int64) if truth is None else truth, precision, model)
@@ -177,7 +177,7 @@ def _drawn(folder: Path, spec: ModelSpec) -> list[Path]:
     return paths
 
 
-def _check_probabilities(outputs: NDArray[np.float32], model: Path) -> None:
+def _check_probabilities(outputs: NDArray[np.float32], model: Path, spec: ModelSpec) -> None:
     """Raise ExportError unless the outputs are probabilities of classes that exclude each other."""
     if not np.isfinite(outputs).all():
         raise ExportError(f"{model}: its outputs contain NaN or infinity; export the model again")
@@ -189,7 +189,7 @@ def _check_probabilities(outputs: NDArray[np.float32], model: Path) -> None:
     sums = outputs.sum(axis=1)
     # Each of many small 8-bit probabilities is rounded by up to half a step, most of them to zero.
     lost = min(MAX_LOST_SUM, max(SUM_SLACK, outputs.shape[1] / 512))
-    if sums.min() < 1 - lost or sums.max() > 1 + SUM_SLACK:
+    if (sums.min() < 1 - lost and spec.min_familiarity is None) or sums.max() > 1 + SUM_SLACK:
         raise ExportError(
             f"{model}: its outputs sum to {float(sums.min()):.2f}..{float(sums.max()):.2f} instead of 1 (a multi-"
             "label model?); Edgewise supports models that choose one of their classes"

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from export.convert.metadata import INPUT_NAME, METADATA_BUFFER, OUTPUT_NAME, tflite_metadata, with_labels_file
+from export.convert.metadata import (
+    INPUT_NAME,
+    METADATA_BUFFER,
+    OUTPUT_NAME,
+    tflite_metadata,
+    with_labels_file,
+)
+from export.sources.familiarity import FAMILIARITY_BUFFER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +49,8 @@ def finish(converted: bytes, spec: ModelSpec) -> bytes:
     for code in _per_tensor_codes(model):
         code.version = PER_TENSOR_VERSION
     _attach(model, METADATA_BUFFER, tflite_metadata(spec))
+    if spec.min_familiarity is not None:
+        _attach(model, FAMILIARITY_BUFFER, str(spec.min_familiarity).encode())
     return with_labels_file(bytes(flatbuffer_utils.convert_object_to_bytearray(model)), spec)
 
 

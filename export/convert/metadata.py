@@ -11,6 +11,8 @@ import json
 import zipfile
 from typing import TYPE_CHECKING, Any
 
+from export.sources.familiarity import FAMILIARITY_PROPERTY
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -36,7 +38,7 @@ def tflite_metadata(spec: ModelSpec) -> bytes:
     import flatbuffers
 
     builder = flatbuffers.Builder(1024)
-    inputs, outputs = [_input_metadata(builder, spec)], [_output_metadata(builder)]
+    inputs, outputs = [_input_metadata(builder, spec)], [_output_metadata(builder, spec)]
     graph = _table(builder, {2: _tables(builder, inputs), 3: _tables(builder, outputs)})
     model = _table(
         builder,
@@ -67,14 +69,18 @@ def _input_metadata(builder: Any, spec: ModelSpec) -> int:  # noqa: ANN401 - fla
     )
 
 
-def _output_metadata(builder: Any) -> int:  # noqa: ANN401 - flatbuffers is not typed
+def _output_metadata(builder: Any, spec: ModelSpec) -> int:  # noqa: ANN401 - flatbuffers is not typed
     """Write the TensorMetadata of the probabilities."""
     labels = _table(builder, {0: builder.CreateString(LABELS_FILE), 2: ("byte", VALUE_LABELS_PER_AXIS)})
     return _table(
         builder,
         {
             0: builder.CreateString(OUTPUT_NAME),
-            1: builder.CreateString("one probability for each label"),
+            1: builder.CreateString(
+                "one probability for each label"
+                if spec.min_familiarity is None
+                else "one probability for each label; their sum is the probability that the image is of any of them"
+            ),
             5: _table(builder, {0: _floats(builder, [1.0]), 1: _floats(builder, [0.0])}),
             6: _tables(builder, [labels]),
         },
@@ -99,6 +105,8 @@ def onnx_properties(spec: ModelSpec) -> dict[str, str]:
         "resize": {"mode": spec.resize, "width": spec.width, "height": spec.height, "crop": spec.crop_fraction},
         "output": {"name": OUTPUT_NAME, "form": spec.output},
     }
+    if spec.min_familiarity is not None:
+        values[FAMILIARITY_PROPERTY] = spec.min_familiarity
     return {name: json.dumps(value, ensure_ascii=False, sort_keys=True) for name, value in values.items()}
 
 

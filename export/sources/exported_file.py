@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from export.errors import ExportError
+from export.sources.familiarity import FAMILIARITY_BUFFER, FAMILIARITY_PROPERTY
 from export.sources.keras_model import RESCALING
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class ModelEnds:
         width: of the input.
         units: of the output.
         quantized: whether the input is quantized; its scale then states its range.
+        min_familiarity: the spec's value that an Edgewise file contains; None if the file computes no familiarity.
 
     """
 
@@ -33,6 +35,7 @@ class ModelEnds:
     width: int
     units: int
     quantized: bool
+    min_familiarity: float | None = None
 
     @property
     def classes(self) -> int:
@@ -43,7 +46,8 @@ class ModelEnds:
 def read_ends(path: Path) -> ModelEnds:
     """Read a file's input and output. Raise ExportError unless it is an RGB image classifier with one of each."""
     try:
-        taken, given, quantized = _of_onnx(path) if path.suffix == ".onnx" else _of_tflite(path)
+        taken, given, quantized, stated = _of_onnx(path) if path.suffix == ".onnx" else _of_tflite(path)
+        familiarity = None if stated is None else float(stated)
     except ExportError:
         raise
     except Exception as problem:  # noqa: BLE001 - flatbuffers raises struct.error and IndexError, protobuf its own
@@ -56,7 +60,7 @@ def read_ends(path: Path) -> ModelEnds:
         raise ExportError(
             f"{path}: its output has shape {tuple(given)}; a classifier has one score per class (a segmentation model?)"
         )
-    return ModelEnds(taken[1], taken[2], given[1], quantized)
+    return ModelEnds(taken[1], taken[2], given[1], quantized, familiarity)
 
 
 def with_pixel_input(path: Path, ends: ModelEnds, input_range: InputRange | None) -> bytes:
@@ -83,23 +87,29 @@ def _one(path: Path, inputs: Sequence[Any], outputs: Sequence[Any]) -> tuple[Any
     return inputs[0], outputs[0]
 
 
-def _of_onnx(path: Path) -> tuple[list[Any], list[Any], bool]:
+def _of_onnx(path: Path) -> tuple[list[Any], list[Any], bool, str | None]:
     import onnx
 
-    graph = onnx.load(path, load_external_data=False).graph
+    model = onnx.load(path, load_external_data=False)
+    graph = model.graph
     constants = {item.name for item in graph.initializer}
     taken, given = _one(path, [value for value in graph.input if value.name not in constants], graph.output)
     shapes = [[dim.dim_value or dim.dim_param for dim in end.type.tensor_type.shape.dim] for end in (taken, given)]
-    return shapes[0], shapes[1], False
+    properties = {item.key: item.value for item in model.metadata_props}
+    return shapes[0], shapes[1], False, properties.get(FAMILIARITY_PROPERTY)
 
 
-def _of_tflite(path: Path) -> tuple[list[Any], list[Any], bool]:
+def _of_tflite(path: Path) -> tuple[list[Any], list[Any], bool, str | None]:
     from ai_edge_litert import schema_py_generated as schema
 
-    graph = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(path.read_bytes(), 0)).subgraphs[0]
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(path.read_bytes(), 0))
+    graph = model.subgraphs[0]
     taken, given = _one(path, graph.inputs, graph.outputs)
     shapes = [_tflite_shape(graph.tensors[end]) for end in (taken, given)]
-    return shapes[0], shapes[1], graph.tensors[taken].type != schema.TensorType.FLOAT32
+    buffers = {entry.name: model.buffers[entry.buffer].data for entry in model.metadata or []}
+    stated = buffers.get(FAMILIARITY_BUFFER)
+    text = None if stated is None else bytes(stated).decode()
+    return shapes[0], shapes[1], graph.tensors[taken].type != schema.TensorType.FLOAT32, text
 
 
 def _tflite_shape(tensor: Any) -> list[int]:  # noqa: ANN401 - generated classes

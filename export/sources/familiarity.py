@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # The layer's name, which converters use for the names of its operations; those stay in float in quantized files.
 LAYER = "familiarity"
+# In exported files, names of our own: the standard metadata has no field for the least familiarity.
+FAMILIARITY_BUFFER, FAMILIARITY_PROPERTY = b"EDGEWISE_MIN_FAMILIARITY", "min_familiarity"
 MIN_FAMILIARITY = 0.5  # the offset is chosen for this limit
 TINY = 1e-12
 

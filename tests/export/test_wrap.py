@@ -12,6 +12,8 @@ from export.cli import main
 from export.proof.runtime_process import run_on_device
 from export.sources.exported_file import ModelEnds, with_pixel_input
 
+from .conftest import PETS_ARTIFACTS
+
 
 def test_a_quantized_file_tells_its_own_range(shared, tmp_path, capsys):
     model, labels = shared("models/mobilenet_v1_0.25_128_quant.tflite"), shared("models/imagenet_labels.txt")
@@ -90,3 +92,10 @@ def test_a_file_whose_outputs_would_be_wrong_is_refused_and_nothing_is_published
     line = error_line(main([*command, "--out", str(tmp_path / "bundle")]))
     assert re.search(message, line), line
     assert not (tmp_path / "bundle").exists()
+
+
+@pytest.mark.parametrize("name", PETS_ARTIFACTS)
+def test_a_file_with_a_familiarity_keeps_it(pets, tmp_path, name):
+    command = ["wrap", str(pets / "bundle" / f"model.{name}"), "--labels", str(pets / "bundle" / "labels.txt")]
+    assert main([*command, "--input-range", "0..255", "--out", str(tmp_path / "bundle")]) == 0
+    assert Bundle.open(tmp_path / "bundle").spec.min_familiarity == 0.5
