@@ -14,7 +14,7 @@ from sklearn.metrics import average_precision_score, precision_recall_curve, roc
 from trainer.evaluation.calibration import calibration_error
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from matplotlib.axes import Axes
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from trainer.fitting.fit import Phase
 
 TRAINING, VALIDATION, MARK = "#1f77b4", "#d95f02", "#7f7f7f"
+KIND_COLORS = (TRAINING, VALIDATION, "#1b9e77", "#a67ac9", "#e7298a")  # of groups of images; distinct if colour-blind
 DOTS_PER_INCH = 120
 LONGEST_LABEL = 32
 
@@ -59,6 +60,36 @@ def two_class_curves(scores: NDArray[np.float64], targets: NDArray[np.int64], la
     right.plot(recall, precision, color=VALIDATION)
     mean = average_precision_score(targets, scores)
     right.set(xlabel="recall", ylabel="precision", ylim=(0, 1.03), title=f"{label}, average precision {mean:.3f}")
+    for axes in (left, right):
+        axes.grid(alpha=0.3)
+    return figure
+
+
+def familiarity_curves(known: NDArray[np.float64], others: Mapping[str, NDArray[np.float64]]) -> Figure:
+    """Draw the histograms of the familiarity and the ROC of each kind of other images.
+
+    Args:
+        known: familiarity of photographs of the classes, shape (N,).
+        others: familiarity of other images by their kind, each of shape (M,).
+
+    """
+    figure = Figure(figsize=(9, 4.2), dpi=DOTS_PER_INCH, layout="constrained")
+    FigureCanvasAgg(figure)
+    left, right = figure.subplots(1, 2)
+    edges = np.linspace(0, 1, 21)
+    groups = {"photographs of the classes": known, **others}
+    for (name, values), color in zip(groups.items(), KIND_COLORS, strict=False):
+        share, _ = np.histogram(values, edges)
+        left.stairs(share / len(values), edges, color=color, label=shorten(name), linewidth=1.6)
+        if name in others:
+            truth = np.concatenate([np.ones(len(known)), np.zeros(len(values))])
+            false_rate, true_rate, _ = roc_curve(truth, np.concatenate([known, values]))
+            right.plot(false_rate, true_rate, color=color)
+    left.axvline(0.5, color=MARK, linestyle=":", linewidth=1)
+    left.set(xlabel="familiarity", ylabel="fraction of the images", title="Familiarity", ylim=(0, 1.03))
+    left.legend(frameon=False, loc="upper center", fontsize="small")
+    right.plot([0, 1], [0, 1], color=MARK, linestyle=":", linewidth=1)
+    right.set(xlabel="other images accepted", ylabel="photographs kept", title="ROC", ylim=(0, 1.03))
     for axes in (left, right):
         axes.grid(alpha=0.3)
     return figure

@@ -7,14 +7,19 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from trainer.evaluation.calibration import calibration_error, reliability
-from trainer.evaluation.plots import two_class_curves
+from trainer.evaluation.familiarity import MIN_FAMILIARITY, kept_share
+from trainer.evaluation.plots import familiarity_curves, two_class_curves
 from trainer.pages.page import Plot, picture, plot, render_page
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from trainer.evaluation.familiarity import Separation
     from trainer.evaluation.scores import ClassScore
     from trainer.runs.measure import Measured
 
 MAX_MISTAKES = 48
+MAX_ACCEPTED = 24
 MAX_CONFUSIONS = 20
 MAX_MATRIX_CLASSES = 24
 
@@ -53,6 +58,42 @@ class Mistake(NamedTuple):
     score: float
 
 
+class Accepted(NamedTuple):
+    """An image of none of the classes that is familiar.
+
+    Attributes:
+        picture: a data: address.
+        kind: the kind of image.
+        familiarity: 0..1.
+
+    """
+
+    picture: str
+    kind: str
+    familiarity: float
+
+
+class FamiliarityView(NamedTuple):
+    """What the page shows of the familiarity.
+
+    Attributes:
+        kept: fraction of the photographs that are familiar, 0..1.
+        accuracy: the accuracy on them, 0..1; None if there are none.
+        separations: how well each kind of other images is separated from them.
+        curves: histograms and ROC.
+        accepted: the most familiar of the other images that are familiar.
+        accepted_count: the number of all of them.
+
+    """
+
+    kept: float
+    accuracy: float | None
+    separations: Mapping[str, Separation]
+    curves: Plot
+    accepted: list[Accepted]
+    accepted_count: int
+
+
 def render(measured: Measured, title: str) -> str:
     """Return the page.
 
@@ -73,7 +114,28 @@ def render(measured: Measured, title: str) -> str:
         confusions=confusions(evaluation.confusion, measured.spec.labels)[:MAX_CONFUSIONS],
         curves=_curves(measured),
         mistakes=_mistakes(measured),
+        familiarity=_familiarity(measured),
         wrong=int(np.sum(measured.probabilities.argmax(axis=1) != measured.targets)),
+    )
+
+
+def _familiarity(measured: Measured) -> FamiliarityView | None:
+    """Return what the page shows of the familiarity; None if the model computes none."""
+    found = measured.familiarity
+    if found is None:
+        return None
+    accepted = [
+        Accepted(picture(images[at]), name, float(values[at]))
+        for name, (images, values) in found.others.items()
+        for at in np.flatnonzero(values >= MIN_FAMILIARITY)
+    ]
+    return FamiliarityView(
+        kept=kept_share(found.known),
+        accuracy=found.accuracy_of_kept,
+        separations=found.separations,
+        curves=plot(lambda: familiarity_curves(found.known, {name: one for name, (_, one) in found.others.items()})),
+        accepted=sorted(accepted, key=lambda one: -one.familiarity)[:MAX_ACCEPTED],
+        accepted_count=len(accepted),
     )
 
 

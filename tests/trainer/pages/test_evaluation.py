@@ -5,6 +5,7 @@ from edge_runtime.model.spec import ModelSpec
 from trainer.evaluation.scores import ClassScore, score
 from trainer.pages.evaluation import Confusion, confusions, render, weakest_class
 from trainer.runs.measure import Measured
+from trainer.runs.recognition import MeasuredFamiliarity
 
 
 def measure(labels, count=40):
@@ -25,6 +26,23 @@ def test_the_page_opens_on_a_phone_and_a_desktop_with_every_picture(tmp_path, ch
     assert 0 < wrong < 40
     assert check_page(page) == plots + wrong
     assert ("ROC" in page.read_text(encoding="utf-8")) is bool(plots)
+
+
+def test_the_page_shows_what_is_familiar_with_the_accepted_images_first(tmp_path, check_page):
+    measured = measure(("cat", "dog", "owl"))
+    random = np.random.default_rng(1)
+    pixels = random.integers(0, 256, (30, 16, 24, 3), np.uint8)
+    others = {"drawn scenes": (pixels, np.full(30, 0.1)), "<foxes>": (pixels, np.linspace(0.2, 0.9, 30))}
+    found = MeasuredFamiliarity(np.linspace(0.4, 1, 40), 0.9, others)
+    page = tmp_path / "page.html"
+    page.write_text(render(measured._replace(familiarity=found), "run"), encoding="utf-8")
+    wrong = int(np.sum(measured.probabilities.argmax(axis=1) != measured.targets))
+    accepted = int((np.linspace(0.2, 0.9, 30) >= 0.5).sum())
+    assert check_page(page) == 1 + accepted + wrong
+    text = page.read_text(encoding="utf-8")
+    assert "<foxes>" not in text
+    assert "&lt;foxes&gt;" in text
+    assert "Images of none of the classes" not in render(measured, "run")
 
 
 def test_text_of_the_user_is_escaped():
