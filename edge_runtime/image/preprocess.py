@@ -83,7 +83,7 @@ def load_image(
     except FileNotFoundError:
         raise SourceError(f"{name}: no such file") from None
     except SourceError as problem:
-        raise type(problem)(f"{name}: {problem}") from None
+        raise type(problem)(str(problem) if isinstance(source, bytes) else f"{name}: {problem}") from None
     except Image.DecompressionBombError:
         raise LimitError(f"{name}: too many pixels to decode; reduce the image first") from None
     except UnidentifiedImageError:
