@@ -45,7 +45,7 @@ class Limits:
 
 FILE = Limits()  # a device with 512 MB can decode it
 # Other machines decide what arrives from a camera or in a request.
-STREAM = Limits(coded_pixels=64 * MEGA, memory_bytes=100 * MEGA, scanned_blocks=8 * MEGA)
+STREAM = Limits(coded_pixels=64 * MEGA, memory_bytes=90 * MEGA, scanned_blocks=8 * MEGA)
 
 
 class CountedReads:

@@ -43,7 +43,7 @@ BOMBS = {
     "a progressive JPEG": (lambda: jpeg_of_size((7000, 7000), progressive=True), "7000x7000 pixels, which need 150 MB"),
     "a progressive JPEG with all colours": (
         lambda: jpeg_of_size((5000, 5000), progressive=True, subsampling=0),
-        "which need 15[0-9] MB to decode, over the limit of 100 MB; save it as a baseline JPEG",
+        "which need 15[0-9] MB to decode, over the limit of 90 MB; save it as a baseline JPEG",
     ),
     "a JPEG of many pixels": (
         lambda: jpeg_of_size((60_000, 60_000)),
@@ -71,7 +71,7 @@ def test_a_bomb_is_refused_before_it_is_decoded(make_spec, bomb):
     began = time.perf_counter()
     with pytest.raises(LimitError, match=message):
         load_image(data, make_spec(height=64, width=64), limits=STREAM)
-    assert time.perf_counter() - began < 3
+    assert time.perf_counter() - began < 10
 
 
 def test_a_file_is_refused_like_bytes_and_by_its_name(spec, tmp_path):
@@ -90,7 +90,7 @@ def test_a_file_is_refused_like_bytes_and_by_its_name(spec, tmp_path):
         ("CMYK", (5000, 4000), "JPEG", {}),
         ("RGB", (4000, 3000), "JPEG", {"progressive": True}),
         ("L", (4000, 3000), "PNG", {}),
-        ("RGB", (2400, 2400), "WEBP", {}),
+        ("RGB", (2300, 2300), "WEBP", {}),
     ],
     ids=str,
 )
