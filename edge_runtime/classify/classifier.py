@@ -11,6 +11,7 @@ from edge_runtime.backends.opening import open_backend
 from edge_runtime.classify.decision import Scored, decide
 from edge_runtime.classify.kept_choice import kept_choice
 from edge_runtime.errors import BackendUnavailable
+from edge_runtime.image.limits import FILE
 from edge_runtime.image.preprocess import load_image, to_input
 from edge_runtime.model.bundle import Bundle
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge_runtime.backends.interface import Backend
+    from edge_runtime.image.limits import Limits
     from edge_runtime.image.preprocess import ImageSource
     from edge_runtime.model.manifest import Artifact
     from edge_runtime.model.spec import ModelSpec
@@ -109,13 +111,16 @@ class Classifier:
         model = opened.read_model(chosen)
         return cls(opened.spec, chosen, open_backend(model, opened.spec, backend=backend, threads=threads))
 
-    def classify(self, image: ImageSource, *, top_k: int = 3, min_score: float | None = None) -> Prediction:
+    def classify(
+        self, image: ImageSource, *, top_k: int = 3, min_score: float | None = None, limits: Limits = FILE
+    ) -> Prediction:
         """Classify one image.
 
         Args:
             image: a path, an encoded image as bytes, a PIL image, or RGB pixels as uint8 of shape (h, w, 3).
             top_k: number of classes to return.
             min_score: one threshold in 0..1 for all classes, instead of the spec's.
+            limits: the most that decoding the image may take.
 
         Returns:
             The decision, the top classes and the time of each stage.
@@ -126,7 +131,7 @@ class Classifier:
 
         """
         started = time.perf_counter()
-        decoded = load_image(image, self.spec)
+        decoded = load_image(image, self.spec, limits=limits)
         decoded_at = time.perf_counter()
         pixels = to_input(decoded, self.spec)
         resized_at = time.perf_counter()

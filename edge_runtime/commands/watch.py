@@ -9,6 +9,7 @@ from edge_runtime.command_line.runner import FAILURE, SUCCESS, set_action
 from edge_runtime.command_line.signals import stop_on_signals
 from edge_runtime.command_line.standard_output import results_stream
 from edge_runtime.commands.options.model import ModelOptions, add_model_options, open_classifier
+from edge_runtime.commands.options.reports import report_end
 from edge_runtime.commands.options.sinks import SinkOptions, add_sink_options, close_all, sinks_from
 from edge_runtime.commands.options.stream import SOURCES, StreamOptions, add_stream_options, source_from, stream_from
 from edge_runtime.system.notification import ready, stopping
@@ -66,6 +67,7 @@ def _watch(options: WatchOptions, results: TextIO) -> int:
             stream = stream_from(options.stream, source, classifier, sinks, stop=stop)
             ready()
             tally = stream.run()
+            report_end(source, tally)
     finally:
         stopping()
         close_all(sinks)

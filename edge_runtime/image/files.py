@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 # Selected in a folder or by a pattern; a file that is named explicitly is read whatever its extension.
-IMAGE_EXTENSIONS = frozenset({".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".mpo", ".png", ".webp"})
+IMAGE_EXTENSIONS = frozenset(
+    {".avif", ".bmp", ".gif", ".heic", ".heif", ".hif", ".jfif", ".jpe", ".jpeg", ".jpg", ".mpo", ".png", ".webp"}
+)
 STDIN = "-"
 MOST_NAMES = 20_000  # of one folder, in memory at the same time
 

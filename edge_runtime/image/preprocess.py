@@ -7,33 +7,38 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import IO, TYPE_CHECKING, TypeAlias, cast
 
 import numpy as np
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from edge_runtime.errors import SourceError
+from edge_runtime.image.formats import FORMATS as FORMATS  # noqa: PLC0414 - other modules import it from here
+from edge_runtime.image.formats import formats_of
+from edge_runtime.image.limits import FILE, CountedReads, LimitError, check_coded_pixels, check_jpeg, check_memory
+from edge_runtime.image.upright import UPRIGHT, orientation, scale_key, upright_rgb, upright_size
 
 if TYPE_CHECKING:
     import os
 
     from numpy.typing import NDArray
 
+    from edge_runtime.image.limits import Limits
+    from edge_runtime.image.upright import Mount
     from edge_runtime.model.spec import ModelSpec
 
     Pixels: TypeAlias = NDArray[np.uint8]
     ImageSource: TypeAlias = str | os.PathLike[str] | bytes | Image.Image | Pixels
 
-# WebP last: Pillow imports all its plugins only when it reaches a format that is not loaded yet. A camera's MPO is
-# opened as JPEG; it has no name of its own here.
-FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP")
-MAX_DECODED_PIXELS = 64_000_000  # 192 MB as RGB: fits into the memory of a device with 512 MB
+SCALED_BY_DECODER = frozenset({"JPEG", "MPO"})
 PAD_VALUE = 128  # mid-grey: near zero once a model scales pixels to -1..1
 # First reduce by whole factors with a box filter, then bilinear: half the time of one bilinear pass.
 REDUCING_GAP = 1.0
-ORIENTATION = ExifTags.Base.Orientation
-SIDEWAYS = range(5, 9)  # the EXIF orientations that exchange width and height
+
+# Pillow warns of images that the limits allow.
+warnings.simplefilter("ignore", Image.DecompressionBombWarning)
 
 Box: TypeAlias = tuple[float, float, float, float]
 Roi: TypeAlias = tuple[int, int, int, int]  # x, y, width and height in pixels of the upright image
@@ -57,32 +62,53 @@ def preprocess(source: ImageSource, spec: ModelSpec) -> Pixels:
     return to_input(load_image(source, spec), spec)
 
 
-def load_image(source: ImageSource, spec: ModelSpec, roi: Roi | None = None) -> Image.Image:
+def load_image(
+    source: ImageSource, spec: ModelSpec, roi: Roi | None = None, *, mount: Mount = UPRIGHT, limits: Limits = FILE
+) -> Image.Image:
     """Decode an image upright and in RGB; a JPEG at the smallest scale that `spec` allows, which is many times faster.
 
     Transparent pixels are blended with white, 16-bit grey is scaled to 8 bits, of an animation the first frame is
-    returned. With `roi`, only that region is returned, as far as it is inside the image. Raise SourceError for an
-    unreadable image, TypeError or ValueError for an array of another form.
+    returned. The image is turned as `mount` requires. With `roi`, only that region of the turned image is returned, as
+    far as it is inside. Raise SourceError for an unreadable image, or one that exceeds the limits, which are checked
+    before it is decoded; TypeError or ValueError for an array of another form.
     """
     if isinstance(source, np.ndarray):
-        return _cut(_from_array(source), roi)
+        return _cut(mount.turn(_from_array(source)), roi)
     if isinstance(source, Image.Image):
-        return _cut(_upright_rgb(source), roi)
+        return _cut(mount.turn(upright_rgb(source)), roi)
     name = "image bytes" if isinstance(source, bytes) else str(source)
     try:
-        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=FORMATS) as image:
-            size = _upright_size(image)
-            _draft(image, spec, roi)
-            _check_size(image, name)
-            return _cut(_upright_rgb(image), roi, size)
+        with io.BytesIO(source) if isinstance(source, bytes) else _opened(Path(source)) as file:
+            return _decode(file, spec, roi, mount, limits)
     except FileNotFoundError:
         raise SourceError(f"{name}: no such file") from None
+    except SourceError as problem:
+        raise type(problem)(str(problem) if isinstance(source, bytes) else f"{name}: {problem}") from None
     except Image.DecompressionBombError:
-        raise SourceError(f"{name}: too many pixels to decode; reduce the image first") from None
+        raise LimitError(f"{name}: too many pixels to decode; reduce the image first") from None
     except UnidentifiedImageError:
         raise SourceError(f"{name}: {_why_unidentified(source)}") from None
     except (OSError, ValueError, SyntaxError, EOFError, OverflowError, MemoryError) as problem:
         raise SourceError(f"{name}: damaged or incomplete image ({problem}); replace it") from None
+
+
+def _opened(path: Path) -> IO[bytes]:
+    if path.exists() and not path.is_file():
+        raise SourceError("not a regular file")  # opening a pipe would block for ever
+    return path.open("rb")
+
+
+def _decode(file: IO[bytes], spec: ModelSpec, roi: Roi | None, mount: Mount, limits: Limits) -> Image.Image:
+    walk = check_jpeg(file, limits)
+    with Image.open(cast("IO[bytes]", CountedReads(file)), formats=formats_of(file)) as image:
+        check_coded_pixels(image.size, limits)
+        scale_key(image)
+        if image.format not in SCALED_BY_DECODER:  # Pillow decodes such an image to find its orientation
+            check_memory(image, None, limits)
+        size = mount.size(upright_size(image))
+        _draft(image, spec, roi, size)
+        check_memory(image, walk, limits, is_turned=orientation(image) != 1)
+        return _cut(mount.turn(upright_rgb(image)), roi, size)
 
 
 def to_input(image: Image.Image, spec: ModelSpec) -> Pixels:
@@ -121,11 +147,14 @@ def _padded(image: Image.Image, target: Size) -> Pixels:
     return pixels
 
 
-def _draft(image: Image.Image, spec: ModelSpec, roi: Roi | None) -> None:
-    """Ask the JPEG decoder to scale by 1/2, 1/4 or 1/8 if that still keeps every pixel that the input needs."""
-    if image.format not in {"JPEG", "MPO"}:
+def _draft(image: Image.Image, spec: ModelSpec, roi: Roi | None, size: Size) -> None:
+    """Ask the JPEG decoder to scale by 1/2, 1/4 or 1/8 if that still keeps every pixel that the input needs.
+
+    The region of interest and `size`, width and height, are those of the upright image.
+    """
+    if image.format not in SCALED_BY_DECODER:
         return
-    width, height = _upright_size(image)
+    width, height = size
     part = roi[2:] if roi else (width, height)
     left, top, right, bottom = _region(part, spec)
     needed = (
@@ -136,11 +165,6 @@ def _draft(image: Image.Image, spec: ModelSpec, roi: Roi | None) -> None:
         scale = min(spec.width / part[0], spec.height / part[1])
         needed = (math.ceil(width * scale), math.ceil(height * scale))
     image.draft(None, needed if (width, height) == image.size else needed[::-1])
-
-
-def _upright_size(image: Image.Image) -> Size:
-    sideways = image.getexif().get(ORIENTATION, 1) in SIDEWAYS
-    return (image.height, image.width) if sideways else image.size
 
 
 def _cut(image: Image.Image, roi: Roi | None, size: Size | None = None) -> Image.Image:
@@ -155,38 +179,6 @@ def _cut(image: Image.Image, roi: Roi | None, size: Size | None = None) -> Image
     if left >= right or top >= bottom:
         raise SourceError(f"region {x},{y},{width},{height} is outside of the {full_width}x{full_height} picture")
     return image.crop((left, top, right, bottom))
-
-
-def _check_size(image: Image.Image, name: str) -> None:
-    width, height = image.size
-    if width * height > MAX_DECODED_PIXELS:
-        limit = MAX_DECODED_PIXELS // 1_000_000
-        raise SourceError(f"{name}: {width}x{height} pixels, over the limit of {limit} million; reduce the image first")
-
-
-def _upright_rgb(image: Image.Image) -> Image.Image:
-    upright = image if image.getexif().get(ORIENTATION, 1) == 1 else _turned(image)
-    if upright.mode == "RGB":
-        upright.load()  # before its file is closed
-        return upright
-    if upright.mode.startswith("I"):
-        upright = _grey_8bit(upright)
-    if upright.has_transparency_data:
-        rgba = upright.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, "white")
-        return Image.alpha_composite(white, rgba).convert("RGB")
-    return upright.convert("RGB")
-
-
-def _turned(image: Image.Image) -> Image.Image:
-    from PIL import ImageOps  # imported here, because it imports five more modules, and few images need rotation
-
-    return ImageOps.exif_transpose(image)
-
-
-def _grey_8bit(image: Image.Image) -> Image.Image:
-    """Scale 16-bit grey to 8 bits; Pillow's own conversion would clip it at 255."""
-    return Image.fromarray((np.asarray(image, np.uint32).clip(0, 65535) // 257).astype(np.uint8))
 
 
 def _from_array(pixels: Pixels) -> Image.Image:

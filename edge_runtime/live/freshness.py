@@ -2,44 +2,71 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING
+import io
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from edge_runtime.errors import SourceError
+from edge_runtime.image.jpeg import flaw_of_jpeg
+from edge_runtime.image.limits import STREAM, check_jpeg
 
 if TYPE_CHECKING:
+    from typing import Literal
+
     from edge_runtime.live.records import Frame
 
-START_OF_IMAGE, START_OF_SCAN, END_OF_IMAGE = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
-# In compressed data, 0xff is followed by 0 or by a restart marker; anything else starts a segment, or is damage.
-MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
-# The markers that may follow compressed data: DHT, EOI, SOS, DQT, DNL, DRI, COM (ITU-T T.81, table B.1).
-AFTER_SCAN = frozenset((0xC4, 0xD9, 0xDA, 0xDB, 0xDC, 0xDD, 0xFE))
-PADDING = b"\x00\xff\n\r"  # bytes that cameras append after the end of the image
+    SkipKind = Literal["repeated", "damaged", "late"]
+
+SAMPLE_STEP = 16  # rows; two pictures of a real camera differ in the first of them
 
 
-def is_new(frame: Frame, before: Frame | None) -> bool:
-    """Return whether a frame may be classified: it does not repeat the previous one and is not a damaged JPEG.
+class Skip(NamedTuple):
+    """Why a frame is not classified: its kind, and for a damaged one the reason."""
 
-    Two pictures of a real camera are never identical, because its sensor always has noise. Identical bytes therefore
-    mean that the device repeats an old picture. Damage that keeps the structure of the JPEG is not detected.
+    kind: SkipKind
+    reason: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.reason}" if self.reason else self.kind
+
+
+def check(frame: Frame, before: Frame | None) -> Skip | None:
+    """Return why a frame must not be classified; None if it is new and complete.
+
+    Damage that keeps the structure of a JPEG is not detected.
     """
-    if before is not None and (
-        frame.image is before.image or (isinstance(frame.image, bytes) and frame.image == before.image)
-    ):
-        return False
-    return not isinstance(frame.image, bytes) or is_complete_jpeg(frame.image)
+    if frame.flaw:
+        return Skip("damaged", frame.flaw)
+    if before is not None and is_repeated(frame, before):
+        return Skip("repeated")
+    flaw = _flaw(frame.image) if isinstance(frame.image, bytes) else ""
+    return Skip("damaged", flaw) if flaw else None
 
 
-def is_complete_jpeg(data: bytes) -> bool:
-    """Return whether a JPEG starts and ends with its markers, and its compressed data contains no unexpected marker.
+def is_repeated(frame: Frame, before: Frame) -> bool:
+    """Return whether a frame shows the same picture as the previous one.
 
-    The check is needed because a decoder fills a missing part with grey, without an error.
+    Two pictures of a real camera are never identical, because its sensor always has noise. Identical bytes or pixels
+    therefore mean that the device repeats an old picture. In a video stream that encodes differences between pictures,
+    identical pixels mean only that the differences were too small to be sent.
     """
-    scan = data.find(START_OF_SCAN)
-    if not data.startswith(START_OF_IMAGE) or scan < 0:
+    image, other = frame.image, before.image
+    if image is other:
+        return True
+    if isinstance(image, bytes):
+        return isinstance(other, bytes) and image == other
+    if frame.is_difference_coded or not (isinstance(image, np.ndarray) and isinstance(other, np.ndarray)):
         return False
-    found = MARKER.search(data, scan + 2)
-    while found and data[found.start() + 1] != END_OF_IMAGE[1]:
-        if data[found.start() + 1] not in AFTER_SCAN:
-            return False
-        found = MARKER.search(data, found.end())
-    return found is not None and not data[found.end() :].strip(PADDING)
+    if image.shape != other.shape or not np.array_equal(image[::SAMPLE_STEP], other[::SAMPLE_STEP]):
+        return False
+    return np.array_equal(image, other)
+
+
+def _flaw(jpeg: bytes) -> str:
+    """Return why a JPEG cannot be decoded completely, or would take too much memory or time; or an empty text."""
+    try:
+        check_jpeg(io.BytesIO(jpeg), STREAM)
+    except SourceError as problem:
+        return str(problem)
+    return flaw_of_jpeg(jpeg)

@@ -31,6 +31,7 @@ class Inference:
     Attributes:
         done: holds the next item: Inferred, Prepared if the scene had not changed or the frame was too old, Unreadable
             or Event.
+        is_running: whether the model runs at this moment.
 
     """
 
@@ -44,11 +45,17 @@ class Inference:
 
         """
         self.done: Handoff[Inferred | Prepared | Unreadable | Event] = Handoff(newest_only=False)
+        self.is_running = False
         self._preparation = preparation
         self._backend = backend
         self._longest_wait_s = longest_wait_s
         self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
         self._thread.start()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is done at this moment except waiting for the camera or for the time of the next frame."""
+        return self._preparation.is_waiting and not self.is_running
 
     def forget_scene(self) -> None:
         """Treat the next frame as changed; see `Preparation.forget_scene`."""
@@ -84,7 +91,9 @@ class Inference:
         pace = self._preparation.pace
         pace.inference_began(waited=waited)
         began = time.perf_counter()
+        self.is_running = True
         output = self._backend.invoke(tensor)
+        self.is_running = False
         inference_ms = (time.perf_counter() - began) * 1e3
         pace.inference_ended()
         return Inferred(item, output, inference_ms)

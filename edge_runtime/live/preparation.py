@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from edge_runtime.errors import SourceError
+from edge_runtime.image.limits import FILE, STREAM
 from edge_runtime.image.preprocess import load_image, to_input
+from edge_runtime.image.upright import UPRIGHT
 from edge_runtime.live.handoff import Handoff
 from edge_runtime.live.records import Event, Frame
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from edge_runtime.classify.classifier import Classifier
     from edge_runtime.image.preprocess import Pixels, Roi
+    from edge_runtime.image.upright import Mount
     from edge_runtime.live.capture import Capture
 
 NEWEST_WEIGHT = 0.2  # weight of the newest duration in the running means
@@ -40,6 +43,7 @@ class Selection:
         max_fps: maximum number of frames per second, or None.
         motion: skip a frame whose pixels differ from the last classified frame by less than this on average, 0..255;
             None skips none.
+        mount: how the pictures are turned before the region is taken.
 
     """
 
@@ -47,6 +51,7 @@ class Selection:
     every: int = 1
     max_fps: float | None = None
     motion: float | None = None
+    mount: Mount = UPRIGHT
 
 
 class Prepared(NamedTuple):
@@ -112,18 +117,22 @@ class Preparation:
     Attributes:
         ready: holds the next item: Prepared, Unreadable or Event.
         pace: must be notified when the model runs.
+        is_waiting: whether the thread waits for the camera, or for the time of the next frame.
 
     """
 
     def __init__(self, capture: Capture, classifier: Classifier, selection: Selection, stop: threading.Event) -> None:
         self.ready: Handoff[Prepared | Unreadable | Event] = Handoff(newest_only=False)
         self.pace = Pace()
+        self.is_waiting = False
         self._capture = capture
         self._spec = classifier.spec
         self._model_input = classifier.backend.model_input
         self._selection = selection
         self._stop = stop
         self._reference: Pixels | None = None  # for the motion gate: every fourth pixel of the last classified frame
+        self._taken_s = float("-inf")  # when the newest item was taken
+        self._was_unreadable = False
         self._thread = threading.Thread(target=self._run, name="preprocess", daemon=True)
         self._thread.start()
 
@@ -151,40 +160,47 @@ class Preparation:
 
     def _selected(self) -> Iterator[Frame | Event]:
         """Take the capture's items when the model needs them, and skip the frames that are not selected."""
-        next_number, next_s = 0, 0.0
+        next_number, next_s = 0, float("-inf")
         items = iter(self._capture)
         try:
-            while True:
-                self._wait(next_s)
-                item = next(items, None)
-                if item is None:
-                    return
-                if isinstance(item, Frame):
-                    if item.number < next_number:
-                        continue
+            while (item := self._next(items, next_s)) is not None:
+                if isinstance(item, Event):
+                    yield item
+                elif item.number >= next_number:
+                    self._was_unreadable = False
+                    yield item
+                    if self._was_unreadable and self._capture.source.live:
+                        continue  # the next frame replaces it
                     next_number = item.number + self._selection.every
                     if self._selection.max_fps:
-                        next_s = max(next_s, time.monotonic()) + 1 / self._selection.max_fps
-                yield item
+                        next_s = max(next_s, self._taken_s) + 1 / self._selection.max_fps
         finally:
             items.close()  # type: ignore[attr-defined]
 
-    def _wait(self, next_s: float) -> None:
-        """Wait until the model has taken the previous input and is almost done with it, and the rate allows a frame."""
+    def _next(self, items: Iterator[Frame | Event], next_s: float) -> Frame | Event | None:
+        """Take the next item when the model has taken the previous input and is almost done with it, after `next_s`."""
         self.ready.wait_until_taken()
-        seconds = next_s - time.monotonic()
         if self._capture.source.live:
-            seconds = max(seconds, self.pace.wait_s())
-        if seconds > 0:
-            self._stop.wait(seconds)
+            next_s = max(next_s, time.monotonic() + self.pace.wait_s())
+        self._capture.look_s = next_s
+        self.is_waiting = True
+        try:
+            return next(items, None)
+        finally:
+            self.is_waiting = False
+            self._taken_s = time.monotonic()
 
     def _prepare(self, frame: Frame) -> Prepared | Unreadable:
         began = time.perf_counter()
+        frame = replace(frame, mount=self._selection.mount)
+        limits = STREAM if self._capture.source.live else FILE
         try:
-            image = load_image(frame.image, self._spec, self._selection.roi)
+            image = load_image(frame.image, self._spec, self._selection.roi, mount=frame.mount, limits=limits)
         except SourceError as problem:
+            self._was_unreadable = True
             self._capture.reject()
             return Unreadable(frame, problem)
+        self._capture.accept()
         decoded = time.perf_counter()
         pixels = to_input(image, self._spec)
         tensor = self._model_input(pixels[None]) if self._changed(pixels) else None

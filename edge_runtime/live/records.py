@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from edge_runtime.errors import SourceError
+from edge_runtime.image.upright import UPRIGHT
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
@@ -13,6 +16,11 @@ if TYPE_CHECKING:
 
     from edge_runtime.classify.decision import Scored
     from edge_runtime.image.preprocess import ImageSource
+    from edge_runtime.image.upright import Mount
+
+
+class SettingsError(SourceError):
+    """A source whose name, settings or login are wrong, so that opening it again cannot help."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +34,10 @@ class Frame:
         captured_at: wall-clock time of capture, seconds since the epoch.
         captured_s: the same time on the monotonic clock, from which the age is computed.
         dropped: number of frames that were skipped since the previous frame that was passed on.
+        mount: how the picture must be turned, because the camera is not mounted upright.
+        flaw: why the picture cannot be classified, if the source has found it damaged; then `image` has no meaning.
+        is_difference_coded: whether the picture was encoded as differences to others, so that equal pixels do not mean
+            that the device repeats a picture.
 
     """
 
@@ -35,6 +47,9 @@ class Frame:
     captured_at: float
     captured_s: float
     dropped: int = 0
+    mount: Mount = UPRIGHT
+    flaw: str = ""
+    is_difference_coded: bool = False
 
 
 class Source(Protocol):

@@ -16,18 +16,21 @@ from edge_runtime.live.capture import Capture, Patience
 from edge_runtime.live.events import EventTracker
 from edge_runtime.live.handoff import Ended
 from edge_runtime.live.inference import Inference, Inferred
+from edge_runtime.live.liveness import MEANINGS, StateSink
 from edge_runtime.live.preparation import Preparation, Prepared, Selection, Unreadable
 from edge_runtime.live.records import Event, FramePrediction
 from edge_runtime.live.smoothing import Rules, State, advance, candidate, label_of, rules_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     import numpy as np
     from numpy.typing import NDArray
 
     from edge_runtime.classify.classifier import Classifier
     from edge_runtime.errors import SourceError
+    from edge_runtime.live.freshness import Skip
+    from edge_runtime.live.liveness import State as SourceState
     from edge_runtime.live.records import Frame, Sink, Source
 
 POLL_S = 0.2  # maximum delay until a request to stop is noticed
@@ -41,6 +44,7 @@ class Tally:
         predictions: classified frames.
         unchanged: frames skipped because the scene had not changed.
         unreadable: frames that could not be decoded.
+        skipped: number of frames that were not passed on to the decoder, by the reason.
         events: number of events by kind.
 
     """
@@ -48,6 +52,7 @@ class Tally:
     predictions: int = 0
     unchanged: int = 0
     unreadable: int = 0
+    skipped: Mapping[Skip, int] = field(default_factory=dict)
     events: dict[str, int] = field(default_factory=dict)
 
 
@@ -60,16 +65,18 @@ class Hooks:
     """Functions that the loop calls in its own thread.
 
     Attributes:
-        heartbeat: called when a fresh frame was classified, or found unchanged by the motion gate; a watchdog that it
+        heartbeat: called while the source is alive, see MEANINGS, and the loop keeps up with it; a watchdog that it
             notifies detects every kind of stall.
         on_frame: called with each frame and its prediction, before the sinks.
         on_unreadable: called with each frame that could not be decoded, and the reason.
+        on_skipped: called with the counts of the frames that were not passed on, after these have grown.
 
     """
 
     heartbeat: Callable[[], None] = _do_nothing
     on_frame: Callable[[Frame, FramePrediction], None] = _do_nothing
     on_unreadable: Callable[[Frame, SourceError], None] = _do_nothing
+    on_skipped: Callable[[Mapping[Skip, int]], None] = _do_nothing
 
 
 class Stream:
@@ -113,6 +120,8 @@ class Stream:
         self._source = source
         self._classifier = classifier
         self._sinks = tuple(sinks)
+        self._state_sinks = [sink for sink in self._sinks if isinstance(sink, StateSink)]
+        self._source_state: SourceState | None = None
         self._selection = selection or Selection()
         self._rules = rules or rules_of(classifier.spec)
         self._patience = patience or Patience()
@@ -147,17 +156,46 @@ class Stream:
         preparation = Preparation(capture, self._classifier, self._selection, stop_reading)
         inference = Inference(preparation, self._classifier.backend, self._longest_wait_s)
         try:
-            while not self._stop.is_set() and self.tally.predictions != self._frames:
-                try:
-                    self._handle(inference.done.get(POLL_S), inference)
-                except TimeoutError:
-                    continue
-                except Ended:
-                    break
+            self._run(capture, inference)
         finally:
             inference.close()
             self._publish(self._tracker.end())
+            self._count_skipped(capture)
         return self.tally
+
+    def _run(self, capture: Capture, inference: Inference) -> None:
+        while not self._stop.is_set() and self.tally.predictions != self._frames:
+            try:
+                self._handle(inference.done.get(POLL_S), inference)
+            except TimeoutError:
+                self._follow(capture.state(), inference)
+            except Ended:
+                self._set_state("ended")
+                return
+            self._count_skipped(capture)
+
+    def _follow(self, state: SourceState, inference: Inference) -> None:
+        """Follow the state of the source while the loop does nothing but wait for it."""
+        if not MEANINGS[state].is_alive:
+            self._set_state(state)
+        elif inference.is_idle:
+            self._set_state("unchanged" if self._source_state == "unchanged" else state)
+
+    def _set_state(self, state: SourceState) -> None:
+        """Inform the watchdog and the sinks that the source is alive, or that its state has changed."""
+        if MEANINGS[state].is_alive:
+            self._hooks.heartbeat()
+        elif state == self._source_state:
+            return
+        self._source_state = state
+        for sink in self._state_sinks:
+            sink.state_changed(state)
+
+    def _count_skipped(self, capture: Capture) -> None:
+        skipped = capture.record.skipped.copy()
+        if skipped != self.tally.skipped:
+            self.tally.skipped = skipped
+            self._hooks.on_skipped(skipped)
 
     def _handle(self, item: Inferred | Prepared | Unreadable | Event, inference: Inference) -> None:
         if isinstance(item, Inferred):
@@ -174,7 +212,9 @@ class Stream:
             self.tally.unreadable += 1
             self._hooks.on_unreadable(*item)
         else:
-            if item.kind in {"stalled", "lost"}:  # the scene may change while the camera sends nothing
+            if item.kind in {"stalled", "lost"}:
+                self._set_state("stale")
+                # The scene may change while the camera sends nothing.
                 self._publish(self._tracker.end())
                 self._state, self._probabilities = State(), None
             self._publish([item])
@@ -187,7 +227,7 @@ class Stream:
     def _handle_unchanged(self, item: Prepared) -> None:
         """Count the last result as this frame's vote, because the frame shows the same scene."""
         self.tally.unchanged += 1
-        self._hooks.heartbeat()
+        self._set_state("unchanged")
         if self._probabilities is not None:
             self._advance(self._probabilities)
             self._publish(self._new_events(item))
@@ -214,7 +254,7 @@ class Stream:
         )
         self._last_number = frame.number
         self.tally.predictions += 1
-        self._hooks.heartbeat()
+        self._set_state("fresh")
         self._hooks.on_frame(frame, prediction)
         for sink in self._sinks:
             sink.prediction(prediction)

@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from edge_runtime.errors import EdgeError, InferenceError, one_line
+from edge_runtime.image.limits import STREAM, LimitError
 from edge_runtime.web.access import Access
 from edge_runtime.web.download import events_csv
 from edge_runtime.web.event_stream import event_stream, full_state
@@ -119,6 +120,8 @@ async def _classify_upload(site: Site, request: Request) -> Response:
             return JSONResponse(await asyncio.to_thread(_predict, site.classifier, content))
     except UploadError as problem:
         return _refused_body(request, problem)
+    except LimitError as problem:
+        return JSONResponse({"error": one_line(problem)}, 413)
     except EdgeError as problem:
         status = 500 if isinstance(problem, InferenceError) else 422  # the model is at fault, or the image
         return JSONResponse({"error": one_line(problem)}, status)
@@ -128,14 +131,14 @@ async def _classify_upload(site: Site, request: Request) -> Response:
 
 def _predict(classifier: Classifier, content: bytes) -> dict[str, Any]:
     check_pixels(content)
-    return classifier.classify(content, top_k=5).to_json()
+    return classifier.classify(content, top_k=5, limits=STREAM).to_json()
 
 
 async def _healthz(site: Site, _request: Request) -> Response:
     if site.hub.has_ended():
         return JSONResponse({"status": "ended"}, 503)
-    fresh = site.hub.fresh_s() <= site.stale_s
-    return JSONResponse({"status": "ok" if fresh else "stale"}, 200 if fresh else 503)
+    alive = site.hub.alive_s() <= site.stale_s
+    return JSONResponse({"status": "ok" if alive else "stale"}, 200 if alive else 503)
 
 
 async def _metrics(site: Site, _request: Request) -> Response:

@@ -8,11 +8,15 @@ import time
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from edge_runtime.image.upright import scale_key, upright_rgb, upright_size
+from edge_runtime.live.liveness import MEANINGS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from PIL import Image
 
+    from edge_runtime.live.liveness import State
     from edge_runtime.live.records import Event, Frame, FramePrediction
 
 MAX_EVENTS = 100
@@ -42,6 +46,7 @@ class LiveState(NamedTuple):
         frames: number of predictions since the start.
         dropped: number of frames that were skipped since the start.
         events: number of events since the start, by kind.
+        alive_ms: milliseconds since the source was last alive, see `edge_runtime.live.liveness`; None before.
         ended: whether the source, such as a video, has ended.
         candidate: the label that may be decided next, its votes and the votes that it needs; None if there is none.
         frame_size: width and height of the newest picture that was requested, in pixels; None before.
@@ -55,6 +60,7 @@ class LiveState(NamedTuple):
     frames: int
     dropped: int
     events: Mapping[str, int]
+    alive_ms: float | None
     ended: bool
     candidate: tuple[str, int, int] | None
     frame_size: tuple[int, int] | None
@@ -82,6 +88,7 @@ class Hub:
         self._recent: deque[tuple[float, FramePrediction]] = deque(maxlen=WINDOW)
         self._events: deque[Numbered] = deque(maxlen=MAX_EVENTS)
         self._event_counts: Counter[str] = Counter()
+        self._alive_s = float("-inf")
         self._ended = False
         self._candidate: tuple[str, int, int] | None = None
         self._frame_size: tuple[int, int] | None = None
@@ -109,7 +116,7 @@ class Hub:
         """Receive a prediction."""
         now_s = self._clock()
         with self._lock:
-            self._prediction, self._predicted_s = prediction, now_s
+            self._prediction, self._predicted_s, self._alive_s = prediction, now_s, now_s
             self._recent.append((now_s, prediction))
             self._frames += 1
             self._dropped += prediction.dropped
@@ -119,6 +126,17 @@ class Hub:
         with self._lock:
             self._event_counts[event.kind] += 1
             self._keep(event)
+
+    def state_changed(self, state: State) -> None:
+        """Receive the state of the source; see `StateSink`."""
+        with self._lock:
+            if MEANINGS[state].is_alive:
+                self._alive_s = self._clock()
+
+    def alive_s(self) -> float:
+        """Return the seconds since the source was last alive; infinite before."""
+        with self._lock:
+            return self._clock() - self._alive_s
 
     def end(self) -> None:
         """Note that the source has ended."""
@@ -173,7 +191,7 @@ class Hub:
         """Return a snapshot of the newest prediction, the rates, the latencies and the counts."""
         with self._lock:
             now_s, predicted_s, prediction = self._clock(), self._predicted_s, self._prediction
-            candidate, frame_size = self._candidate, self._frame_size
+            candidate, frame_size, alive_s = self._candidate, self._frame_size, self._alive_s
             recent = [(at_s, item) for at_s, item in self._recent if now_s - at_s <= WINDOW_S]
             frames, dropped, events, ended = self._frames, self._dropped, dict(self._event_counts), self._ended
         return LiveState(
@@ -184,6 +202,7 @@ class Hub:
             frames=frames,
             dropped=dropped,
             events=events,
+            alive_ms=None if alive_s == float("-inf") else round((now_s - alive_s) * 1e3, 1),
             ended=ended,
             candidate=candidate,
             frame_size=frame_size,
@@ -216,21 +235,20 @@ def _encode(frame: Frame) -> tuple[tuple[int, int], bytes]:
 
 
 def _rgb_copy(frame: Frame) -> tuple[Image.Image, tuple[int, int]]:
-    """Return a copy of a picture in RGB, and its full size.
+    """Return a copy of a picture in RGB, turned as its camera is mounted, and its full size.
 
     A JPEG is decoded at a reduced scale near PICTURE_SIDE, which is faster.
     """
     import numpy as np
-    from PIL import Image, ImageOps
+    from PIL import Image
 
-    source = frame.image
-    if isinstance(source, Image.Image):
-        return source.convert("RGB") if source.mode != "RGB" else source.copy(), source.size
+    source, mount = frame.image, frame.mount
     if isinstance(source, np.ndarray):
-        return Image.fromarray(source), (source.shape[1], source.shape[0])
+        return mount.turn(Image.fromarray(source)), mount.size((source.shape[1], source.shape[0]))
+    if isinstance(source, Image.Image):
+        return mount.turn(upright_rgb(source).copy()), mount.size(upright_size(source))
     with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as image:
-        width, height = image.size
+        scale_key(image)
+        size = upright_size(image)
         image.draft("RGB", (PICTURE_SIDE, PICTURE_SIDE))
-        upright = ImageOps.exif_transpose(image).convert("RGB")
-        is_turned = (upright.width > upright.height) != (width > height)
-        return upright, (height, width) if is_turned else (width, height)
+        return mount.turn(upright_rgb(image)), mount.size(size)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import io
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 from starlette.requests import ClientDisconnect
 
 from edge_runtime.errors import SourceError
+from edge_runtime.image.formats import formats_of
+from edge_runtime.image.limits import STREAM, CountedReads, LimitError, check_jpeg
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -65,15 +67,19 @@ async def _collect(request: Request, max_bytes: int) -> bytes:
 
 
 def check_pixels(content: bytes) -> None:
-    """Raise UploadError if an image is not in a supported format or has too many pixels. Only its header is read."""
+    """Raise UploadError or LimitError if an image has no supported format or too many pixels; read only its header."""
     from PIL import Image, UnidentifiedImageError
 
-    from edge_runtime.image.preprocess import FORMATS
-
+    file = io.BytesIO(content)
+    check_jpeg(file, STREAM)
     try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+        with Image.open(cast("IO[bytes]", CountedReads(file)), formats=formats_of(file)) as image:
             pixels = image.size[0] * image.size[1]
             limit = MAX_JPEG_PIXELS if image.format in {"JPEG", "MPO"} else MAX_PIXELS
+    except LimitError:
+        raise
+    except SourceError as problem:
+        raise UploadError(415, str(problem)) from None
     except UnidentifiedImageError:
         raise UploadError(415, "not a JPEG, PNG, BMP, GIF or WebP image") from None
     except Image.DecompressionBombError:

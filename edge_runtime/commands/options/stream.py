@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import math
 import sys
-import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from edge_runtime.command_line.numbers import fraction, positive_float, positive_int
-from edge_runtime.errors import one_line
+from edge_runtime.commands.options.reports import skipped_reporter, unreadable_reporter
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Sequence
 
     from edge_runtime.classify.classifier import Classifier
-    from edge_runtime.errors import SourceError
     from edge_runtime.live.records import Frame, FramePrediction, Sink, Source
     from edge_runtime.live.smoothing import Rules
     from edge_runtime.live.stream import Stream
@@ -26,7 +23,6 @@ SOURCES = (
     "image, folder, 'quoted/*.jpg', - (paths on stdin), video file, camera index or /dev/videoN, http:// (MJPEG), "
     "rtsp://, picamera, simulated:FOLDER?fps=30, @FILE (a file that contains the address, if it has a password)"
 )
-UNREADABLE_EVERY_S = 60.0  # a camera that sends only damaged frames would fill a disk with log lines
 
 
 @dataclass(frozen=True)
@@ -37,10 +33,12 @@ class StreamOptions:
         source: as `open_source` takes it.
         top_k: classes in each prediction.
         frames: stop after this number of decided frames.
-        roi: x, y, width and height of the region that is classified, in pixels.
+        rotate: degrees clockwise by which each picture is turned.
+        flip: "horizontal" or "vertical" to mirror each picture; None does not.
+        roi: x, y, width and height of the region of the turned picture that is classified, in pixels.
         every: classify one frame in N.
         max_fps: classify at most this number of frames a second.
-        fps: of a video file, frames to take from each second.
+        fps: frames to take from each second of a video file, or from a snapshot address.
         motion: smallest mean difference between frames, 0..255, at which a frame is classified.
         decision: file with the rules that tune-decision wrote.
         min_score: one threshold for all classes.
@@ -57,6 +55,8 @@ class StreamOptions:
     source: str
     top_k: int
     frames: int | None
+    rotate: Literal[0, 90, 180, 270]
+    flip: Literal["horizontal", "vertical"] | None
     roi: tuple[int, int, int, int] | None
     every: int
     max_fps: float | None
@@ -84,15 +84,31 @@ def add_stream_options(command: argparse.ArgumentParser) -> None:
 
 def _add_selection(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("which frames")
+    add_mount(group)
     group.add_argument("--roi", type=_roi, metavar="X,Y,W,H", help="classify this region of the picture, in pixels")
     group.add_argument("--every", type=positive_int, default=1, metavar="N", help="classify one frame in N")
     group.add_argument("--max-fps", type=positive_float, metavar="F", help="classify at most F frames a second")
-    group.add_argument("--fps", type=positive_float, metavar="F", help="of a video file, take F frames of each second")
+    group.add_argument(
+        "--fps",
+        type=positive_float,
+        metavar="F",
+        help="take F frames of each second of a video file (default: all) or of a snapshot address (1)",
+    )
     group.add_argument(
         "--motion",
         type=positive_float,
         metavar="T",
         help="skip frames that differ from the last one by less than T (0..255) on average",
+    )
+
+
+def add_mount(command: argparse._ActionsContainer) -> None:
+    """Add the options of a camera that is not mounted upright."""
+    command.add_argument(
+        "--rotate", type=int, choices=(0, 90, 180, 270), default=0, help="turn each picture clockwise by these degrees"
+    )
+    command.add_argument(
+        "--flip", choices=("horizontal", "vertical"), help="mirror each picture: left and right, or top and bottom"
     )
 
 
@@ -157,6 +173,7 @@ def stream_from(
     on_frame: Callable[[Frame, FramePrediction], None] = lambda _frame, _prediction: None,
 ) -> Stream:
     """Set up the live loop that the options describe; it also notifies systemd's watchdog. Raise SpecError."""
+    from edge_runtime.image.upright import Mount
     from edge_runtime.live.capture import Patience
     from edge_runtime.live.preparation import Selection
     from edge_runtime.live.stream import Hooks, Stream
@@ -166,13 +183,15 @@ def stream_from(
         source,
         classifier,
         sinks,
-        selection=Selection(options.roi, options.every, options.max_fps, options.motion),
+        selection=Selection(
+            options.roi, options.every, options.max_fps, options.motion, Mount(options.rotate, options.flip or "")
+        ),
         rules=_rules(options, classifier),
         patience=Patience(options.stall_timeout, options.give_up),
         top_k=options.top_k,
         frames=options.frames,
         stop=stop,
-        hooks=Hooks(heartbeat(), on_frame, unreadable_reporter(source)),
+        hooks=Hooks(heartbeat(), on_frame, unreadable_reporter(source), skipped_reporter(source)),
     )
 
 
@@ -210,27 +229,6 @@ def checked(rules: Rules) -> Rules:
     if rules.k > rules.n:
         raise SpecError(f"k of n: {rules.k} votes of the last {rules.n} frames are impossible")
     return replace(rules, leave=min(rules.leave, rules.k))
-
-
-def unreadable_reporter(source: Source) -> Callable[[Frame, SourceError], None]:
-    """Return a function that reports frames that could not be decoded on stderr.
-
-    Of a file every frame is reported; of a camera one a minute, with the number of those not reported.
-    """
-    last_s, unreported = -math.inf, 0
-
-    def report(frame: Frame, problem: SourceError) -> None:
-        """Print a line, unless one was printed recently."""
-        nonlocal last_s, unreported
-        if source.live and time.monotonic() - last_s < UNREADABLE_EVERY_S:
-            unreported += 1
-            return
-        before = f" ({unreported} others before it)" if unreported else ""
-        last_s, unreported = time.monotonic(), 0
-        where = f"edge-run: {frame.source}: frame {frame.number} skipped{before}"
-        print(f"{where}: {one_line(problem)}", file=sys.stderr)
-
-    return report
 
 
 def _roi(text: str) -> tuple[int, int, int, int]:

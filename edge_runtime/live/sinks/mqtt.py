@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from edge_runtime.errors import BackendUnavailable, SourceError
-from edge_runtime.live.sinks.home_assistant import discovery, topics
+from edge_runtime.live.liveness import MEANINGS
+from edge_runtime.live.sinks.home_assistant import EXPIRES_S, discovery, topics
 from edge_runtime.live.sinks.outbox import DeliveryError, Outbox
 
 if TYPE_CHECKING:
@@ -29,12 +30,14 @@ if TYPE_CHECKING:
     from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
 
+    from edge_runtime.live.liveness import State
     from edge_runtime.live.records import Event, FramePrediction
 
 PORT, TLS_PORT = 1883, 8883
 KEEP_ALIVE_S = 30
 LONGEST_WAIT_S = 30  # between two attempts to connect
 PREDICTION_EVERY_S = 1.0
+REPEAT_EVERY_S = EXPIRES_S / 4
 POLL_S = 0.2
 MOST_IN_PAHO = 100  # messages in paho's own queue; all others wait in the outbox
 MAX_RECEIVED_BYTES = 65_536  # acknowledgements have a few bytes
@@ -103,6 +106,8 @@ class Mqtt:
         self._user = login.user if login else None
         self._reason = f"no answer at {self._address} yet"
         self._predicted_s = float("-inf")
+        self._last: FramePrediction | None = None
+        self._repeat_s = float("inf")
         self._client = _client(f"edgewise-{node}", broker, self.topics.availability, login)
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
@@ -112,7 +117,15 @@ class Mqtt:
 
     def prediction(self, prediction: FramePrediction) -> None:
         """Keep the newest prediction for publishing."""
+        self._last, self._repeat_s = prediction, time.monotonic() + REPEAT_EVERY_S
         self.outbox.put_prediction(prediction)
+
+    def state_changed(self, state: State) -> None:
+        """Publish the last prediction again from time to time while the source is alive, or receivers discard it."""
+        if self._last is None or not MEANINGS[state].is_alive or time.monotonic() < self._repeat_s:
+            return
+        self._repeat_s = time.monotonic() + REPEAT_EVERY_S
+        self.outbox.put_prediction(self._last)
 
     def event(self, event: Event) -> None:
         """Queue an event."""

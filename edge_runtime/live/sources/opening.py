@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,12 +50,12 @@ def open_source(text: str, *, fps: float | None = None, timeout_s: float = 10.0)
 
         return v4l2_camera(text)
     if "://" in text:
+        scheme, _, rest = text.partition("://")
+        scheme, text = scheme.lower(), f"{scheme.lower()}://{rest}"
         if scheme not in NETWORK:
             shown = shown_address(text)
             raise SourceError(f"{shown}: unknown kind of source {scheme!r}; use one of {', '.join(NETWORK)}")
-        from edge_runtime.live.sources.video import network_camera
-
-        return network_camera(text, timeout_s=timeout_s)
+        return _network(text, scheme, fps, timeout_s)
     if Path(text).suffix.lower() in VIDEO_EXTENSIONS and not Path(text).is_dir():
         from edge_runtime.live.sources.video import video_file
 
@@ -62,3 +63,14 @@ def open_source(text: str, *, fps: float | None = None, timeout_s: float = 10.0)
     from edge_runtime.live.sources.images import ImageFiles
 
     return ImageFiles(text)
+
+
+def _network(url: str, scheme: str, fps: float | None, timeout_s: float) -> Source:
+    from edge_runtime.live.sources.video import network_camera
+
+    if scheme.startswith("rtsp"):
+        return network_camera(url, timeout_s=timeout_s)
+    from edge_runtime.live.sources.http_camera import SNAPSHOT_FPS, HttpCamera
+
+    other = network_camera(url, timeout_s=timeout_s) if find_spec("av") else None
+    return HttpCamera(shown_address(url), url, timeout_s, fps or SNAPSHOT_FPS, other)

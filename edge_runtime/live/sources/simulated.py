@@ -28,7 +28,7 @@ from PIL import Image
 from edge_runtime.errors import SourceError
 from edge_runtime.image.files import image_files
 from edge_runtime.image.preprocess import FORMATS
-from edge_runtime.live.records import Frame
+from edge_runtime.live.records import Frame, SettingsError
 from edge_runtime.live.sources.query import number, size, split_query
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 FaultKind = Literal["stall", "freeze", "drop", "tear", "corrupt", "swap", "shape", "jump", "disconnect"]
 SETTINGS = ("fps", "size", "form", "frames", *get_args(FaultKind))
 MOST_PICTURES = 64  # kept in memory
+MARK_BITS = 16
 # The start of a JPEG comment of eight bytes, which makes each picture unique, as those of a real camera are.
 COMMENT = b"\xff\xfe\x00\x0a"
 
@@ -109,7 +110,7 @@ class SimulatedCamera:
                 if len(self._paths) == MOST_PICTURES:
                     break
         if not Path(self._paths[0]).is_file():
-            raise SourceError(f"{self.name}: no such folder; simulated:FOLDER?fps=30 plays the images of FOLDER")
+            raise SettingsError(f"{self.name}: no such folder; simulated:FOLDER?fps=30 plays the images of FOLDER")
         self._playback.openings += 1
         self._opening = self._playback.openings
         return self
@@ -167,13 +168,14 @@ class SimulatedCamera:
         if torn:
             pixels, half = pixels.copy(), len(pixels) // 2
             pixels[half:] = self._picture(frame - 1)[half:]
-        return pixels[..., ::-1] if swapped else pixels.view()
+        return _marked(pixels[..., ::-1] if swapped else pixels, frame)
 
     def _jpeg(self, frame: int, *, swapped: bool) -> bytes:
         key = (frame % len(self._paths), self._size, swapped)
         if key not in self._jpegs:
             stream = io.BytesIO()
-            Image.fromarray(np.ascontiguousarray(self._array(frame, torn=False, swapped=swapped))).save(stream, "JPEG")
+            pixels = self._picture(frame)[..., ::-1] if swapped else self._picture(frame)
+            Image.fromarray(np.ascontiguousarray(pixels)).save(stream, "JPEG")
             self._jpegs[key] = stream.getvalue()
         jpeg = self._jpegs[key]
         return jpeg[:2] + COMMENT + frame.to_bytes(8, "big") + jpeg[2:]
@@ -189,7 +191,15 @@ class SimulatedCamera:
             with Image.open(path, formats=FORMATS) as image:
                 return np.asarray(image.convert("RGB").resize(self._size))
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-            raise SourceError(f"{self.name}: {path} is not a readable image; replace or remove it") from None
+            raise SettingsError(f"{self.name}: {path} is not a readable image; replace or remove it") from None
+
+
+def _marked(pixels: Pixels, frame: int) -> Pixels:
+    """Return a copy in which the lowest bits of the first pixels differ for each frame, as a sensor's noise does."""
+    marked = pixels.copy()
+    first = marked[0, :MARK_BITS, 0]
+    first ^= np.array([frame >> bit & 1 for bit in range(len(first))], np.uint8)
+    return marked
 
 
 def _fault(name: str, kind: str, value: str) -> Fault:

@@ -2,7 +2,7 @@
 // Data from the server is inserted as text, never as HTML.
 
 const UNKNOWN = "unknown";
-const STALE_MS = 3000; // time without a decision, or without a message from the server
+const STALE_MS = 3000; // time without a sign of life of the source, or without a message from the server
 const RETRY_MS = 3000;
 const STAGES = { decode: "Decode", preprocess: "Resize", inference: "Inference", age: "Capture to decision" };
 
@@ -78,7 +78,7 @@ function showRegion(frameSize) {
 function statusOf(state) {
   if (state.ended) return ["ended", "The video has ended"];
   if (!state.prediction) return ["waiting", "Waiting for the camera"];
-  if (state.since_ms > STALE_MS) return ["stale", `No new frame for ${duration(state.since_ms).join(" ")}`];
+  if (state.alive_ms > STALE_MS) return ["stale", `No new frame for ${duration(state.alive_ms).join(" ")}`];
   return ["live", "Live"];
 }
 

@@ -80,7 +80,7 @@ def test_a_lost_camera_is_told_and_ends_the_command_with_1(bundle, photo, edge_r
     )
     events = [json.loads(line)["event"] for line in out if "event" in json.loads(line)]
     assert (code, events) == (1, ["entered", "left", "lost"])
-    assert err == [f"edge-run: {source}: no fresh frame for 1.5 s; gave up"]
+    assert err == [f"edge-run: {source}: no fresh frame for 1.5 s; gave up: disconnected"]
 
 
 def test_a_camera_whose_frames_cannot_be_decoded_is_told_once_and_not_for_each(bundle, photo, edge_run):

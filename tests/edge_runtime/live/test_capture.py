@@ -11,7 +11,8 @@ import pytest
 
 from edge_runtime.errors import SourceError
 from edge_runtime.live.capture import Capture, Patience
-from edge_runtime.live.records import Event, Frame
+from edge_runtime.live.freshness import Skip
+from edge_runtime.live.records import Event, Frame, SettingsError
 
 BRIEF = Patience(stall_timeout_s=0.2, give_up_s=5.0, first_wait_s=0.01)
 
@@ -19,12 +20,13 @@ BRIEF = Patience(stall_timeout_s=0.2, give_up_s=5.0, first_wait_s=0.01)
 class Scripted:
     """A camera that follows one script per opening.
 
-    A step of a script is "frame", "old frame", seconds of silence, a function to call, or an error to raise. An error
-    in place of a script makes the opening fail. A function that blocks must return before the capture is closed,
-    because closing waits for the thread.
+    A step of a script is "frame", "old frame", "frozen" (always the same picture), seconds of silence, a function to
+    call, or an error to raise. An error in place of a script makes the opening fail. A function that blocks must return
+    before the capture is closed, because closing waits for the thread.
     """
 
     live = True
+    noise = np.random.default_rng(0)
 
     def __init__(self, *openings, live=True):
         self.name, self.live = "scripted", live
@@ -51,7 +53,9 @@ class Scripted:
                 time.sleep(step)
             else:
                 age_s = 10.0 if step == "old frame" else 0.0
-                yield Frame(self.name, number, np.zeros((2, 2, 3), np.uint8), time.time(), time.monotonic() - age_s)
+                brightest = 1 if step == "frozen" else 256
+                pixels = self.noise.integers(0, brightest, (2, 2, 3), np.uint8)
+                yield Frame(self.name, number, pixels, time.time(), time.monotonic() - age_s)
 
 
 @pytest.fixture
@@ -111,9 +115,65 @@ def test_an_unexpected_exception_of_a_source_keeps_its_type():
         list(capture(Scripted([ZeroDivisionError()], live=False)))
 
 
-def test_a_camera_that_cannot_be_opened_at_first_fails_at_once():
-    with pytest.raises(SourceError, match="no such camera"):
-        next(iter(capture(Scripted(SourceError("no such camera")))))
+def test_a_camera_that_is_away_at_the_start_is_opened_again(silence):
+    items = iter(capture(Scripted(SourceError("no answer"), SourceError("no answer"), ["frame", silence])))
+    found = next_items(items, 3)
+    silence.end()
+    assert kinds(found) == ["lost", "recovered", "frame"]
+    assert found[0].detail == "no answer"
+
+
+def test_a_camera_that_never_answers_is_given_up_with_the_last_problem():
+    patience = Patience(stall_timeout_s=0.1, give_up_s=0.3, first_wait_s=0.01)
+    with pytest.raises(SourceError, match=r"^scripted: no fresh frame for 0.3 s; gave up: unplugged$"):
+        list(capture(Scripted(SourceError("no answer")), patience))
+
+
+def test_wrong_settings_of_a_camera_are_an_error_at_once():
+    with pytest.raises(SourceError, match="no such folder"):
+        list(capture(Scripted(SettingsError("no such folder"))))
+
+
+def test_a_frozen_camera_stalls_and_is_given_up_although_it_sends_frames():
+    frozen = ["frozen", 0.01] * 200
+    patience = Patience(stall_timeout_s=0.1, give_up_s=0.5, first_wait_s=0.01)
+    items = []
+    with pytest.raises(SourceError, match=r"no fresh frame for 0.5 s; gave up: [0-9]+ frames repeated"):
+        items.extend(capture(Scripted(["frame", *frozen], *[frozen] * 20), patience))
+    # Reopening the camera gives the same picture, which is not new. The first frame may be replaced by the second.
+    assert kinds(items) in (["frame", "frame", "stalled"], ["frame", "stalled"])
+    assert items[-1].detail.endswith(" frames repeated")
+
+
+def test_a_healthy_camera_does_not_stall_while_its_frames_are_not_taken(silence):
+    """Liveness is measured by the frames that arrive, not by those that are taken."""
+    captured = capture(Scripted(["frame", 0.02] * 200))
+    items = iter(captured)
+    for _ in range(3):
+        assert kinds([next(items)]) == ["frame"]
+        captured.look_s = time.monotonic() + 0.5  # more than the time after which a camera has stalled
+        assert captured.state() == "fresh"
+
+
+def test_a_stall_is_reported_while_frames_are_not_due(silence):
+    captured = capture(Scripted(["frame", silence]))
+    items = iter(captured)
+    next(items)
+    captured.look_s = time.monotonic() + 100
+    assert kinds([next(items)]) == ["stalled"]
+    assert captured.state() == "stale"
+    silence.end()
+
+
+def test_frames_that_are_not_passed_on_are_counted_by_their_reason(silence):
+    captured = capture(Scripted(["frame", "frozen", "frozen", "frozen", "old frame", silence]))
+    items = iter(captured)
+    assert kinds([next(items)]) == ["frame"]
+    deadline_s = time.monotonic() + 5
+    while sum(captured.record.skipped.values()) < 3 and time.monotonic() < deadline_s:
+        time.sleep(0.005)
+    silence.end()
+    assert captured.record.skipped == {Skip("repeated"): 2, Skip("late"): 1}
 
 
 def test_a_stall_is_reported_after_its_timeout_and_the_camera_is_reopened(silence):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from edge_runtime.live.freshness import is_complete_jpeg, is_new
+from edge_runtime.live.freshness import Skip, check
 from edge_runtime.live.records import Frame
 from edge_runtime.live.sources.lag import WINDOW_S, Lag
 
@@ -28,40 +29,42 @@ def frame(image):
     return Frame("camera", 0, image, 0.0, 0.0)
 
 
-@pytest.mark.parametrize(
-    "settings", [{}, {"progressive": True}, {"quality": 20, "subsampling": 0}, {"restart_marker_rows": 1}], ids=str
-)
-def test_every_kind_of_undamaged_jpeg_is_complete(photo, settings):
-    assert is_complete_jpeg(jpeg(photo, **settings))
-
-
-def test_a_jpeg_with_padding_after_its_end_is_complete(photo):
-    assert is_complete_jpeg(jpeg(photo) + b"\x00\x00\r\n")
-
-
-def test_a_jpeg_without_its_end_or_start_is_not_complete(photo):
-    complete = jpeg(photo)
-    assert not is_complete_jpeg(complete[:-2])
-    assert not is_complete_jpeg(complete[: len(complete) // 2])
-    assert not is_complete_jpeg(complete[2:])
-    assert not is_complete_jpeg(b"")
-
-
-def test_damage_in_the_compressed_data_is_detected_although_pillow_decodes_it(photo):
-    complete = jpeg(photo)
-    damaged = complete[:2000] + b"\xff\x01" + complete[2002:]
-    Image.open(io.BytesIO(damaged)).load()  # no error
-    assert not is_complete_jpeg(damaged)
+def test_a_new_and_complete_picture_passes(photo):
+    one, other = frame(jpeg(photo)), frame(jpeg(photo, comment="2"))
+    assert check(one, None) is None
+    assert check(other, one) is None
+    assert check(frame(jpeg(photo) + bytes(100)), one) is None
 
 
 def test_a_repeated_picture_is_not_new(photo):
-    one, other = frame(jpeg(photo)), frame(jpeg(photo, comment="2"))
-    assert is_new(one, None)
-    assert is_new(other, one)
-    assert not is_new(frame(jpeg(photo)), one)
-    pixels = frame(np.zeros((4, 4, 3), np.uint8))
-    assert is_new(pixels, None)
-    assert not is_new(pixels, pixels)
+    one = frame(jpeg(photo))
+    assert check(frame(jpeg(photo)), one) == Skip("repeated")
+    pixels = np.zeros((40, 40, 3), np.uint8)
+    assert check(frame(pixels), None) is None
+    assert check(frame(pixels.copy()), frame(pixels)) == Skip("repeated")
+    changed = pixels.copy()
+    changed[33, 7] = 1
+    assert check(frame(changed), frame(pixels)) is None
+    assert check(frame(pixels[:20]), frame(pixels)) is None
+
+
+def test_equal_pixels_of_a_stream_that_encodes_differences_are_new():
+    """A dark and still scene changes too little for an H.264 encoder to send anything."""
+    pixels = np.zeros((40, 40, 3), np.uint8)
+    coded = [replace(frame(pixels.copy()), is_difference_coded=True) for _ in range(2)]
+    assert check(coded[1], coded[0]) is None
+
+
+def test_a_damaged_picture_has_its_reason(photo):
+    assert str(check(frame(jpeg(photo)[:-500]), None)) == "damaged: no end-of-image marker"
+    assert str(check(replace(frame(b""), flaw="its packet was lost"), None)) == "damaged: its packet was lost"
+
+
+def test_a_jpeg_that_would_take_too_much_memory_is_not_passed_on():
+    huge = bytearray(jpeg(Image.new("RGB", (16, 16))))
+    at = huge.index(b"\xff\xc0") + 5
+    huge[at : at + 4] = (60_000).to_bytes(2, "big") * 2
+    assert "over the limit of 64 million" in str(check(frame(bytes(huge)), None))
 
 
 def test_lag_is_the_delay_relative_to_the_fastest_frame():

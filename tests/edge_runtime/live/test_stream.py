@@ -202,8 +202,7 @@ def test_the_heartbeat_is_called_only_for_fresh_frames(run, camera):
     beats = []
     hooks = Hooks(heartbeat=lambda: beats.append(time.monotonic()))
     run(camera("fps=50&stall=10:0.9"), frames=20, patience=SHORT, hooks=hooks)
-    assert len(beats) == 20
-    assert max(np.diff(beats)) > 0.7  # the stall, and the wait until the camera is reopened
+    assert max(np.diff(beats)) > 0.5  # from the end of the stall timeout until the camera is reopened
 
 
 def test_a_frame_that_becomes_old_behind_a_slow_sink_is_skipped(classifier, camera):

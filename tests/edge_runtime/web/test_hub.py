@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edge_runtime.image.upright import Mount
 from edge_runtime.live.records import Event, Frame
 from edge_runtime.web.hub import Hub
 
@@ -91,3 +92,28 @@ def test_the_size_of_the_frame_is_that_before_it_is_reduced(tmp_path):
     hub.jpeg()
     assert hub.state().frame_size == (1000, 2000)
     assert hub.state().candidate == ("dog", 2, 3)
+
+
+def test_a_source_is_alive_by_its_state_and_not_by_the_newest_decision(make_prediction):
+    now_s = [100.0]
+    hub = Hub(clock=lambda: now_s[0])
+    assert (hub.alive_s(), hub.state().alive_ms) == (float("inf"), None)
+    hub.prediction(make_prediction())
+    for state, alive_s in (("unchanged", 0.0), ("repeated", 10.0), ("stale", 20.0), ("fresh", 0.0), ("ended", 10.0)):
+        now_s[0] += 10.0
+        hub.state_changed(state)
+        assert (hub.alive_s(), hub.state().alive_ms) == (alive_s, alive_s * 1000)
+
+
+@pytest.mark.parametrize("form", ["array", "jpeg", "png"])
+def test_a_picture_is_shown_as_its_camera_is_mounted(form, tmp_path):
+    image = Image.new("RGB", (64, 48), (255, 0, 0))
+    image.paste((0, 0, 255), (0, 0, 64, 24))  # blue above red
+    path = tmp_path / "image"
+    image.save(path, "JPEG" if form == "jpeg" else "PNG")
+    source = np.asarray(image) if form == "array" else path.read_bytes()
+    hub = Hub()
+    hub.frame(Frame("camera", 0, source, 0.0, 0.0, mount=Mount(90)))
+    shown = Image.open(io.BytesIO(hub.jpeg()[1]))
+    assert (shown.size, hub.state().frame_size) == ((48, 64), (48, 64))
+    assert shown.getpixel((5, 30))[0] > 200  # red to the left

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from contextlib import suppress
 
 import pytest
@@ -215,6 +216,29 @@ def test_events_and_the_newest_prediction_arrive(mqtt, listener, wait_until, mak
     event = json.loads(payloads(got, "edgewise/porch/event")[0])
     assert (prediction["stable"], prediction["frame"]) == ("dog", 5)
     assert event == {"event_type": "entered", **make_event(6).to_json()}
+
+
+def test_the_prediction_is_published_again_while_the_source_is_alive(
+    mqtt, listener, wait_until, make_prediction, monkeypatch
+):
+    """Otherwise Home Assistant shows the label of a still scene as unavailable."""
+    monkeypatch.setattr("edge_runtime.live.sinks.mqtt.REPEAT_EVERY_S", 0.2)
+    monkeypatch.setattr("edge_runtime.live.sinks.mqtt.PREDICTION_EVERY_S", 0.0)
+    got = listener()
+    sink = mqtt()
+    wait_until(lambda: payloads(got, "edgewise/porch/availability"))
+    sink.prediction(make_prediction(5, "dog"))
+    wait_until(lambda: len(payloads(got, "edgewise/porch/prediction")) == 1)
+    time.sleep(0.25)
+    sink.state_changed("stale")
+    sink.state_changed("repeated")
+    time.sleep(0.1)
+    assert len(payloads(got, "edgewise/porch/prediction")) == 1
+    sink.state_changed("unchanged")
+    sink.state_changed("unchanged")  # too early for another one
+    wait_until(lambda: len(payloads(got, "edgewise/porch/prediction")) == 2)
+    time.sleep(0.05)
+    assert len(payloads(got, "edgewise/porch/prediction")) == 2
 
 
 def test_a_killed_process_is_reported_offline_by_its_last_will(broker, listener, wait_until):

@@ -115,7 +115,7 @@ def test_a_video_without_its_index_is_an_error(video):
 
 def test_without_pyav_the_error_names_the_extra_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
-    for text in ("video.mp4", "0", "/dev/video0", "http://camera/", "rtsp://camera/"):
+    for text in ("video.mp4", "0", "/dev/video0", "rtsp://camera/"):
         with pytest.raises(SourceError, match=r"pip install 'edgewise\[camera\]'"):
             open_source(text)
 
