@@ -10,6 +10,8 @@ import numpy as np
 from edge_runtime.errors import InferenceError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from edge_runtime.model.spec import ModelSpec
@@ -79,3 +81,9 @@ def decide(
 def is_unfamiliar(total: float, spec: ModelSpec) -> bool:
     """Return whether an image with this sum of probabilities is decided as unknown, whatever its top class is."""
     return spec.min_familiarity is not None and total < spec.min_familiarity
+
+
+def decision_text(label: str, score: float, top: Sequence[Scored]) -> str:
+    """Return `cat 0.98`; only `unknown` if the score is that of the top class, which is below its threshold."""
+    has_own_score = label != UNKNOWN or not top or score != top[0].score
+    return f"{label} {score:.2f}" if has_own_score else label

@@ -124,4 +124,7 @@ def _line(path: str, prediction: Prediction) -> str:
     shown = path if path.isprintable() else ascii(path)
     rest = [item for item in prediction.top if item.label != prediction.label]
     others = ", ".join(f"{item.label} {item.score:.2f}" for item in rest)
-    return f"{shown}  {prediction.label} {prediction.score:.2f}" + (f"  ({others})" if others else "")
+    from edge_runtime.classify.decision import decision_text
+
+    decided = decision_text(prediction.label, prediction.score, prediction.top)
+    return f"{shown}  {decided}" + (f"  ({others})" if others else "")

@@ -36,7 +36,7 @@ def test_an_unknown_shows_every_top_class(bundle, edge_run, tmp_path):
     Image.new("RGB", (8, 8), (128, 128, 128)).save(path)
     code, out, _ = edge_run("classify", bundle, path, "--min-score", "0.9")
     assert code == 0
-    assert out == [f"{path}  unknown 0.33  (red 0.33, green 0.33, blue 0.33)"]
+    assert out == [f"{path}  unknown  (red 0.33, green 0.33, blue 0.33)"]
 
 
 def test_json_gives_one_object_a_line(bundle, photo, edge_run):

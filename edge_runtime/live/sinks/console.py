@@ -7,6 +7,8 @@ import json
 import time
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from edge_runtime.classify.decision import decision_text
+
 if TYPE_CHECKING:
     from edge_runtime.live.records import Event, FramePrediction
     from edge_runtime.live.sinks.lines import QueuedLines
@@ -102,8 +104,9 @@ class Text:
         if (prediction.label, prediction.stable) == self._last_labels:
             return ""
         self._last_labels = prediction.label, prediction.stable
+        decided = decision_text(prediction.label, prediction.score, prediction.top)
         return (
-            f"{_clock(prediction.captured_at)}  frame {prediction.frame}  {prediction.label} {prediction.score:.2f}  "
+            f"{_clock(prediction.captured_at)}  frame {prediction.frame}  {decided}  "
             f"stable {prediction.stable}  age {prediction.age_ms:.0f} ms  dropped {prediction.dropped}\n"
         )
 

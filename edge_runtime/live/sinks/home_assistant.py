@@ -65,7 +65,9 @@ def _entities(at: Topics) -> dict[tuple[str, str], dict[str, Any]]:
         ("sensor", "score"): {
             **from_prediction,
             "name": "Score",
-            "value_template": "{{ (value_json.score * 100) | round(1) }}",
+            # Without a score for an unknown whose score is that of a class below its threshold.
+            "value_template": "{{ none if value_json.label == 'unknown' and value_json.score == value_json.top[0].score"
+            " else (value_json.score * 100) | round(1) }}",
             "unit_of_measurement": "%",
             "state_class": "measurement",
         },

@@ -55,10 +55,15 @@ function setStatus(kind, text) {
   document.body.classList.toggle("old", kind !== "live");
 }
 
-// The label is decided over several frames. The score belongs to the newest frame, so it is shown only if the labels match;
-// "unknown" has no score: the best one belongs to a class that is not shown.
+// An unfamiliar picture has a score of its own; that of another "unknown" belongs to a class below its threshold.
+function ownScore(decided) {
+  const ofTopClass = decided.label === UNKNOWN && decided.top.length > 0 && decided.score === decided.top[0].score;
+  return ofTopClass ? "" : percent(decided.score);
+}
+
+// The label is decided over several frames. The score belongs to the newest frame, so it is shown only if the labels match.
 function showDecision(prediction, candidate) {
-  const score = prediction.label === prediction.stable && prediction.stable !== UNKNOWN ? percent(prediction.score) : "";
+  const score = prediction.label === prediction.stable ? ownScore(prediction) : "";
   byId("label").textContent = prediction.stable;
   byId("score").textContent = score;
   byId("overlay").textContent = `${prediction.stable} ${score}`;
@@ -152,7 +157,7 @@ async function classify(file) {
     const answer = await response.json();
     if (!response.ok) throw new Error(answer.error);
     byId("answer-label").textContent = answer.label;
-    byId("answer-score").textContent = answer.label === UNKNOWN ? "" : percent(answer.score);
+    byId("answer-score").textContent = ownScore(answer);
     drawBars(byId("answer-bars"), answer.top.slice(0, 3));
     byId("answer-note").textContent =
       `decode ${answer.decode_ms.toFixed(1)}, resize ${answer.preprocess_ms.toFixed(1)}, inference ${answer.inference_ms.toFixed(1)} ms`;

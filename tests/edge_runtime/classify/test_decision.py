@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edge_runtime.classify.decision import UNKNOWN, decide
+from edge_runtime.classify.decision import UNKNOWN, decide, decision_text
 from edge_runtime.errors import InferenceError
 
 
@@ -79,3 +79,12 @@ def test_familiarity_is_at_most_1_though_quantized_probabilities_sum_to_more(mak
 
 def test_a_model_without_familiarity_has_none(spec):
     assert decide(scores(0.25, 0.125, 0.0), spec).familiarity is None
+
+
+def test_the_text_of_an_unknown_has_no_score_of_another_class(make_spec):
+    def text(decision):
+        return decision_text(decision.label, decision.score, decision.top)
+
+    assert text(decide(scores(0.25, 0.5, 0.25), make_spec())) == "green 0.50"
+    assert text(decide(scores(0.25, 0.5, 0.25), make_spec(thresholds=(0.9, 0.9, 0.9)))) == "unknown"
+    assert text(decide(scores(0.25, 0.0, 0.0), make_spec(min_familiarity=0.5))) == "unknown 0.75"
