@@ -190,7 +190,7 @@ def test_an_export_that_is_killed_leaves_the_old_bundle_whole_and_the_next_one_c
     assert list(copied_bundle.parent.iterdir()) == [copied_bundle]
 
 
-def test_a_tolerance_that_is_widened_lets_the_artifact_pass(tiny_run, tmp_path, monkeypatch):
+def test_an_artifact_passes_with_a_wider_tolerance(tiny_run, tmp_path, monkeypatch):
     monkeypatch.setattr("export.convert.processes.Converter", broken_converter(channels_swapped))
     wide = ["--min-agreement", "0", "--max-accuracy-loss", "1", "--max-recall-loss", "1"]
     out = tmp_path / "bundle"

@@ -15,7 +15,7 @@ from export.sources.exported_file import ModelEnds, with_pixel_input
 from .conftest import PETS_ARTIFACTS
 
 
-def test_a_quantized_file_tells_its_own_range(shared, tmp_path, capsys):
+def test_the_range_of_a_quantized_file_is_read_from_it(shared, tmp_path, capsys):
     model, labels = shared("models/mobilenet_v1_0.25_128_quant.tflite"), shared("models/imagenet_labels.txt")
     out = tmp_path / "bundle"
     assert main(["wrap", str(model), "--labels", str(labels), "--out", str(out)]) == 0
@@ -38,7 +38,7 @@ def test_a_float_file_gets_its_scaling_into_the_graph(tiny_bundle, tmp_path, nam
     assert run_on_device(new, spec, pixels + 255, backend).probabilities == pytest.approx(one, abs=1e-5)
 
 
-def test_a_float_file_must_be_told_its_range(tiny_bundle, tmp_path, error_line):
+def test_the_range_of_a_float_file_must_be_given(tiny_bundle, tmp_path, error_line):
     command = ["wrap", str(tiny_bundle / "model.float32.tflite"), "--labels", str(tiny_bundle / "labels.txt")]
     assert "pass --input-range" in error_line(main([*command, "--out", str(tmp_path / "b")]))
     assert list(tmp_path.iterdir()) == []

@@ -28,7 +28,7 @@ def reasons(dataset):
     return {problem.path: problem.reason for problem in dataset.problems}
 
 
-def test_a_class_folder_that_is_a_file_is_told(data):
+def test_a_class_folder_that_is_a_file_is_named(data):
     (data / "owl").write_text("x")
     assert reasons(scan(data)) == {"owl": "is next to the class folders, not in one of them"}
     for path in (data / "dog").iterdir():

@@ -67,7 +67,7 @@ def test_a_class_of_two_images(capsys, tmp_path, draw_set):
     assert not (tmp_path / "run").exists()
 
 
-def test_missing_weights_are_told_before_a_photograph_is_read(capsys, tmp_path, data):
+def test_missing_weights_are_reported_before_a_photograph_is_read(capsys, tmp_path, data):
     chosen = ("--model", "mobilenet_v2", "--weights", tmp_path / "none.h5")
     assert main(["train", str(data), "--out", str(tmp_path / "run"), *map(str, chosen)]) == 1
     assert capsys.readouterr().err.strip() == (
@@ -75,7 +75,7 @@ def test_missing_weights_are_told_before_a_photograph_is_read(capsys, tmp_path, 
     )
 
 
-def test_files_left_out_are_told_up_to_ten(capsys, tmp_path, data):
+def test_up_to_ten_of_the_files_left_out_are_named(capsys, tmp_path, data):
     for number in range(13):
         (data / "cat" / f"bad{number:02}.jpg").write_text("text")
     fails(capsys, "train", data, "--out", tmp_path / "run", "--model", "cnn", "--image-size", 20)
@@ -153,6 +153,6 @@ def test_evaluating_no_run(capsys, tmp_path):
     assert "no such RUN folder" in fails(capsys, "evaluate", tmp_path / "none")
 
 
-def test_shapes_are_not_overwritten_unasked(capsys, tmp_path):
+def test_shapes_are_overwritten_only_on_request(capsys, tmp_path):
     (tmp_path / "circle").mkdir()
     assert "--overwrite" in fails(capsys, "shapes", tmp_path, "--count", 1)

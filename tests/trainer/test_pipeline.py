@@ -114,7 +114,7 @@ def test_metrics_say_what_decided_the_result(run):
     assert metrics["weights_sha256"] == ""
 
 
-def test_a_file_of_weights_is_told_by_its_digest(tmp_path):
+def test_the_digest_identifies_a_file_of_weights(tmp_path):
     (tmp_path / "w.h5").write_bytes(b"abc")
     assert digest_of(str(tmp_path / "w.h5")).startswith("ba7816bf")  # FIPS 180-2, appendix B.1
     assert digest_of("imagenet") == ""
@@ -207,7 +207,7 @@ def test_a_damaged_run_is_named(run, tmp_path):
         evaluate_run(tmp_path)
 
 
-def test_another_labelled_folder_is_scored_and_its_strangers_named(run, source, tmp_path, draw_set):
+def test_another_labelled_folder_is_scored_and_its_unknown_classes_are_named(run, source, tmp_path, draw_set):
     draw_set(tmp_path / "new", labels=("cat", "dog"), count=4, first=700)
     (tmp_path / "new" / "dog" / "bad.jpg").write_text("text")
     result = evaluate_run(run, tmp_path / "new")

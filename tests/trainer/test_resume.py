@@ -159,7 +159,7 @@ def test_data_that_changed_since_is_named(unfinished):
         resume(unfinished)
 
 
-def test_another_librarys_version_is_told(unfinished, monkeypatch, capsys):
+def test_a_changed_library_version_is_reported(unfinished, monkeypatch, capsys):
     data = json.loads((unfinished / "training" / "job.json").read_text())
     job(unfinished, versions=data["versions"] | {"numpy": "0.1"})
     monkeypatch.setattr(training, "_complete", lambda ready: None)
@@ -172,14 +172,14 @@ def test_nothing_to_resume(tmp_path):
         resume(tmp_path)
 
 
-def test_too_little_room_is_told_before_the_data_is_read(tmp_path, monkeypatch):
+def test_too_little_room_is_reported_before_the_data_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr("trainer.runs.output.ROOM_BYTES", 1 << 60)
     with pytest.raises(TrainingError, match="make room or choose another place"):
         train(tmp_path / "none", tmp_path / "deep" / "run", OPTIONS)
 
 
 @pytest.mark.parametrize("words", [["data", "--resume", "run"], ["--out", "run"], ["data"]])
-def test_resume_and_a_new_run_are_told_apart(capsys, words):
+def test_resume_and_a_new_run_exclude_each_other(capsys, words):
     assert main(["train", *words]) == 2
     assert "--resume" in capsys.readouterr().err
 

@@ -47,7 +47,7 @@ def test_csv_has_one_table_of_frames_and_events(bundle, scene, edge_run):
     assert float(rows[0]["age_ms"]) > 0
 
 
-def test_text_tells_what_is_new(bundle, scene, edge_run):
+def test_text_has_a_line_only_for_changes(bundle, scene, edge_run):
     code, out, _ = edge_run("watch", bundle, "--source", scene, "--smooth", "1")
     told = [line.split("  ", 1)[1] for line in out]
     assert code == 0
@@ -64,7 +64,7 @@ def test_paths_come_on_standard_input(bundle, photo):
     assert labels == ["red", "blue"]
 
 
-def test_an_unreadable_file_is_told_and_the_exit_is_1(bundle, photo, tmp_path, edge_run):
+def test_an_unreadable_file_is_reported_and_the_exit_code_is_1(bundle, photo, tmp_path, edge_run):
     photo("red", name="mixed/1.png")
     (tmp_path / "mixed" / "2.jpg").write_bytes(b"")
     code, out, err = edge_run("watch", bundle, "--source", tmp_path / "mixed", "--json")
@@ -73,7 +73,7 @@ def test_an_unreadable_file_is_told_and_the_exit_is_1(bundle, photo, tmp_path, e
     assert "2.jpg: an empty file" in err[0]
 
 
-def test_a_lost_camera_is_told_and_ends_the_command_with_1(bundle, photo, edge_run):
+def test_a_lost_camera_is_reported_and_ends_the_command_with_1(bundle, photo, edge_run):
     source = f"simulated:{photo('red', name='one/1.png').parent}?fps=50&size=64x48&disconnect=10:1000"
     code, out, err = edge_run(
         "watch", bundle, "--source", source, "--json", "--give-up", "1.5", "--stall-timeout", "10"
@@ -83,7 +83,7 @@ def test_a_lost_camera_is_told_and_ends_the_command_with_1(bundle, photo, edge_r
     assert err == [f"edge-run: {source}: no fresh frame for 1.5 s; gave up: disconnected"]
 
 
-def test_a_camera_whose_frames_cannot_be_decoded_is_told_once_and_not_for_each(bundle, photo, edge_run):
+def test_a_camera_whose_frames_cannot_be_decoded_is_reported_once(bundle, photo, edge_run):
     source = f"simulated:{photo('red', name='one/1.png').parent}?fps=100&size=64x48"
     patience = ["--give-up", "0.4", "--stall-timeout", "0.3"]
     code, _, err = edge_run("watch", bundle, "--source", source, "--roi", "100,0,9,9", *patience)
@@ -97,7 +97,7 @@ def test_a_camera_whose_frames_cannot_be_decoded_is_told_once_and_not_for_each(b
 
 
 @pytest.mark.parametrize("form", ["--json", "--csv"])
-def test_a_full_disk_is_told_in_one_line(bundle, photo, form):
+def test_a_full_disk_is_reported_in_one_line(bundle, photo, form):
     command = [*EDGE_RUN, "watch", bundle, "--source", photo("red"), form]
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
@@ -174,7 +174,7 @@ def test_wrong_usage_exits_2(bundle, edge_run, options):
         (["--decision", "none.json"], "none.json: no such file"),
     ],
 )
-def test_rules_that_cannot_be_met_are_told(bundle, scene, refused, options, message):
+def test_rules_that_can_never_be_met_are_refused(bundle, scene, refused, options, message):
     assert message in refused("watch", bundle, "--source", scene, *options)
 
 

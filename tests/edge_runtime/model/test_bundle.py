@@ -18,7 +18,7 @@ def test_a_whole_bundle_opens(bundle, spec):
     opened.check_files()
 
 
-def test_a_missing_folder_and_a_folder_that_is_no_bundle_are_told_apart(tmp_path):
+def test_a_missing_folder_and_a_folder_that_is_not_a_bundle_have_different_errors(tmp_path):
     with pytest.raises(BundleError, match="no such bundle folder"):
         Bundle.open(tmp_path / "none")
     with pytest.raises(BundleError, match=r"contains no manifest\.json"):

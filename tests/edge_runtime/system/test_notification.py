@@ -26,7 +26,7 @@ def supervisor(request, tmp_path, monkeypatch):
         yield read
 
 
-def test_readiness_is_told(supervisor):
+def test_readiness_is_notified(supervisor):
     ready()
     assert supervisor() == "READY=1"
 

@@ -60,7 +60,7 @@ def test_the_int8_file_is_qdq_with_a_scale_a_channel(float_file, source, tmp_pat
 
 
 @pytest.mark.parametrize(("target", "dtype", "low", "high"), [("any", np.uint8, 0, 255), ("arm", np.int8, -64, 64)])
-def test_weights_have_the_bits_that_no_kernel_lets_saturate(float_file, source, tmp_path, target, dtype, low, high):
+def test_no_kernel_saturates_with_the_bits_of_the_weights(float_file, source, tmp_path, target, dtype, low, high):
     path = tmp_path / "int8.onnx"
     quantize_onnx(float_file, path, source.calibration[:20], Settings(target=target))
     weights = [onnx.numpy_helper.to_array(item) for item in onnx.load(path).graph.initializer]
@@ -100,7 +100,7 @@ def test_float16_halves_the_file_and_keeps_float32_ends(float_file, tmp_path):
     assert path.stat().st_size < 0.6 * float_file.stat().st_size
 
 
-def test_the_file_tells_its_labels_and_preprocessing(float_file, source):
+def test_the_file_contains_its_labels_and_preprocessing(float_file, source):
     told = {item.key: item.value for item in onnx.load(float_file).metadata_props}
     assert json.loads(told["labels"]) == list(source.spec.labels)
     assert json.loads(told["input"])["range"] == [0, 255]

@@ -64,7 +64,7 @@ def test_nan_is_a_failure():
         compare(REFERENCE, candidate, LABELS)
 
 
-def test_flips_are_told_with_how_sure_each_was_the_surest_first():
+def test_flips_are_sorted_by_the_probability_of_the_reference():
     candidate = REFERENCE.copy()
     candidate[2], candidate[0] = [0.4, 0.6], [0.3, 0.7]
     first, second = flips(REFERENCE, candidate, LABELS)

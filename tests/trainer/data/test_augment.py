@@ -108,7 +108,7 @@ def test_random_light_stays_within_its_limits_and_reaches_for_them():
     assert light.max(axis=0) == pytest.approx([1.3] * 3 + [1.15] * 3, abs=0.01)
 
 
-def test_only_photographs_are_lit_anew():
+def test_only_the_augmentation_photo_changes_the_light():
     assert (STANDARD.light, GENTLE.light) == (0, 0)
     dark, lit = (augment(IMAGES, (1, 2), PHOTO._replace(light=light)) for light in (0.0, 0.3))
     assert not np.array_equal(dark, lit)

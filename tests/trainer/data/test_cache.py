@@ -92,7 +92,7 @@ def test_a_folder_that_was_moved_or_copied_is_not_decoded_again(data, tmp_path, 
     assert not decoded
 
 
-def test_files_of_another_folder_with_equal_names_and_sizes_are_told_apart(data, tmp_path):
+def test_files_of_another_folder_with_equal_names_and_sizes_are_distinguished(data, tmp_path):
     read(data, tmp_path / "cache")
     other = tmp_path / "other"
     shutil.copytree(data, other)
@@ -109,14 +109,14 @@ def test_another_spec_has_its_own_pixels(data, tmp_path):
     assert not np.array_equal(read(data, tmp_path / "cache").pixels, read(data, tmp_path / "cache", padded).pixels)
 
 
-def test_a_damaged_cache_is_made_anew(data, tmp_path, decoded):
+def test_a_damaged_cache_is_replaced(data, tmp_path, decoded):
     read(data, tmp_path / "cache")
     for path in (tmp_path / "cache").rglob("*.npy"):
         path.write_bytes(b"damaged")
     assert_right(read(data, tmp_path / "cache"), data)
 
 
-def test_no_room_on_the_disk_is_told_with_its_mend(data, tmp_path, monkeypatch):
+def test_the_error_for_a_full_disk_says_what_to_do(data, tmp_path, monkeypatch):
     monkeypatch.setattr(caching, "SPARE_BYTES", 1 << 60)
     with pytest.raises(DataError, match=r"cannot be written: .* MiB are free; pass --cache DIR .* or --no-cache"):
         read(data, tmp_path / "cache")

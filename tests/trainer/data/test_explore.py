@@ -34,7 +34,7 @@ def test_near_pairs_are_those_of_at_most_four_bits():
     assert near_pairs(hashes) == [Pair(0, 1, 4), Pair(0, 3, 4), Pair(1, 2, 1)]
 
 
-def test_classes_sizes_likeness_and_warnings_are_told_as_json(doubtful, capsys):
+def test_classes_sizes_near_duplicates_and_warnings_are_printed_as_json(doubtful, capsys):
     seen = json.loads(explore(capsys, doubtful, "--json", "--image-size", 96))
     assert {label: sum(splits.values()) for label, splits in seen["classes"].items()} == {"cat": 14, "dog": 24}
     assert seen["width"] == {"min": 24, "median": 24.0, "max": 96}

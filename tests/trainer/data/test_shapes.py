@@ -44,7 +44,7 @@ def test_a_shape_stands_out_and_varies(shape):
     assert np.std([image.mean(axis=(0, 1)) for image in images], axis=0).min() > 5
 
 
-def test_an_existing_set_is_kept_unless_told_and_another_folder_always(tmp_path):
+def test_an_existing_set_is_replaced_only_on_request_and_another_folder_never(tmp_path):
     write_shapes(tmp_path / "set", count=1, size=32, seed=0)
     with pytest.raises(DataError, match="--overwrite"):
         write_shapes(tmp_path / "set", count=2, size=32, seed=0)
