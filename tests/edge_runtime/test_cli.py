@@ -74,9 +74,7 @@ def test_the_backend_is_chosen_by_name_and_stderr_is_ours_alone(bundle, photo, b
     assert "  blue " in done.stdout
 
 
-def test_a_bad_image_among_many_is_reported_and_the_others_are_classified(
-    bundle, photo, edge_run, bad_images, tmp_path
-):
+def test_a_bad_image_is_reported_and_the_others_are_classified(bundle, photo, edge_run, bad_images, tmp_path):
     for kind, path in bad_images.items():
         path.rename(tmp_path / f"{kind}{path.suffix}")
     photo("red", "zz.png")

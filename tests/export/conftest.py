@@ -1,4 +1,4 @@
-"""A tiny trained run: three colours on 24x24 pixels, learnt in a second."""
+"""A tiny trained run: three colours on 24x24 pixels, trained in a second."""
 
 from __future__ import annotations
 
