@@ -6,11 +6,12 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from edge_runtime.command_line.numbers import positive_float, positive_int
 from edge_runtime.command_line.runner import SUCCESS, set_action
 from edge_runtime.commands.options.model import ModelOptions, add_model_options, open_classifier
+from edge_runtime.commands.options.stream import add_mount
 from edge_runtime.errors import SpecError
 from edge_runtime.storage.publish import refuse_existing
 
@@ -30,6 +31,8 @@ class TuneDecisionOptions:
     video: str
     labels: Path
     fps: float | None
+    rotate: Literal[0, 90, 180, 270]
+    flip: Literal["horizontal", "vertical"] | None
     out: Path | None
     overwrite: bool
     show: int
@@ -55,6 +58,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
         help=f"CSV of the labelled events, with the columns {COLUMNS}",
     )
     command.add_argument("--fps", type=positive_float, metavar="F", help="frames of each second to use")
+    add_mount(command)
     command.add_argument("--out", type=Path, metavar="FILE", help="write the best rules as JSON, for watch --decision")
     command.add_argument("--overwrite", action="store_true", help="replace the file")
     command.add_argument("--show", type=positive_int, default=5, metavar="N", help="how many rules to show (5)")
@@ -65,6 +69,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
 
 def tune_decision(options: TuneDecisionOptions) -> int:
     """Rank the rules by how well they find the labelled events, print the best, and write them if asked to."""
+    from edge_runtime.image.upright import Mount
     from edge_runtime.live.rules_file import write_rules
     from edge_runtime.live.sources.opening import open_source
     from edge_runtime.tuning.labelled_video import read_labels, read_scores
@@ -75,7 +80,8 @@ def tune_decision(options: TuneDecisionOptions) -> int:
     classifier = open_classifier(options.bundle, options.model)
     labels = classifier.spec.labels
     labelled = read_labels(options.labels, labels)
-    times, probabilities = read_scores(open_source(options.video, fps=options.fps), classifier, options.fps)
+    source, mount = open_source(options.video, fps=options.fps), Mount(options.rotate, options.flip or "")
+    times, probabilities = read_scores(source, classifier, options.fps, mount)
     ranked = tune(times, probabilities, labelled, classifier.spec.min_familiarity)[: options.show]
     if options.json:
         for tuned in ranked:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from edge_runtime.errors import SourceError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # WebP last: Pillow imports all its plugins only when it reaches a format that is not loaded yet. A camera's MPO is
 # opened as JPEG; it has no name of its own here.
@@ -31,6 +34,19 @@ def formats_of(file: IO[bytes]) -> tuple[str, ...]:
     if any(brand in brands for brand in AVIF_BRANDS):
         return _avif()
     return _heif() if any(brand in brands for brand in HEIF_BRANDS) else FORMATS
+
+
+def is_image(path: Path) -> bool:
+    """Return whether a file begins like an image of one of the formats, whatever its extension is."""
+    from PIL import Image
+
+    try:
+        with path.open("rb") as file, Image.open(file, formats=formats_of(file)):
+            return True
+    except SourceError:  # HEIC or AVIF, without its library
+        return True
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return False
 
 
 def _brands(start: bytes) -> list[bytes]:

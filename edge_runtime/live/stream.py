@@ -46,6 +46,7 @@ class Tally:
         unreadable: frames that could not be decoded.
         skipped: number of frames that were not passed on to the decoder, by the reason.
         events: number of events by kind.
+        has_ended: whether the source has ended, not only the loop.
 
     """
 
@@ -54,6 +55,7 @@ class Tally:
     unreadable: int = 0
     skipped: Mapping[Skip, int] = field(default_factory=dict)
     events: dict[str, int] = field(default_factory=dict)
+    has_ended: bool = False
 
 
 def _do_nothing(*_: object) -> None:
@@ -170,6 +172,7 @@ class Stream:
             except TimeoutError:
                 self._follow(capture.state(), inference)
             except Ended:
+                self.tally.has_ended = True
                 self._set_state("ended")
                 return
             self._count_skipped(capture)

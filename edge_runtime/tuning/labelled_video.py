@@ -7,7 +7,8 @@ import math
 from typing import TYPE_CHECKING
 
 from edge_runtime.errors import SpecError
-from edge_runtime.image.preprocess import preprocess
+from edge_runtime.image.preprocess import load_image, to_input
+from edge_runtime.image.upright import UPRIGHT
 from edge_runtime.live.sources.images import ImageFiles
 from edge_runtime.tuning.search import Interval
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_runtime.classify.classifier import Classifier
+    from edge_runtime.image.upright import Mount
     from edge_runtime.live.records import Source
 
 COLUMNS = ("label", "start_s", "end_s")
@@ -72,7 +74,7 @@ def _seconds(text: str | None, where: str) -> float:
 
 
 def read_scores(
-    source: Source, classifier: Classifier, fps: float | None
+    source: Source, classifier: Classifier, fps: float | None, mount: Mount = UPRIGHT
 ) -> tuple[list[float], list[NDArray[np.float32]]]:
     """Run the model on every frame.
 
@@ -80,6 +82,7 @@ def read_scores(
         source: a video, or a folder of frames.
         classifier: the opened bundle.
         fps: frames per second of a folder; None means FOLDER_FPS.
+        mount: how the pictures are turned.
 
     Returns:
         The time of each frame in seconds of the video, and its probabilities of shape (classes,).
@@ -93,10 +96,13 @@ def read_scores(
     first_s = None
     with source:
         for frame in source:
+            if frame.flaw:
+                continue
             first_s = frame.captured_at if first_s is None else first_s
             from_files = isinstance(source, ImageFiles)
             times.append(frame.number / (fps or FOLDER_FPS) if from_files else frame.captured_at - first_s)
-            probabilities.append(classifier.backend.run(preprocess(frame.image, classifier.spec)[None])[0])
+            pixels = to_input(load_image(frame.image, classifier.spec, mount=mount), classifier.spec)
+            probabilities.append(classifier.backend.run(pixels[None])[0])
     if not times:
         raise SpecError(f"{source.name}: contains no frame")
     return times, probabilities

@@ -62,7 +62,11 @@ def skipped_reporter(source: Source) -> Callable[[Mapping[Skip, int]], None]:
 
 
 def report_end(source: Source, tally: Tally) -> None:
-    """Print on stderr which frames were not classified, if there are any."""
+    """Print on stderr that a video has ended, and which frames were not classified, if there are any."""
+    from edge_runtime.live.sources.video import Video
+
+    if isinstance(source, Video) and tally.has_ended:
+        print(f"edge-run: {source.name}: ended after {tally.predictions} frames", file=sys.stderr, flush=True)
     if tally.skipped:
         print(f"edge-run: {source.name}: frames skipped: {_listed(tally.skipped)}", file=sys.stderr, flush=True)
 

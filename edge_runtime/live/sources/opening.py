@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import glob
 import re
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_runtime.errors import SourceError
+from edge_runtime.image.files import IMAGE_EXTENSIONS
+from edge_runtime.image.formats import is_image
 from edge_runtime.system.addresses import shown_address
 
 if TYPE_CHECKING:
     from edge_runtime.live.records import Source
 
-VIDEO_EXTENSIONS = frozenset({".avi", ".m4v", ".mjpeg", ".mjpg", ".mkv", ".mov", ".mp4", ".mpg", ".ts", ".webm"})
+MJPEG_EXTENSIONS = frozenset({".mjpeg", ".mjpg"})  # such a video begins like an image
 NETWORK = ("http", "https", "rtsp", "rtsps")
 V4L2_DEVICE = re.compile(r"/dev/v(ideo|4l/).*")
 
@@ -56,13 +59,20 @@ def open_source(text: str, *, fps: float | None = None, timeout_s: float = 10.0)
             shown = shown_address(text)
             raise SourceError(f"{shown}: unknown kind of source {scheme!r}; use one of {', '.join(NETWORK)}")
         return _network(text, scheme, fps, timeout_s)
-    if Path(text).suffix.lower() in VIDEO_EXTENSIONS and not Path(text).is_dir():
+    if _is_video(Path(text)):
         from edge_runtime.live.sources.video import video_file
 
         return video_file(text, fps=fps)
     from edge_runtime.live.sources.images import ImageFiles
 
     return ImageFiles(text)
+
+
+def _is_video(path: Path) -> bool:
+    """Return whether a name is that of a video: a file that is no image, whatever its extension is."""
+    if path.suffix.lower() in IMAGE_EXTENSIONS or not path.suffix or path.is_dir() or glob.has_magic(str(path)):
+        return False
+    return not path.is_file() or path.suffix.lower() in MJPEG_EXTENSIONS or not is_image(path)
 
 
 def _network(url: str, scheme: str, fps: float | None, timeout_s: float) -> Source:

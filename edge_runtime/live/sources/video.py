@@ -5,16 +5,21 @@ The packets of a JPEG stream are not decoded here, so that the JPEG decoder can 
 
 from __future__ import annotations
 
+import socket
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from traceback import clear_frames
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from edge_runtime.errors import SourceError
 from edge_runtime.live.records import Frame
+from edge_runtime.live.sources.http import reason_of
 from edge_runtime.live.sources.lag import Lag
 from edge_runtime.live.sources.query import number, size, split_query
+from edge_runtime.live.sources.timeline import Timeline
 from edge_runtime.system.addresses import shown_address
 
 if TYPE_CHECKING:
@@ -24,6 +29,14 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 OPEN_TIMEOUT_S = 10.0
+FALLBACK_FPS = 25.0
+MOST_DAMAGES = 1000  # places of a file at which it may be damaged
+DAMAGED = "it cannot be decoded completely"
+CODED_ALONE = frozenset({"rawvideo", "mjpeg"})  # codecs that do not encode differences between pictures
+# FFmpeg's AVFMT_TS_DISCONT and AVFMT_NOTIMESTAMPS
+TIMESTAMPS_JUMP, NO_TIMESTAMPS = 0x0200, 0x0080
+# Others decide the size of a stream's pictures, of which a decoder may keep 16.
+MOST_PIXELS = {True: "9500000", False: "64000000"}
 # Containers with measured timestamps; other containers compute them from the frame rate.
 STAMPED = frozenset({"rtsp", "video4linux2,v4l2", "v4l2"})
 # FFmpeg analyses a stream before the first frame; these options keep it from buffering frames, which would be old.
@@ -88,15 +101,31 @@ class Video:
         problems = []
         for options in self.options:
             try:
-                return av.open(self.url, format=self.container_format, options=dict(options), timeout=self.timeout_s)
+                settings = {"max_pixels": MOST_PIXELS[self.live], **options}
+                return av.open(self.url, format=self.container_format, options=settings, timeout=self.timeout_s)
             except (av.error.FFmpegError, OSError, ValueError) as problem:
-                problems.append(getattr(problem, "strerror", None) or str(problem).replace(self.url, self.name))
+                problems.append(self._reason(problem))
         raise SourceError(f"{self.name}: cannot be opened: {problems[-1]}") from None
+
+    def _reason(self, problem: Exception) -> str:
+        """Return why it cannot be opened."""
+        host = urlsplit(self.url).hostname if "://" in self.url else None
+        if host:
+            with suppress(ValueError):
+                try:
+                    socket.getaddrinfo(host, None)
+                except socket.gaierror as unknown:
+                    return reason_of(unknown)
+        if host and isinstance(problem, TimeoutError):
+            return reason_of(problem)
+        return getattr(problem, "strerror", None) or str(problem).replace(self.url, self.name)
 
     def _packets(self, stream: Any) -> Iterator[tuple[float | None, Any]]:  # noqa: ANN401 - PyAV's stream
         """Yield each JPEG with its time in the stream, in seconds; None for a damaged one."""
-        for packet in self._container.demux(stream):
-            if packet.size:  # the last packet is empty; it flushes a decoder
+        for packet in self._read(stream):
+            if packet is None:
+                yield None, None
+            elif packet.size:  # the last packet is empty; it flushes a decoder
                 seconds = None if packet.pts is None else float(packet.pts * packet.time_base)
                 yield seconds, None if packet.is_corrupt else bytes(packet)
 
@@ -105,38 +134,62 @@ class Video:
         import av
 
         stream.thread_type = "SLICE" if self.live else "AUTO"  # frame threads delay frames
-        for packet in self._container.demux(stream):
+        for packet in self._read(stream):
             try:
-                pictures = packet.decode()
-            except av.error.InvalidDataError:
-                if not self.live:
-                    raise
+                pictures = [None] if packet is None else packet.decode()
+            except (av.error.InvalidDataError, av.error.EOFError):
                 pictures = [None]  # the stream was joined between two key frames, or data was lost
             for picture in pictures:
                 yield picture and picture.time, None if picture is None or picture.is_corrupt else picture
 
+    def _read(self, stream: Any) -> Iterator[Any]:  # noqa: ANN401 - PyAV's packets
+        """Yield the packets; None where a file is damaged, behind which reading continues, as players do."""
+        import av
+
+        for _ in range(MOST_DAMAGES):
+            try:
+                yield from self._container.demux(stream)
+            except av.error.InvalidDataError:
+                if self.live:
+                    raise
+                yield None
+            else:
+                return
+
     def _live_frames(self, pictures: Iterator[tuple[float | None, Any]]) -> Iterator[Frame]:
         lag, latest = Lag(), None
+        is_difference_coded = self._container.streams.video[0].codec_context.name not in CODED_ALONE
         stamped = self._container.format.name in STAMPED
         for count, (seconds, picture) in enumerate(pictures):
             received_s = time.monotonic()
-            if picture is None or (stamped and seconds == latest):
-                continue  # damaged, or a repeated picture
+            if picture is None:
+                yield Frame(self.name, count, b"", time.time(), received_s, flaw=DAMAGED)
+                continue
+            if stamped and seconds == latest:
+                continue  # a repeated picture
             latest = seconds
             delay_s = lag.seconds(received_s, seconds) if stamped and seconds is not None else 0.0
-            yield Frame(self.name, count, _image(picture), time.time() - delay_s, received_s - delay_s)
+            at, at_s = time.time() - delay_s, received_s - delay_s
+            yield Frame(self.name, count, _image(picture), at, at_s, is_difference_coded=is_difference_coded)
 
     def _file_frames(self, pictures: Iterator[tuple[float | None, Any]]) -> Iterator[Frame]:
-        opened_at, due_s, yielded = time.time(), 0.0, 0
-        for count, (at, picture) in enumerate(pictures):
-            seconds = float(count if at is None else at)
+        opened_at, due_s, number, undamaged = time.time(), 0.0, 0, 0
+        stream, flags = self._container.streams.video[0], self._container.format.flags
+        # Without timestamps, only the codec's own headers contain the real rate.
+        coded_rate = stream.codec_context.framerate if flags & NO_TIMESTAMPS else None
+        rate = float(coded_rate or stream.average_rate or stream.guessed_rate or FALLBACK_FPS)
+        timeline = Timeline(1 / rate, is_joinable=bool(flags & TIMESTAMPS_JUMP))
+        for stamp_s, picture in pictures:
+            seconds = timeline.seconds(None if stamp_s is None else float(stamp_s))
             if self.fps and seconds < due_s - 1e-6:
                 continue
-            if picture is None:
-                raise SourceError(f"{self.name}: damaged at {seconds:.2f} s; copy or convert it again")
             due_s = max(due_s + 1 / self.fps, seconds) if self.fps else due_s
-            yield Frame(self.name, yielded, _image(picture), opened_at + seconds, time.monotonic())
-            yielded += 1
+            at, flaw = opened_at + seconds, "" if picture is not None else DAMAGED
+            image = b"" if picture is None else _image(picture)
+            yield Frame(self.name, number, image, at, time.monotonic(), flaw=flaw)
+            number, undamaged = number + 1, undamaged + (not flaw)
+        if not undamaged:
+            raise SourceError(f"{self.name}: no picture can be decoded; copy or convert it again")
 
 
 def video_file(path: str, *, fps: float | None = None) -> Video:

@@ -85,15 +85,6 @@ def test_a_video_with_a_rotation_is_turned_upright(video):
     assert frames(path)[0].image.shape == (64, 48, 3)
 
 
-def test_a_truncated_video_is_an_error_after_its_undamaged_frames(video):
-    path = video([RED, BLUE] * 50, "video.ts", "mpeg2video", size=(320, 240))
-    path.write_bytes(path.read_bytes()[:20_000])
-    numbers = []
-    with pytest.raises(SourceError, match=r"video\.ts: damaged at 1\.10 s"), open_source(str(path)) as source:
-        numbers.extend(frame.number for frame in source)
-    assert numbers == list(range(len(numbers)))
-
-
 @pytest.mark.parametrize(
     ("content", "message"),
     [(None, "No such file"), (b"", "cannot be opened"), (b"not a video " * 1000, "cannot be opened")],
