@@ -72,6 +72,7 @@ class DataOptions:
         image_size: width and height of the square input in pixels.
         resize: how photographs are resized to it, as in ModelSpec.
         background: a folder of images that show none of the classes, which become one more class; empty for none.
+        corrections: a CSV file that changes the labels of photographs, or leaves them out; empty for none.
         augment: how much the photographs are transformed during training, as in trainer.data.augment.
         validation_fraction: fraction of the photographs that chooses the best epoch.
         test_fraction: fraction of the photographs that measures the result.
@@ -82,6 +83,7 @@ class DataOptions:
     image_size: int
     resize: ResizeMode = "stretch"
     background: str = ""
+    corrections: str = ""
     augment: Augmentation = "standard"
     validation_fraction: float = 0.1
     test_fraction: float = 0.2

@@ -47,6 +47,14 @@ def add_data_options(group: argparse._ActionsContainer, *, image_size_help: str)
         help="images that show none of the classes; they become one more class",
     )
     group.add_argument(
+        "--corrections",
+        type=absolute_path,
+        default="",
+        metavar="CSV",
+        help="columns path and label: change the label of these photographs, or leave them out (empty label), such as "
+        "an edited label_mistakes.csv of an earlier RUN",
+    )
+    group.add_argument(
         "--validation-fraction", type=open_fraction, default=0.1, metavar="F", help="default: %(default)s"
     )
     group.add_argument("--test-fraction", type=open_fraction, default=0.2, metavar="F", help="default: %(default)s")

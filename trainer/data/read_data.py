@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_runtime.model.spec import ModelSpec
+from trainer.data.corrections import corrected
 from trainer.data.dataset import Dataset, load
 from trainer.data.layout import scan, with_background
 from trainer.data.split import SPLITS, Fractions
@@ -35,6 +36,8 @@ def read_data(data: Path, options: DataOptions, cache: Path | None = None) -> Da
     layout = scan(data)
     if options.background:
         layout = with_background(layout, Path(options.background))
+    if options.corrections:
+        layout = corrected(layout, Path(options.corrections))
     fractions = Fractions(options.validation_fraction, options.test_fraction)
     dataset = load(layout, spec_for(layout, options), fractions, options.seed, cache)
     _tell(dataset)

@@ -66,7 +66,8 @@ def read_journal(run: Path) -> Journal:
             "train again with --overwrite"
         )
     expect_keys(data, KEYS, str(path), TrainingError)
-    data["options"].setdefault("keep", 0.0)  # a run of an older version has no familiarity
+    for name, value in {"keep": 0.0, "corrections": ""}.items():  # a run of an older version has none of them
+        data["options"].setdefault(name, value)
     expect_keys(data["options"], [field.name for field in fields(Options)], str(path), TrainingError)
     if data["versions"].keys() != versions().keys():
         raise TrainingError(f"{path}: was written by another version of edgewise; train again with --overwrite")

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from edge_runtime.image.preprocess import Pixels
     from edge_runtime.model.spec import ModelSpec
-    from trainer.data.dataset import Dataset
+    from trainer.data.dataset import Dataset, Photo
     from trainer.data.split import Split
     from trainer.evaluation.familiarity import Separation
     from trainer.networks.models import Model
@@ -86,10 +86,13 @@ class Recognition:
 
 def features_of_split(model: Model, dataset: Dataset, split: Split) -> Features:
     """Return the inputs of the last layer for photographs of a split; of many training photographs, some per class."""
+    return features_of(model, dataset.pixels, np.array([photo.row for photo in photos_of_split(dataset, split)]))
+
+
+def photos_of_split(dataset: Dataset, split: Split) -> list[Photo]:
+    """Return the photographs of `features_of_split`, in its order."""
     photos = dataset.of(split)
-    if split == "train":
-        photos = balanced(photos, MOST_PHOTOGRAPHS)
-    return features_of(model, dataset.pixels, np.array([photo.row for photo in photos]))
+    return balanced(photos, MOST_PHOTOGRAPHS) if split == "train" else photos
 
 
 def recognize(
