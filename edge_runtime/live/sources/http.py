@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 warnings.filterwarnings("ignore", message="Basic Auth Realm was unquoted")  # as many cameras send it
 
 REASONS = {
+    **dict.fromkeys((301, 302, 303, 307, 308), "the camera redirects to an address that cannot be followed"),
     401: "the camera requires another user name or password; use http://USER:PASSWORD@HOST/…",
     403: "the camera refuses access (403); check the user's rights",
     404: "the camera has no such page (404); check the path of the address",

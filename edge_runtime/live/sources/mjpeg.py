@@ -89,7 +89,7 @@ class MjpegSplitter:
         return Picture(jpeg)
 
     def _damaged(self, reason: str) -> Picture:
-        """Skip the picture at the start of the data, and search the next one behind its first marker."""
+        """Discard the picture at the start of the data; the next one is searched behind its first marker."""
         self._walk = None
         del self._data[: len(SOI)]
         return Picture(b"", reason)

@@ -188,8 +188,14 @@ ANSWERS = {
     "not HTTP": (b"SSH-2.0-OpenSSH\r\n", "the answer is not HTTP; check the port"),
     "nothing": (b"", "the camera closed the connection"),
     "no JPEG": (OK + MULTIPART + END + b"--frame\r\n\r\nnothing\r\n" * 9, "contains no JPEG; use the address"),
-    "a redirection for ever": (b"HTTP/1.0 302 X\r\nLocation: /\r\n\r\n", "the camera responds 302"),
-    "a redirection to a file": (b"HTTP/1.0 302 X\r\nLocation: file:///etc/passwd\r\n\r\n", "the camera responds 302"),
+    "a redirection for ever": (
+        b"HTTP/1.0 302 X\r\nLocation: /\r\n\r\n",
+        "redirects to an address that cannot be followed",
+    ),
+    "a redirection to a file": (
+        b"HTTP/1.0 302 X\r\nLocation: file:///etc/passwd\r\n\r\n",
+        "redirects to an address that cannot be followed",
+    ),
 }
 
 
