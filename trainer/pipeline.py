@@ -75,7 +75,7 @@ def train(
     During training, RUN/training contains what `resume` needs. An older RUN stays complete until the end.
 
     Args:
-        data: photographs in one folder per class, or in train/ and test/ with such folders.
+        data: photographs in one folder per class, or in train/, validation/ and test/ with such folders.
         out: the RUN folder.
         options: the settings.
         legacy_h5: also write model.h5.

@@ -1,8 +1,9 @@
 """A cache of preprocessed pixels on disk, so that a second run decodes nothing.
 
 CACHE/<key of spec>/<key of folder>/ contains pixels-*.npy, uint8 of shape (files, height, width, 3), read by memory
-map, and index.json, with each row's file name, size, modification time, SHA-256, and the reason if it is unusable. The
-index is written last and in one step, so everything that it lists is complete. A folder that was moved or copied is
+map, and index.json, with each row's file name, size, modification time, SHA-256, the reason if it is unusable, and a
+checksum of its pixels. The index is written last and in one step, so everything that it lists is complete. Both are
+checked when they are opened; what is damaged is read from the photographs again. A folder that was moved or copied is
 found again by its files' digests.
 """
 
@@ -15,6 +16,8 @@ import os
 import shutil
 import time
 import uuid
+import zlib
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -24,8 +27,8 @@ import PIL
 
 from edge_runtime.storage.json_files import write_text
 from trainer.data.paging import ROWS_HELD, release_pages
-from trainer.data.pixels import Decoded, decode_into, row_reader, run_rows
-from trainer.errors import DataError
+from trainer.data.pixels import Decoded, decode, decode_into, row_reader, run_rows
+from trainer.progress import log
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +39,7 @@ if TYPE_CHECKING:
 
 Stamp = tuple[str, int, int]  # a row's name, size and changed_ns
 
-CACHE_VERSION = 1  # increase when preprocessing gives other pixels
+CACHE_VERSION = 2  # increase when preprocessing gives other pixels, or the index changes
 SPARE_BYTES = 64 * 2**20  # left free on the disk
 UNUSED_S = 60 * 24 * 3600  # entries that were not used for this time are removed
 
@@ -50,6 +53,7 @@ class Row(NamedTuple):
         changed_ns: its modification time in nanoseconds.
         digest: SHA-256 of its bytes; empty if it could not be read.
         reason: why it is unusable; empty if it is usable.
+        checksum: CRC-32 of its pixels; 0 if it is unusable.
 
     """
 
@@ -58,6 +62,7 @@ class Row(NamedTuple):
     changed_ns: int
     digest: str
     reason: str
+    checksum: int
 
 
 class Entry(NamedTuple):
@@ -67,9 +72,12 @@ class Entry(NamedTuple):
     pixels: Pixels
 
 
-def default_cache() -> Path:
-    """Return the default folder of caches, by the XDG base directory specification."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edgewise"
+def default_cache() -> Path | None:
+    """Return the default folder of caches, by the XDG base directory specification; None for a user without a home."""
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edgewise"
+    except RuntimeError:
+        return None
 
 
 def cached_decode(folder: Path, files: Sequence[Found], spec: ModelSpec, cache: Path) -> Decoded:
@@ -81,25 +89,43 @@ def cached_decode(folder: Path, files: Sequence[Found], spec: ModelSpec, cache: 
         spec: the input size and resize mode.
         cache: the folder of caches.
 
-    Raises:
-        DataError: the cache cannot be written, or its disk is full.
+    If the cache cannot be written, a warning is printed and nothing is cached.
 
     """
     place = cache / _key(spec) / _digest(str(folder.resolve()))
     stamps = [_stamp(file) for file in files]
-    entry = _read(place, spec, stamps)
+    entry = _checked(_read(place, spec, stamps))
     if entry is None:
         try:
             entry = _filled(place, files, stamps, spec)
             _remove_unused(cache)
         except OSError as problem:
-            raise DataError(
-                f"{cache}: the cache cannot be written: {problem.strerror or problem}; "
-                "pass --cache DIR for another folder, or --no-cache"
-            ) from None
+            log(
+                f"warning: {cache}: the cache cannot be written: {problem.strerror or problem}; nothing is cached; "
+                "pass --cache DIR for another folder"
+            )
+            return decode(files, spec)
     with suppress(OSError):  # another user's cache may be read
         os.utime(place / "index.json")
     return Decoded(entry.pixels, [row.digest for row in entry.rows], [row.reason for row in entry.rows])
+
+
+def _checked(entry: Entry | None) -> Entry | None:
+    """Return an entry whose pixels have their checksums; None if some do not."""
+    return entry if entry and not _damaged(entry) else None
+
+
+def _damaged(entry: Entry) -> set[int]:
+    """Return the rows whose pixels do not have their checksum."""
+
+    def is_damaged(at: int) -> bool:
+        if at % ROWS_HELD == 0:
+            release_pages(entry.pixels)
+        row = entry.rows[at]
+        return not row.reason and zlib.crc32(entry.pixels[at]) != row.checksum
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return {at for at, bad in enumerate(pool.map(is_damaged, range(len(entry.rows)))) if bad}
 
 
 def _filled(place: Path, files: Sequence[Found], stamps: list[Stamp], spec: ModelSpec) -> Entry:
@@ -107,9 +133,9 @@ def _filled(place: Path, files: Sequence[Found], stamps: list[Stamp], spec: Mode
     place.mkdir(parents=True, exist_ok=True)
     with (place / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if entry := _read(place, spec, stamps):
+        if entry := _checked(_read(place, spec, stamps)):
             return entry
-        return _write(place, _read(place, spec) or _alike(place.parent, stamps, spec), files, stamps, spec)
+        return _write(place, _reusable(place, stamps, spec), files, stamps, spec)
 
 
 def _remove_unused(cache: Path) -> None:
@@ -143,21 +169,37 @@ def _read(place: Path, spec: ModelSpec, stamps: list[Stamp] | None = None) -> En
     try:
         index = json.loads((place / "index.json").read_text(encoding="utf-8"))
         rows = [Row(*row) for row in index["rows"]]
+        whole = index["checksum"] == _digest(rows)
         pixels = np.load(place / index["pixels"], mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, EOFError, SyntaxError, OverflowError):
         return None
     fits = pixels.dtype == np.uint8 and pixels.shape == (len(rows), spec.height, spec.width, 3)
     wanted = stamps is None or [row[:3] for row in rows] == stamps
-    return Entry(rows, pixels) if fits and wanted else None
+    return Entry(rows, pixels) if whole and fits and wanted else None
 
 
-def _alike(parent: Path, stamps: list[Stamp], spec: ModelSpec) -> Entry | None:
-    """Return another folder's entry with the most files of equal name and size, with invalid modification times.
+def _reusable(place: Path, stamps: list[Stamp], spec: ModelSpec) -> Entry | None:
+    """Return the folder's older entry, or else another folder's with the most files of equal name and size.
 
-    Therefore the bytes of each file are read and compared, but not decoded again.
+    Rows that cannot be used have an invalid size. Another folder's modification times are invalid, so that the bytes of
+    each file are read and compared, but not decoded again.
     """
+    entry = _read(place, spec) or _alike(place, stamps, spec)
+    if entry is None:
+        if (place / "index.json").exists():
+            log(f"{place}: the cache is damaged; the photographs are read again")
+        return None
+    damaged = _damaged(entry)
+    if damaged:
+        log(f"{place.parent}: {len(damaged)} cached images are damaged; their photographs are read again")
+    rows = [row._replace(size=-1, reason="damaged") if at in damaged else row for at, row in enumerate(entry.rows)]
+    return entry._replace(rows=rows)
+
+
+def _alike(place: Path, stamps: list[Stamp], spec: ModelSpec) -> Entry | None:
+    """Return another folder's entry with the most files of equal name and size, with invalid modification times."""
     wanted = {stamp[:2] for stamp in stamps}
-    entries = [entry for place in parent.glob("*") if (entry := _read(place, spec)) is not None]
+    entries = [entry for other in place.parent.glob("*") if (entry := _read(other, spec)) is not None]
     best = max(entries, key=lambda entry: sum(row[:2] in wanted for row in entry.rows), default=None)
     return best and best._replace(rows=[row._replace(changed_ns=-1) for row in best.rows])
 
@@ -166,10 +208,10 @@ def _write(place: Path, old: Entry | None, files: Sequence[Found], stamps: list[
     name = f"pixels-{uuid.uuid4().hex}.npy"
     try:
         pixels = _room(place / name, (len(files), spec.height, spec.width, 3))
-        results = _fill(pixels, old, files, stamps, spec)
+        results, checksums = _fill(pixels, old, files, stamps, spec)
         pixels.flush()
-        rows = [Row(*stamp, *result) for stamp, result in zip(stamps, results, strict=True)]
-        index = {"pixels": name, "rows": rows}
+        rows = [Row(*row, *result, checksum) for row, result, checksum in zip(stamps, results, checksums, strict=True)]
+        index = {"pixels": name, "rows": rows, "checksum": _digest(rows)}
         write_text(place / "index.json", json.dumps(index))
     except BaseException:
         (place / name).unlink(missing_ok=True)
@@ -201,8 +243,12 @@ def _fill(
     files: Sequence[Found],
     stamps: list[Stamp],
     spec: ModelSpec,
-) -> list[tuple[str, str]]:
-    """Fill every row, from the older entry if its file, or its bytes, are the same; return digests and reasons."""
+) -> tuple[list[tuple[str, str]], list[int]]:
+    """Fill every row, from the older entry if its file, or its bytes, are the same.
+
+    Return each row's digest and reason, and its checksum.
+    """
+    checksums = [0] * len(files)
     by_stamp = {row[:3]: at for at, row in enumerate(old.rows)} if old else {}
     by_digest = {row.digest: at for at, row in enumerate(old.rows) if not row.reason} if old else {}
 
@@ -212,20 +258,23 @@ def _fill(
             release_pages(pixels)
             if old is not None:
                 release_pages(old.pixels)
+        digest, reason = filled(at)
+        checksums[at] = 0 if reason else zlib.crc32(pixels[at])
+        return digest, reason
+
+    def filled(at: int) -> tuple[str, str]:
         known = by_stamp.get(stamps[at])
         if old is not None and known is not None and stamps[at][1] >= 0:
             pixels[at] = old.pixels[known]
             return old.rows[known].digest, old.rows[known].reason
         content = row_reader(files[at])
         digest = hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else ""
-        if (
-            old is not None
-            and digest in by_digest
-            and files[at].path.suffix == Path(old.rows[by_digest[digest]].name).suffix
-        ):
-            pixels[at] = old.pixels[by_digest[digest]]
+        same = by_digest.get(digest)
+        if old is not None and same is not None and files[at].path.suffix == Path(old.rows[same].name).suffix:
+            pixels[at] = old.pixels[same]
             return digest, ""
         return decode_into(pixels[at], content, files[at], spec)
 
     fresh = sum(stamp not in by_stamp for stamp in stamps)
-    return run_rows(fill, len(files), f"reading {fresh} of {len(files)} files" if old else f"reading {fresh} files")
+    what = f"reading {fresh} of {len(files)} files" if old else f"reading {fresh} files"
+    return run_rows(fill, len(files), what), checksums

@@ -11,6 +11,7 @@ import numpy as np
 
 from trainer.data.cache import cached_decode
 from trainer.data.layout import Found, Layout, Problem
+from trainer.data.parts import PARTS, Part
 from trainer.data.pixels import decode
 from trainer.data.split import SPLITS, Fractions, Split, split_class
 from trainer.errors import DataError
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from edge_runtime.model.spec import ModelSpec
 
 MIN_PER_CLASS = len(SPLITS)
+KEPT_FIRST: tuple[Part, ...] = ("test", "validation", "train", "all")
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ def load(layout: Layout, spec: ModelSpec, fractions: Fractions, seed: int, cache
         cache: the folder of caches; None for no cache.
 
     Raises:
-        DataError: the cache cannot be written, or a class has too few usable photographs.
+        DataError: a class has too few usable photographs.
 
     """
     decoded = cached_decode(layout.folder, layout.files, spec, cache) if cache else decode(layout.files, spec)
@@ -109,9 +111,8 @@ def load(layout: Layout, spec: ModelSpec, fractions: Fractions, seed: int, cache
 def repetitions(files: Iterable[Found], digests: dict[str, str]) -> list[Problem]:
     """Return the files to leave out because other files have the same bytes.
 
-    Equal bytes in two classes contradict each other: none is kept. In train and test they are a leak: the test's are
-        kept.
-    Otherwise the first by name is kept.
+    Equal bytes in two classes contradict each other: none is kept. In two parts they are a leak: the test's are kept,
+    before those of the validation. Otherwise the first by name is kept.
 
     Args:
         files: readable files.
@@ -119,7 +120,7 @@ def repetitions(files: Iterable[Found], digests: dict[str, str]) -> list[Problem
 
     """
     same: defaultdict[str, list[Found]] = defaultdict(list)
-    for file in sorted(files, key=lambda file: (file.part != "test", file.name)):
+    for file in sorted(files, key=lambda file: (KEPT_FIRST.index(file.part), file.name)):
         same[digests[file.name]].append(file)
     return [problem for group in same.values() if len(group) > 1 for problem in _repeated(group)]
 
@@ -143,24 +144,33 @@ def _splits(
     classes: defaultdict[str, list[Found]] = defaultdict(list)
     for file in files:
         classes[file.label].append(file)
-    divided = any(file.part != "all" for file in layout.files)
+    given = {file.part for file in layout.files} - {"all"}
     for label in layout.labels:
         own = classes[label]
-        _check_enough(own, layout, label, divided=divided)
-        free = [file for file in own if file.part != "test"]
-        shares = fractions if len(free) == len(own) else fractions._replace(test=0.0)
+        free = [file for file in own if file.part in {"all", "train"}]
+        own_parts = given if any(file.part != "all" for file in own) else set()
+        _check_enough(own, layout, label, own_parts)
+        shares = Fractions(
+            validation=0.0 if "validation" in own_parts else fractions.validation,
+            test=0.0 if "test" in own_parts else fractions.test,
+        )
         chosen = split_class([digests[file.name] for file in free], shares, seed)
-        splits |= {file.name: "test" if file.part == "test" else chosen[digests[file.name]] for file in own}
+        splits |= {file.name: held_out(file) or chosen[digests[file.name]] for file in own}
     return splits
 
 
-def _check_enough(files: list[Found], layout: Layout, label: str, *, divided: bool) -> None:
-    parts = Counter(file.part for file in files)
-    enough = len(files) >= MIN_PER_CLASS
-    if divided:
-        enough = enough and parts["train"] >= MIN_PER_CLASS - 1 and parts["test"] >= 1
-    if not enough:
+def held_out(file: Found) -> Split | None:
+    """Return the split to which a file's own part assigns it; None if it is chosen by its content."""
+    return file.part if file.part in {"validation", "test"} else None
+
+
+def _check_enough(files: list[Found], layout: Layout, label: str, given: set[Part]) -> None:
+    """Raise DataError unless each split can get a photograph of the class, from its own part if that is given."""
+    counts = Counter(file.part for file in files)
+    from_train = MIN_PER_CLASS - len(given - {"train"})  # splits that are filled from train/, or from all
+    if counts["train"] + counts["all"] < from_train or any(not counts[part] for part in given):
+        parts = ", ".join(f"{counts[part]} in {part}/" for part in PARTS if part in given)
         raise DataError(
-            f"{layout.folder}: class {label!r} has {len(files)} usable photographs; training, validation and test "
-            f"need one each, {MIN_PER_CLASS} in total: add some"
+            f"{layout.folder}: class {label!r} has {len(files)} usable photographs{f' ({parts})' if parts else ''}; "
+            f"training, validation and test need one each, {MIN_PER_CLASS} in total: add some"
         )

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
+import stat
 import unicodedata
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
+from trainer.data.parts import Part, divided
 from trainer.errors import DataError
 
-Part = Literal["all", "train", "test"]
-
-# The folder names of a set that is already divided; the second pair is Kaggle's.
-DIVIDED = (("train", "test"), ("training_set", "test_set"))
 BACKGROUND = "background"
-EXPECTED = "expected one folder per class, or train/ and test/ with one folder per class"
+EXPECTED = "expected one folder per class, or train/, validation/ and test/ with one folder per class"
+NOT_REGULAR = "not a regular file but a pipe, socket or device; move it to another place"
 
 
 @dataclass(frozen=True)
@@ -26,7 +24,7 @@ class Found:
         path: its path.
         name: its path relative to the data folder, with forward slashes.
         label: its class.
-        part: "all" in a set that is not divided, else its part.
+        part: "all" in a set that is not divided and for background images, else its part.
 
     """
 
@@ -72,8 +70,8 @@ def scan(folder: Path) -> Layout:
     """List the classes and files of a data folder.
 
     Args:
-        folder: contains one folder per class; or train/ and test/ (or Kaggle's training_set/ and test_set/, also nested
-            in themselves) with one folder per class. Hidden files and folders are ignored.
+        folder: contains one folder per class; or train/ and validation/, test/ or both (or the names in
+            `trainer.data.parts`) with one folder per class. Hidden files and folders are ignored.
 
     Raises:
         DataError: there is no such folder, it cannot be read, it has fewer than two classes, two that differ only by
@@ -89,7 +87,7 @@ def scan(folder: Path) -> Layout:
 
 def _scan(folder: Path) -> Layout:
     _check_folder(folder)
-    parts = _divided(folder) or {"all": folder}
+    parts = divided(folder, _folders) or {"all": folder}
     _check_same_classes(parts)
     found: list[Found] = []
     problems: list[Problem] = []
@@ -99,7 +97,7 @@ def _scan(folder: Path) -> Layout:
                 found += _class_files(folder, entry, part, problems)
             else:
                 problems.append(Problem(_name(folder, entry), "is next to the class folders, not in one of them"))
-    kept = _told_by_name(found, problems)
+    kept = _named_in_utf8(found, problems)
     return Layout(folder, tuple(sorted({file.label for file in found})), tuple(kept), tuple(problems))
 
 
@@ -116,17 +114,31 @@ def with_background(layout: Layout, folder: Path) -> Layout:
         )
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; --background takes a folder of images of none of the classes")
-    paths = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+    problems = list(layout.problems)
+    paths = _background_files(folder, problems)
     if not paths:
         raise DataError(f"{folder}: contains no files; --background takes a folder of images of none of the classes")
-    part: Part = "all" if all(file.part == "all" for file in layout.files) else "train"
-    problems = list(layout.problems)
-    found = [Found(path, f"{BACKGROUND}/{path.relative_to(folder).as_posix()}", BACKGROUND, part) for path in paths]
-    files = (*layout.files, *_told_by_name(found, problems))
+    found = [Found(path, f"{BACKGROUND}/{_name(folder, path)}", BACKGROUND, "all") for path in paths]
+    files = (*layout.files, *_named_in_utf8(found, problems))
     return replace(layout, labels=tuple(sorted((*layout.labels, BACKGROUND))), files=files, problems=tuple(problems))
 
 
-def _told_by_name(found: list[Found], problems: list[Problem]) -> list[Found]:
+def _background_files(folder: Path, problems: list[Problem]) -> list[Path]:
+    """Return the files of a folder and its sub-folders, sorted, without hidden ones; links to folders are skipped."""
+    found: list[Path] = []
+    waiting = [folder]
+    while waiting:
+        for entry in _listed(waiting.pop()):
+            if entry.is_dir(follow_symlinks=False):
+                waiting.append(Path(entry.path))
+            elif _is_special(entry):
+                problems.append(Problem(f"{BACKGROUND}/{_name(folder, Path(entry.path))}", NOT_REGULAR))
+            elif not entry.is_dir():
+                found.append(Path(entry.path))
+    return sorted(found)
+
+
+def _named_in_utf8(found: list[Found], problems: list[Problem]) -> list[Found]:
     """Return the files whose names are valid text, and add the others to the problems, with printable names."""
     kept = [file for file in found if _shown(file.name) == file.name]
     problems += [
@@ -147,28 +159,24 @@ def _check_folder(folder: Path) -> None:
         raise DataError(f"{folder}: a file, not a folder; {EXPECTED}")
 
 
-def _divided(folder: Path) -> dict[Part, Path] | None:
-    """Return the train and test folders of a divided set; None for one folder per class."""
-    for train, test in DIVIDED:
-        roots = [folder / name / name if (folder / name / name).is_dir() else folder / name for name in (train, test)]
-        if all(root.is_dir() and _folders(root) for root in roots):
-            strangers = [entry.name for entry in _folders(folder) if entry.name not in {train, test}]
-            if strangers:
-                raise DataError(f"{folder / strangers[0]}: a folder next to {train}/ and {test}/; move it elsewhere")
-            return {"train": roots[0], "test": roots[1]}
-    return None
-
-
 def _check_same_classes(parts: dict[Part, Path]) -> None:
     classes = {part: {entry.name for entry in _folders(root)} for part, root in parts.items()}
     for part, root in parts.items():
         _check_twins(root, sorted(classes[part]))
         if len(classes[part]) < 2:
             names = ", ".join(classes[part]) or "no class folder"
-            raise DataError(f"{root}: contains {names}; a classifier needs at least two classes, one folder each")
+            raise DataError(
+                f"{root}: contains {names}; a classifier needs at least two classes, one folder each{_deeper(root)}"
+            )
         missing = set().union(*classes.values()) - classes[part]
         if missing:
-            raise DataError(f"{root}: has no folder for class {min(missing)!r}, which the other part has; add it")
+            raise DataError(f"{root}: has no folder for class {min(missing)!r}, which another part has; add it")
+
+
+def _deeper(root: Path) -> str:
+    """Return a hint if the only folder contains the folders of classes or parts."""
+    inner = _folders(root)
+    return f"; {inner[0]} contains folders: pass that one" if len(inner) == 1 and len(_folders(inner[0])) > 1 else ""
 
 
 def _check_twins(root: Path, names: list[str]) -> None:
@@ -184,15 +192,20 @@ def _class_files(folder: Path, class_folder: Path, part: Part, problems: list[Pr
     entries = _listed(class_folder)
     folders = {entry.name for entry in entries if _is_folder(entry)}
     if entries and len(folders) == len(entries):
-        raise DataError(f"{class_folder}: contains only folders; move their photographs up, or remove it")
+        raise DataError(
+            f"{class_folder}: contains only folders; move their photographs up into it, or, if they are the classes, "
+            f"pass {class_folder} as the data folder"
+        )
     if not entries:
-        raise DataError(f"{class_folder}: an empty class folder; add photographs or remove it")
+        raise DataError(f"{class_folder}: an empty class folder; add photographs or remove the empty folder")
     label, within = class_folder.name, _name(folder, class_folder)
     found = []
     for entry in entries:
         name = f"{within}/{entry.name}"
         if entry.name in folders:
             problems.append(Problem(name, "a folder inside a class folder; move its photographs up"))
+        elif _is_special(entry):
+            problems.append(Problem(name, NOT_REGULAR))
         else:
             found.append(Found(Path(entry.path), name, label, part))
     return found
@@ -201,6 +214,20 @@ def _class_files(folder: Path, class_folder: Path, part: Part, problems: list[Pr
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     """Return the same as Path.is_dir, but ask the file system only for links."""
     return Path(entry.path).is_dir() if entry.is_symlink() else entry.is_dir()
+
+
+def _is_special(entry: os.DirEntry[str]) -> bool:
+    """Return whether an entry is a pipe, socket or device, which may block for ever when it is opened.
+
+    A link that leads nowhere is none: it is reported when it is opened.
+    """
+    if entry.is_file(follow_symlinks=False):
+        return False
+    try:
+        mode = entry.stat().st_mode
+    except OSError:
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
 
 
 def _visible(folder: Path) -> list[Path]:

@@ -14,6 +14,7 @@ from PIL import Image
 
 from edge_runtime.errors import SourceError
 from edge_runtime.image.preprocess import FORMATS, preprocess
+from edge_runtime.storage.regular_files import read_at_most
 from trainer.progress import tracked
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from edge_runtime.model.spec import ModelSpec
     from trainer.data.layout import Found
 
+MAX_FILE_BYTES = 2**28  # several times the largest photograph that is decoded; a file is read as a whole
 # The formats that a file with this extension may have. An MPO is a JPEG that is followed by further JPEGs.
 CONTENT_OF = {
     ".jpg": ("JPEG", "MPO"),
@@ -83,7 +85,7 @@ def row_reader(file: Found) -> bytes | OSError | None:
     if file.path.suffix.lower() not in CONTENT_OF:
         return None
     try:
-        return file.path.read_bytes()
+        return read_at_most(file.path, MAX_FILE_BYTES)
     except OSError as problem:
         return problem
 
@@ -97,7 +99,7 @@ def decode_into(row: Pixels, content: bytes | OSError | None, file: Found, spec:
             f"not a photograph by its name ({extension or 'no extension'}); JPEG, PNG, BMP, GIF and WebP are supported",
         )
     if isinstance(content, OSError):
-        return "", f"cannot be read: {content.strerror}"
+        return "", f"cannot be read: {content.strerror or content}"
     try:
         row[:] = preprocess(content, spec)
     except SourceError as problem:

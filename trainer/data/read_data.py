@@ -58,9 +58,18 @@ def spec_for(layout: Layout, options: DataOptions) -> ModelSpec:
 def _tell(dataset: Dataset) -> None:
     counts = ", ".join(f"{len(dataset.of(split))} {split}" for split in SPLITS)
     log(f"{len(dataset.photos)} photographs of {len(dataset.spec.labels)} classes: {counts}")
+    _tell_parts(dataset)
     if dataset.problems:
         log(f"{len(dataset.problems)} files left out:")
     for problem in dataset.problems[:PROBLEMS_TOLD]:
         log(f"  {problem.path}: {problem.reason}")
     if len(dataset.problems) > PROBLEMS_TOLD:
         log(f"  and {len(dataset.problems) - PROBLEMS_TOLD} more; the RUN's split.csv lists all")
+
+
+def _tell_parts(dataset: Dataset) -> None:
+    """Report, for a folder that is already divided, which split was taken from train/."""
+    given = {photo.file.part for photo in dataset.photos} - {"all"}
+    missing = [split for split in SPLITS if given and split not in given]
+    if missing:
+        log(f"the folder has no {' and no '.join(missing)} part: its photographs were taken from train/")

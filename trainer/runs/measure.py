@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from trainer.data.layout import scan
+from trainer.data.layout import Layout, scan
 from trainer.data.pixels import decode
 from trainer.errors import DataError, TrainingError
 from trainer.networks.keras_file import load_keras
@@ -81,8 +82,18 @@ def _kept(holdout: Holdout) -> tuple[Pixels, NDArray[np.int64]]:
     return holdout.pixels, holdout.targets
 
 
+def held_out_part(layout: Layout) -> Layout:
+    """Return only the test photographs of a folder that is divided, or else its validation photographs."""
+    parts = {file.part for file in layout.files}
+    for part in ("test", "validation"):
+        if part in parts and len(parts) > 1:
+            log(f"{layout.folder}: is divided; only the {part} photographs are measured")
+            return replace(layout, files=tuple(file for file in layout.files if file.part == part))
+    return layout
+
+
 def _labelled(data: Path, spec: ModelSpec) -> tuple[Pixels, NDArray[np.int64]]:
-    layout = scan(data)
+    layout = held_out_part(scan(data))
     strangers = set(layout.labels) - set(spec.labels)
     if strangers:
         known = ", ".join(spec.labels)

@@ -13,7 +13,6 @@ from trainer.data import cache as caching
 from trainer.data.cache import cached_decode, default_cache
 from trainer.data.layout import scan
 from trainer.data.pixels import decode
-from trainer.errors import DataError
 
 SPEC = ModelSpec(height=16, width=16, labels=("cat", "dog"), output="sigmoid")
 
@@ -116,11 +115,53 @@ def test_a_damaged_cache_is_replaced(data, tmp_path, decoded):
     assert_right(read(data, tmp_path / "cache"), data)
 
 
-def test_the_error_for_a_full_disk_says_what_to_do(data, tmp_path, monkeypatch):
+def test_a_flipped_byte_of_a_cached_image_is_detected_and_only_its_photograph_is_read(data, tmp_path, decoded, capsys):
+    read(data, tmp_path / "cache")
+    decoded.clear()
+    [path] = (tmp_path / "cache").rglob("*.npy")
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1  # of the last photograph
+    path.write_bytes(content)
+    assert_right(read(data, tmp_path / "cache"), data)
+    assert decoded == ["dog/dog011.png"]
+    assert capsys.readouterr().err.count("1 cached images are damaged; their photographs are read again") == 1
+    decoded.clear()
+    assert_right(read(data, tmp_path / "cache"), data)
+    assert not decoded
+
+
+@pytest.mark.parametrize("at", [0.1, 0.5, 0.9])
+def test_a_flipped_byte_of_the_index_is_detected(data, tmp_path, at, capsys):
+    read(data, tmp_path / "cache")
+    [path] = (tmp_path / "cache").rglob("index.json")
+    content = bytearray(path.read_bytes())
+    content[int(at * len(content))] ^= 1
+    path.write_bytes(content)
+    assert_right(read(data, tmp_path / "cache"), data)
+    assert capsys.readouterr().err.count("the cache is damaged; the photographs are read again") == 1
+
+
+def test_a_damaged_cache_of_another_folder_is_not_copied(data, tmp_path):
+    read(data, tmp_path / "cache")
+    shutil.copytree(data, tmp_path / "copy")
+    [path] = (tmp_path / "cache").rglob("*.npy")
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    assert_right(read(tmp_path / "copy", tmp_path / "cache"), tmp_path / "copy")
+
+
+def test_without_room_on_the_disk_nothing_is_cached(data, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(caching, "SPARE_BYTES", 1 << 60)
-    with pytest.raises(DataError, match=r"cannot be written: .* MiB are free; pass --cache DIR .* or --no-cache"):
-        read(data, tmp_path / "cache")
+    assert_right(read(data, tmp_path / "cache"), data)
+    assert "MiB are free; nothing is cached; pass --cache DIR for another folder" in capsys.readouterr().err
     assert not list((tmp_path / "cache").rglob("*.npy"))
+
+
+def test_a_cache_that_cannot_be_written_is_a_warning(data, tmp_path, capsys):
+    (tmp_path / "cache").write_text("a file")
+    assert_right(read(data, tmp_path / "cache"), data)
+    assert f"warning: {tmp_path / 'cache'}: the cache cannot be written" in capsys.readouterr().err
 
 
 def test_an_interruption_leaves_the_older_cache_whole(data, tmp_path, monkeypatch, draw_photo):
