@@ -41,7 +41,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
         description="Describe a data folder: its classes, image sizes, files that cannot be used, and near-duplicates.",
     )
     parser.add_argument(
-        "data", type=Path, metavar="DATA", help="one folder per class, or train/, validation/ and test/ with such folders"
+        "data", type=Path, metavar="DATA", help="one folder per class, or train/, validation/, test/ with such folders"
     )
     parser.add_argument("--html", type=Path, metavar="REPORT", help="write a page with pictures")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write one row for each file")

@@ -46,7 +46,11 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
         description="Train a classifier on a folder of photographs and write a RUN folder.",
     )
     parser.add_argument(
-        "data", type=Path, nargs="?", metavar="DATA", help="one folder per class, or train/, validation/ and test/ with such folders"
+        "data",
+        type=Path,
+        nargs="?",
+        metavar="DATA",
+        help="one folder per class, or train/, validation/, test/ with such folders",
     )
     parser.add_argument("--model", choices=RECIPES, default="mobilenet_v2", help="default: %(default)s")
     parser.add_argument("--out", type=Path, metavar="RUN", help="the folder to write")
