@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .model_sections import accuracy, accuracy_table, dataset_scale, exports, rescaling, training
+from .model_sections import accuracy, accuracy_table, dataset_scale, exports, rescaling, training, unknown
 from .runtime_sections import (
     frame,
     mediapipe,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 SECTIONS: tuple[Callable[[Results], str], ...] = (
     accuracy,
     exports,
+    unknown,
     rescaling,
     frame,
     mediapipe,

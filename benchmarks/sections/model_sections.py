@@ -193,3 +193,50 @@ cache and the peak memory of the process.
 {table(("images", "list s", "fill s", "read s", "epoch s", "cache MB", "memory MB"), rows)}
 
 {machine_line(result)}"""
+
+
+def unknown(results: Results) -> str:
+    """Return the section on what models recognize as images of none of their classes."""
+    result = results.get("unknown") or {}
+    used = [row for row in result.get("rows", ()) if row["familiarity"]["used"]]
+    left_out = [row for row in result.get("rows", ()) if not row["familiarity"]["used"]]
+    if not used:
+        return ""
+    kinds = ("other set", "drawn scenes", "scikit-image")
+    rows = []
+    for row in used:
+        files = row.get("files") or {}
+        name = f"{row['data']} {row['model']}, seed {row['seed']}"
+        if not files:
+            found = row["familiarity"]
+            scenes = found["separation"]["drawn scenes"]
+            fpr95 = {"other set": row["other_set"]["fpr95"], "drawn scenes": scenes["fpr95"]}
+            measured = {"kept": found["kept"], "accuracy_of_kept": found["accuracy_of_kept"], "fpr95": fpr95}
+            files = {"RUN": measured}
+        rows += [
+            (
+                f"{name}: {file}",
+                number(one["kept"], ".1%"),
+                number(one["accuracy_of_kept"], ".1%"),
+                *(number(one["fpr95"].get(kind), ".1%") for kind in kinds),
+            )
+            for file, one in files.items()
+        ]
+    head = ("model and file", "kept", "accuracy of kept", *(f"FPR95 {kind}" for kind in kinds))
+    cost = result["cost"]
+    more_kb = (cost["with_bytes"] - cost["without_bytes"]) / 1000
+    without = "".join(
+        f"\n\n{row['data']} {row['model']} has no familiarity: {row['familiarity']['reason']}." for row in left_out
+    )
+    return f"""## Images of none of the classes
+
+*Kept* is the share of the test photographs that are familiar at `--keep 0.95`. *FPR95* is the share of images of none of
+the classes that are as familiar as the 95% most familiar test photographs: the other data set, 200 drawn scenes, and the
+photographs of scikit-image without its cat.
+
+{table(head, rows)}{without}
+
+The familiarity adds {more_kb:.0f} kB to `int8.tflite` of cats-dogs mobilenet_v2, and changes its time from
+{cost["without_ms"]:.3f} to {cost["with_ms"]:.3f} ms (LiteRT, one thread, fastest of 1,500).
+
+{machine_line(result)}"""
