@@ -230,9 +230,9 @@ def unknown(results: Results) -> str:
     )
     return f"""## Images of none of the classes
 
-*Kept* is the share of the test photographs that are familiar at `--keep 0.95`. *FPR95* is the share of images of none of
-the classes that are as familiar as the 95% most familiar test photographs: the other data set, 200 drawn scenes, and the
-photographs of scikit-image without its cat.
+*Kept* is the share of the test photographs that are familiar at `--keep 0.95`. *FPR95* is the share of images of none
+of the classes that are as familiar as the 95% most familiar test photographs: the other data set, 200 drawn scenes, and
+the photographs of scikit-image without its cat.
 
 {table(head, rows)}{without}
 
