@@ -49,3 +49,11 @@ def test_photographs_that_change_between_familiar_and_unknown_fail_the_gate_here
     for found in (failures("int8", parity, Tolerances(), LABELS), failures_elsewhere(parity, Tolerances())):
         assert any("35 of 100 images change between familiar and unknown" in why for why in found)
     assert compare(rows(95, 5), rows(60, 40), labels).familiar_agreement == 1.0
+
+
+def test_photographs_at_the_limit_may_change_in_a_quantized_file_but_not_in_a_float_one():
+    labels = np.zeros(246, np.int64)
+    parity = compare(rows(234, 12), rows(240, 6), labels, 0.5)
+    assert failures("int8", parity, Tolerances(), LABELS) == []
+    assert failures_elsewhere(parity, Tolerances()) == []
+    assert any("6 of 246" in why for why in failures("float32", parity, Tolerances(max_abs_diff=1), LABELS))
