@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ import pytest
 from edge_runtime.image.preprocess import preprocess
 from edge_runtime.model.bundle import Bundle
 from edge_runtime.selftest.golden import read_golden
+from export.bundle.golden import _reproducible
 from export.cli import main
-from export.errors import ExportError
+from export.errors import ExportError, ParityError
 from export.proof.runtime_process import run_on_device
 from export.sources.run import read_run
 from trainer.data.unfamiliar import drawn_pixels, package_pixels
@@ -122,3 +124,25 @@ def test_a_damaged_familiarity_is_named(familiar_run, change, reason):
     change(familiar_run)
     with pytest.raises(ExportError, match=reason):
         read_run(familiar_run)
+
+
+@pytest.mark.parametrize(
+    ("spreads", "chosen"),
+    [
+        ([0.0] * 6, [0, 1, 2, 3, 4, 5]),
+        ([0.0, 0.02, 0.0, 0.0, 0.0, 0.9], [0, 2, 3, 4]),
+        ([0.03, 0.02, 0.0], [0, 1, 2]),
+        ([0.9, 0.9, 0.01], [2]),
+    ],
+)
+def test_golden_images_are_those_on_which_the_runtimes_agree(spreads, chosen):
+    source = SimpleNamespace(samples=range(len(spreads)))
+    item = SimpleNamespace(golden_spread=np.array(spreads), candidate=SimpleNamespace(precision="int8"))
+    assert _reproducible(source, [item]) == chosen
+
+
+def test_runtimes_that_agree_on_no_sample_are_an_error():
+    source = SimpleNamespace(samples=range(2))
+    item = SimpleNamespace(golden_spread=np.array([0.9, 0.8]), candidate=SimpleNamespace(precision="int8"))
+    with pytest.raises(ParityError, match="different probabilities for every sample"):
+        _reproducible(source, [item])
