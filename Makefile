@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-packages test-whole pi pi-budgets lint format wheel docs bench bench-page clean
+.PHONY: help setup demo test test-packages test-whole pi pi-budgets lint format wheel device-wheel docs bench bench-page clean
 
 help: ## show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,8 +64,20 @@ format: $(READY) ## format the code and fix simple findings
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-wheel: $(READY) ## build the wheel and the sdist in dist/
+wheel: $(READY) ## build the wheel and the sdist in dist/, and in build/device/ a wheel with only the runtime
 	$(BIN)/python -m build --outdir dist .
+	$(MAKE) --no-print-directory device-wheel
+
+# A device runs neither trainer/ nor export/, which are half of the wheel. DEVICE is emptied first.
+DEVICE ?= build/device
+device-wheel: $(READY)
+	rm -rf '$(DEVICE)' && mkdir -p '$(DEVICE)/unpacked'
+	$(BIN)/python -m build --wheel --outdir '$(DEVICE)/unpacked' .
+	$(BIN)/wheel unpack --dest '$(DEVICE)/unpacked' '$(DEVICE)'/unpacked/*.whl
+	cd '$(DEVICE)'/unpacked/edgewise-*/ && rm -r trainer export && \
+		sed -i '/= *\(trainer\|export\)\./d' *.dist-info/entry_points.txt
+	$(BIN)/wheel pack --dest-dir '$(DEVICE)' '$(DEVICE)'/unpacked/edgewise-*/
+	rm -r '$(DEVICE)/unpacked'
 
 docs: $(READY) ## write the API reference to build/docs
 	$(BIN)/python docs/build_api.py build/docs

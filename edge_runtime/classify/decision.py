@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from edge_runtime.errors import InferenceError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from edge_runtime.model.spec import ModelSpec
@@ -67,20 +66,17 @@ def decide(
     total = sum(scores)
     if not math.isfinite(total):
         raise InferenceError("the model returned NaN or infinity instead of probabilities; export it again")
-    order: list[int] = np.argsort(-probabilities, kind="stable")[: max(top_k, 1)].tolist()
+    order = sorted(range(len(scores)), key=scores.__getitem__, reverse=True)[: max(top_k, 1)]  # stable
     top = tuple([Scored(spec.labels[index], scores[index]) for index in order[:top_k]])
-    familiarity = None if spec.min_familiarity is None else min(max(total, 0.0), 1.0)
-    if familiarity is not None and is_unfamiliar(total, spec):
-        return Decision(UNKNOWN, 1 - familiarity, top, familiarity)
+    familiarity = None
+    if spec.min_familiarity is not None:
+        familiarity = min(total, 1.0)
+        if total < spec.min_familiarity:
+            return Decision(UNKNOWN, 1 - familiarity, top, familiarity)
     best = order[0]
     score = scores[best]
     threshold = spec.thresholds[best] if min_score is None else min_score
     return Decision(spec.labels[best] if score >= threshold else UNKNOWN, score, top, familiarity)
-
-
-def is_unfamiliar(total: float, spec: ModelSpec) -> bool:
-    """Return whether an image with this sum of probabilities is decided as unknown, whatever its top class is."""
-    return spec.min_familiarity is not None and total < spec.min_familiarity
 
 
 def decision_text(label: str, score: float, top: Sequence[Scored]) -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 MEGA = 1_000_000
 BLOCK_BYTES = 65_536
-MOST_READS = 500_000  # Pillow reads each small part of a file by itself; more of them would take seconds
+MOST_READS = 100_000  # Pillow reads each small part of a file by itself; more of them would take seconds
 # Bytes per pixel of Pillow's pictures; modes that are not named here take four.
 PIXEL_BYTES = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2}
 RGB_BYTES = 4

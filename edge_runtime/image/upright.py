@@ -63,12 +63,17 @@ def upright_rgb(image: Image.Image) -> Image.Image:
     upright = image if orientation(image) == 1 else _turned(image)
     if upright.mode.startswith("I"):
         upright = _grey_8bit(upright)
-    if upright.has_transparency_data:
+    if _has_transparency(upright):
         return _on_white(upright)
     if upright.mode == "RGB":
         upright.load()  # before its file is closed
         return upright
     return upright.convert("RGB")
+
+
+def _has_transparency(image: Image.Image) -> bool:
+    """Return whether an image has an alpha channel or a transparent colour; Pillow's property exists since 10.1."""
+    return image.mode in {"LA", "La", "PA", "RGBA", "RGBa"} or "transparency" in image.info
 
 
 def _turned(image: Image.Image) -> Image.Image:

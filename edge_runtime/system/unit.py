@@ -146,9 +146,9 @@ def _with_credentials(options: Sequence[str]) -> tuple[list[str], dict[str, str]
     for index, (option, value) in enumerate(pairwise(options), start=1):
         name = option.lstrip("-")
         if option in SECRET_OPTIONS:
-            words[index], credentials[name] = f"%d/{name}", str(Path(value).resolve())
+            words[index], credentials[name] = f"%d/{name}", str(Path(value).absolute())
         elif option in ADDRESS_OPTIONS and value.startswith("@"):
-            words[index], credentials[name] = f"@%d/{name}", str(Path(value[1:]).resolve())
+            words[index], credentials[name] = f"@%d/{name}", str(Path(value[1:]).absolute())
     return words, credentials
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import av
 import numpy as np
+from PIL import Image
 
 from emulated.bundles import cnn_bundle
 from emulated.faults import ERROR_IGNORED, copy_with_fault
@@ -21,14 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from PIL import Image
-
     from emulated.inputs import DeviceInputs
     from emulated.machine import Console
 
 MACHINE = replace(BOOKWORM, packages=("v4l-utils", "systemd"))
 LIMIT_S = 600.0  # on an idle machine it takes two minutes
 SHOWN = ("red", "blue")
+FRAMES = 8  # of a photograph, with different noise; the camera repeats them in turn
 INIT = "/lib/systemd/systemd"
 # Files that Debian's installer writes. The service runs as a user of its own, in the group that owns cameras.
 ACCOUNTS = {
@@ -126,8 +126,14 @@ def _write_photographs(folder: Path) -> dict[str, str]:
     for color in SHOWN:
         picture = draw(color, CAMERA, random)
         picture.save(folder / f"{color}.jpg", quality=95)
-        (folder / f"{color}.yuv").write_bytes(_planes(picture))
+        (folder / f"{color}.yuv").write_bytes(b"".join(_planes(_noisy(picture, random)) for _ in range(FRAMES)))
     return {f"/guest/photographs/{color}": color for color in SHOWN}
+
+
+def _noisy(picture: Image.Image, random: np.random.Generator) -> Image.Image:
+    """Return a picture with the noise of a sensor, without which a camera repeats an old picture."""
+    pixels = np.asarray(picture, np.int16)
+    return Image.fromarray(np.clip(pixels + random.integers(-2, 3, pixels.shape), 0, 255).astype(np.uint8))
 
 
 def _planes(picture: Image.Image) -> bytes:

@@ -29,8 +29,8 @@ PIP = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "-
 
 
 def project_wheel(project: Path, folder: Path) -> Path:
-    """Build the project's wheel into an empty folder and return its path."""
-    run(*PIP, "wheel", "--no-deps", "--wheel-dir", folder, project)
+    """Build the project's wheel for devices into an empty folder and return its path."""
+    run("make", "--no-print-directory", "-C", project, "device-wheel", f"DEVICE={folder}")
     return next(folder.glob("*.whl"))
 
 
