@@ -13,8 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from edge_runtime.storage.publish import published_folder
 from trainer.data.read_data import read_data
 from trainer.data.split import SPLITS
@@ -191,10 +189,9 @@ def _finish(folder: Path, run: PreparedRun, trained: TrainingResult, earlier_s: 
         reliability,
         thresholds_for,
     )
-    from trainer.evaluation.label_mistakes import find_label_mistakes
     from trainer.evaluation.scores import score
     from trainer.runs.label_mistakes import LABEL_MISTAKES, write_label_mistakes
-    from trainer.runs.recognition import features_of_split, photos_of_split, recognize
+    from trainer.runs.recognition import features_of_split, recognize
     from trainer.runs.run_folder import write_run
 
     dataset, options, model = run.dataset, run.journal.options, trained.model
@@ -211,23 +208,15 @@ def _finish(folder: Path, run: PreparedRun, trained: TrainingResult, earlier_s: 
         _report_unreachable(dataset, thresholds, options.precision)
         dataset = replace(dataset, spec=replace(dataset.spec, thresholds=thresholds))
     divide_logits(model, temperature)
-    probabilities = probabilities_of(logits["test"] / temperature)
-    calibration = Calibration(
-        temperature,
-        reliability(probabilities_of(logits["test"]), targets["test"]),
-        reliability(probabilities, targets["test"]),
-    )
+    uncalibrated, probabilities = (probabilities_of(logits["test"] / divisor) for divisor in (1.0, temperature))
+    bins = [reliability(scores, targets["test"]) for scores in (uncalibrated, probabilities)]
+    calibration = Calibration(temperature, *bins)
     evaluation = score(probabilities, targets["test"], dataset.spec.labels)
-    suspicions = find_label_mistakes(
-        np.concatenate([features[split] for split in SPLITS]),
-        np.concatenate([dataset.targets(photos_of_split(dataset, split)) for split in SPLITS]),
-        options.seed,
-    )
     wall_s = earlier_s + time.perf_counter() - run.started
     write_run(folder, dataset, run.journal, trained, evaluation, calibration, recognition, wall_s=wall_s)
-    write_label_mistakes(folder / LABEL_MISTAKES, dataset, suspicions)
-    if suspicions:
-        log(f"{len(suspicions)} photographs may have a wrong label; {run.out / LABEL_MISTAKES} lists them")
+    found = write_label_mistakes(folder / LABEL_MISTAKES, dataset, features, options.seed)
+    if found:
+        log(f"{found} photographs may have a wrong label; {run.out / LABEL_MISTAKES} lists them")
     return evaluation
 
 

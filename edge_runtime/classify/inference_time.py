@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from statistics import median
@@ -11,6 +10,7 @@ from statistics import median
 import numpy as np
 
 from edge_runtime.classify.classifier import Classifier
+from edge_runtime.command_line.standard_output import results_stream
 from edge_runtime.errors import EdgeError
 
 TIMED_RUNS = 20
@@ -18,14 +18,13 @@ TIMED_RUNS = 20
 
 def main(bundle: str, artifact: str) -> None:
     """Run the artifact on a grey image and print the median time of one inference."""
-    answer_to = os.dup(1)
-    os.dup2(2, 1)  # ONNX Runtime writes some of its errors to stdout
-    try:
-        answer: dict[str, object] = {"inference_ms": inference_ms(bundle, artifact)}
-    except EdgeError as problem:
-        answer = {"error": str(problem)}
-    with os.fdopen(answer_to, "w") as stream:
+    with results_stream() as stream:
+        try:
+            answer: dict[str, object] = {"inference_ms": inference_ms(bundle, artifact)}
+        except EdgeError as problem:
+            answer = {"error": str(problem)}
         json.dump(answer, stream)
+        stream.flush()
 
 
 def inference_ms(bundle: str, artifact: str) -> float:

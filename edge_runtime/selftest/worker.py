@@ -6,12 +6,12 @@ It prints one JSON object: `result`, or `error` with the `type` of the exception
 from __future__ import annotations
 
 import json
-import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from edge_runtime.command_line.standard_output import results_stream
 from edge_runtime.errors import EdgeError
 from edge_runtime.selftest.replay import selftest
 
@@ -21,16 +21,15 @@ if TYPE_CHECKING:
 
 def main(bundle: str, artifact: str, backend: str, explain: str) -> None:
     """Run the self-test and print the result."""
-    answer_to = os.dup(1)
-    os.dup2(2, 1)  # ONNX Runtime writes some of its errors to stdout
-    try:
-        name = cast("BackendName", backend)
-        result = selftest(Path(bundle), artifact=artifact, backend=name, explain=explain == "True")
-        answer: dict[str, object] = {"result": asdict(result)}
-    except EdgeError as problem:
-        answer = {"error": str(problem), "type": type(problem).__name__}
-    with os.fdopen(answer_to, "w") as stream:
+    name = cast("BackendName", backend)
+    with results_stream() as stream:
+        try:
+            result = selftest(Path(bundle), artifact=artifact, backend=name, explain=explain == "True")
+            answer: dict[str, object] = {"result": asdict(result)}
+        except EdgeError as problem:
+            answer = {"error": str(problem), "type": type(problem).__name__}
         json.dump(answer, stream)
+        stream.flush()
 
 
 if __name__ == "__main__":

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_runtime.backends.names import BackendName
-    from edge_runtime.image.preprocess import Pixels
     from export.artifacts import Candidate
     from export.proof.compatibility import Floor, Requirements
     from export.sources.source_model import SourceModel
@@ -96,16 +95,16 @@ def measure(
     chosen = _some(source, SLOW_IMAGES if candidate.precision == SLOW_PRECISION else every)
     # A file whose operators the oldest runtime lacks would only fail to load in it, which would report the same again.
     kernels = [] if missing else _kernels(candidate)
-    other = _unfamiliar(candidate, source)
-    own = [DeviceTask(source.holdout[chosen]), DeviceTask(source.sample_pixels), DeviceTask(other)]
+    own = [DeviceTask(source.holdout[chosen]), DeviceTask(source.sample_pixels)]
+    if source.unfamiliar is not None:
+        own.append(DeviceTask(source.unfamiliar[: SLOW_IMAGES if candidate.precision == SLOW_PRECISION else None]))
     tasks = [DeviceTask(source.holdout[_some(source, count)], name) for name, count in kernels]
-    run, golden, of_other, *runs = run_tasks(candidate.path, source.spec, candidate.backend, [*own, *tasks])
-    others = {f"{candidate.backend}:{name}": found for (name, _), found in zip(kernels, runs, strict=True)}
+    runs = run_tasks(candidate.path, source.spec, candidate.backend, [*own, *tasks])
+    run, golden, *of_other = runs[: len(own)]
+    others = {f"{candidate.backend}:{name}": found for (name, _), found in zip(kernels, runs[len(own) :], strict=True)}
     spread = np.zeros(len(source.samples))
     for backend in () if missing else _other_backends(candidate):
-        few = source.holdout[_some(source, _few(candidate, OTHER_RUNTIME_IMAGES))]
-        both = [DeviceTask(few), DeviceTask(source.sample_pixels)]
-        others[backend], samples = run_tasks(candidate.path, source.spec, backend, both)
+        others[backend], samples = _run_few(candidate, source, backend)
         spread = np.maximum(spread, np.abs(samples.probabilities - golden.probabilities).max(axis=1))
     return Measured(
         candidate=candidate,
@@ -123,27 +122,24 @@ def measure(
         size_bytes=candidate.path.stat().st_size,
         golden=golden,
         golden_spread=spread,
-        familiar=_familiar(source, (reference[chosen], run.probabilities), other, of_other),
+        familiar=_familiar(source, (reference[chosen], run.probabilities), of_other[0]) if of_other else None,
     )
 
 
-def _unfamiliar(candidate: Candidate, source: SourceModel) -> Pixels:
-    """Return the images of none of the classes to run; none if the model computes no familiarity."""
-    if source.unfamiliar is None:
-        return source.holdout[:0]
-    return source.unfamiliar[: SLOW_IMAGES if candidate.precision == SLOW_PRECISION else None]
+def _run_few(candidate: Candidate, source: SourceModel, backend: BackendName) -> list[DeviceRun]:
+    """Run some held-out images, and the sample images, in another runtime."""
+    few = source.holdout[_some(source, _few(candidate, OTHER_RUNTIME_IMAGES))]
+    return run_tasks(candidate.path, source.spec, backend, [DeviceTask(few), DeviceTask(source.sample_pixels)])
 
 
 def _familiar(
-    source: SourceModel,
-    known: tuple[NDArray[np.float32], NDArray[np.float32]],
-    other: Pixels,
-    of_other: DeviceRun,
+    source: SourceModel, known: tuple[NDArray[np.float32], NDArray[np.float32]], of_other: DeviceRun
 ) -> Familiar | None:
     limit = source.spec.min_familiarity
-    if limit is None or not len(other):
+    if limit is None:
         return None
-    return compare_familiar(known, (source.probabilities(other), of_other.probabilities), limit)
+    reference = source.unfamiliar_reference[: len(of_other.probabilities)]
+    return compare_familiar(known, (reference, of_other.probabilities), limit)
 
 
 def _kernels(candidate: Candidate) -> list[tuple[str, int]]:

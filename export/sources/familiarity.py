@@ -79,7 +79,10 @@ def times_familiarity(features: Any, probabilities: Any, familiarity: Familiarit
     ops = keras.ops
 
     class TimesFamiliarity(keras.layers.Layer):  # type: ignore[misc] # Keras ships no types
+        """Multiply probabilities by the familiarity; a layer, so that its operations have its name."""
+
         def call(self, inputs: Any) -> Any:  # noqa: ANN401 - the same
+            """Return the product, (N, classes), of features and probabilities."""
             x, scores = inputs
             within = ops.matmul(x, ops.convert_to_tensor(familiarity.basis))
             lengths = [ops.sum(ops.square(values), axis=-1, keepdims=True) for values in (within, x)]

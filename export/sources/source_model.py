@@ -56,6 +56,11 @@ class SourceModel:
         """Return the preprocessed samples, uint8 (n_samples, height, width, 3)."""
         return np.stack([preprocess(path, self.spec) for path in self.samples])
 
+    @cached_property
+    def unfamiliar_reference(self) -> NDArray[np.float32]:
+        """Return the trained model's probabilities of the images of none of the classes, float32 (M, classes)."""
+        return self.probabilities(self.holdout[:0] if self.unfamiliar is None else self.unfamiliar)
+
     def probabilities(self, pixels: NDArray[np.number[Any]]) -> NDArray[np.float32]:
         """Classify pixels 0..255, (N, height, width, 3), with the trained model: float32 (N, classes)."""
         batches = [pixels[start : start + BATCH] for start in range(0, len(pixels), BATCH)]

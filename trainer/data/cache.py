@@ -119,6 +119,7 @@ def _damaged(entry: Entry) -> set[int]:
     """Return the rows whose pixels do not have their checksum."""
 
     def is_damaged(at: int) -> bool:
+        """Return whether a row has other pixels than were written; memory of the rows before is released."""
         if at % ROWS_HELD == 0:
             release_pages(entry.pixels)
         row = entry.rows[at]
@@ -263,6 +264,7 @@ def _fill(
         return digest, reason
 
     def filled(at: int) -> tuple[str, str]:
+        """Fill a row; return its file's digest, and why it has no pixels."""
         known = by_stamp.get(stamps[at])
         if old is not None and known is not None and stamps[at][1] >= 0:
             pixels[at] = old.pixels[known]

@@ -133,11 +133,9 @@ def recognize(
     separations = {name: separation(known, fitted.of(_features(model, pixels))) for name, pixels in others.items()}
     accepted = known >= MIN_FAMILIARITY
     of_kept = float(correct[accepted].mean()) if accepted.any() else None
-    if separations[SCENES].auroc < LEAST_AUROC:
-        reason = (
-            f"the features of this model do not separate photographs of the classes from {SCENES} "
-            f"(AUROC {separations[SCENES].auroc:.2f}, required: {LEAST_AUROC:g})"
-        )
+    auroc = separations[SCENES].auroc
+    if auroc < LEAST_AUROC:
+        reason = f"its features do not separate the photographs from {SCENES} (AUROC {auroc:.2f} < {LEAST_AUROC:g})"
         log(f"no familiarity: {reason}; a pretrained backbone such as mobilenet_v2 has better features")
         return Recognition(None, reason, 1.0, float(correct.mean()), separations, nothing)
     unfamiliar = np.concatenate([others[SCENES][:PROOF_SCENES], others[SHUFFLED][:PROOF_SHUFFLED]])
