@@ -39,7 +39,7 @@ MAX_MB, MAX_SLOPE = 2000.0, 1.1  # a slope of 1 is linear growth
 
 def measure(data: Path, scratch: Path) -> dict[str, Any]:
     """Run all steps for one data set in this process, whose peak memory is reported."""
-    from trainer.data.read_data import read_data
+    from trainer.images.read_data import read_data
     from trainer.options import Options
     from trainer.pipeline import train
 

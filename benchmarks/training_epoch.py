@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from trainer.data.dataset import Dataset
+    from trainer.images.dataset import Dataset
 
 SIDE, BATCH = 224, 64
 # The floor comes last, directly after edge_train, so that a drift of the clock frequency affects both alike.
@@ -121,8 +121,8 @@ def prepare(name: str, data: Path, cache: Path) -> Callable[[int | None], int]:
         from trainer.fitting.phases import make_repeatable
 
         make_repeatable(0)
-    from trainer.data.read_data import read_data
     from trainer.fitting.optimizers import rmsprop
+    from trainer.images.read_data import read_data
     from trainer.networks.models import build_cnn, loss_of
     from trainer.options import Options
 
@@ -173,8 +173,8 @@ def image_data_generator(data: Path, dataset: Dataset) -> Callable[[], Any]:
 
 def edge_train(_: Path, dataset: Dataset) -> Callable[[], Any]:
     """Use the trainer's batches: pixels from its cache, with the same transforms. Each call is the next epoch."""
-    from trainer.data.augment import STANDARD
-    from trainer.data.batches import training_batches
+    from trainer.images.augment import STANDARD
+    from trainer.images.batches import training_batches
 
     epochs = count()
     options: dict[str, Any] = {"batch_size": BATCH, "seed": 0, "augmented": STANDARD}

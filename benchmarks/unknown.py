@@ -46,7 +46,7 @@ def measure_files(bundle: Path, run: Path, other: Path) -> dict[str, Any]:
     """Return for each artifact what it keeps of the test photographs and accepts of each kind of other images."""
     from edge_runtime.image.preprocess import preprocess
     from edge_runtime.model.bundle import Bundle
-    from export.proof.runtime_process import run_on_device
+    from export.runtimes.process import run_on_device
     from trainer.data.unfamiliar import drawn_pixels, package_pixels, pictures_in
 
     opened = Bundle.open(bundle)

@@ -19,8 +19,8 @@ from edge_runtime.storage.publish import published_folder
 from export.bundle.golden import write_golden_of
 from export.bundle.manifest import file_entry, tool_versions
 from export.errors import ExportError
-from export.proof.runtime_process import DeviceRun, run_on_device
 from export.proof.verify import verify_bundle
+from export.runtimes.process import DeviceRun, run_on_device
 from export.sources.calibration import balanced
 from export.sources.exported_file import read_ends, with_pixel_input
 from export.sources.images import find_images

@@ -73,7 +73,7 @@ class DataOptions:
         resize: how photographs are resized to it, as in ModelSpec.
         background: a folder of images that show none of the classes, which become one more class; empty for none.
         corrections: a CSV file that changes the labels of photographs, or leaves them out; empty for none.
-        augment: how much the photographs are transformed during training, as in trainer.data.augment.
+        augment: how much the photographs are transformed during training, as in trainer.images.augment.
         validation_fraction: fraction of the photographs that chooses the best epoch.
         test_fraction: fraction of the photographs that measures the result.
         seed: of split, weights, order and augmentation.

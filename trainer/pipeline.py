@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_runtime.storage.publish import published_folder
-from trainer.data.read_data import read_data
 from trainer.data.split import SPLITS
 from trainer.errors import DataError, TrainingError
 from trainer.fitting.cluster import read_cluster
 from trainer.fitting.stopping import stop_on_sigterm
+from trainer.images.read_data import read_data
 from trainer.options import require_weights
 from trainer.progress import log
 from trainer.runs.journal import FOLDER, Journal, begin, changed_versions, discard_if_empty, read_journal, spent_s
@@ -29,11 +29,11 @@ from trainer.tensorflow_setup import require_tensorflow
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from trainer.data.dataset import Dataset
     from trainer.data.split import Split
     from trainer.evaluation.scores import Evaluation
     from trainer.fitting.cluster import Cluster
     from trainer.fitting.phases import TrainingResult
+    from trainer.images.dataset import Dataset
     from trainer.options import Options
 
 

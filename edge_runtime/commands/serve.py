@@ -79,8 +79,8 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
 def serve(options: ServeOptions) -> int:
     """Run the live loop and the web server."""
     from edge_runtime.live.sinks.eventlog import read_events
-    from edge_runtime.web.access import check_token, parse_public_url
     from edge_runtime.web.hub import MAX_EVENTS, Hub
+    from edge_runtime.web.protection.access import check_token, parse_public_url
     from edge_runtime.web.site import Site
 
     _require_server()

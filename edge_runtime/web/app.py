@@ -14,13 +14,13 @@ from starlette.routing import Route
 
 from edge_runtime.errors import EdgeError, InferenceError, one_line
 from edge_runtime.image.limits import STREAM, LimitError
-from edge_runtime.web.access import Access
 from edge_runtime.web.download import events_csv
 from edge_runtime.web.event_stream import event_stream, full_state
-from edge_runtime.web.guard import Guard
-from edge_runtime.web.login import log_in, log_out
 from edge_runtime.web.openapi import openapi_document
-from edge_runtime.web.uploads import UploadError, check_pixels, read_body
+from edge_runtime.web.protection.access import Access
+from edge_runtime.web.protection.guard import Guard
+from edge_runtime.web.protection.login import log_in, log_out
+from edge_runtime.web.protection.uploads import UploadError, check_pixels, read_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable

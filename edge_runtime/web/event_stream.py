@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-    from edge_runtime.web.access import Access
     from edge_runtime.web.hub import Numbered
+    from edge_runtime.web.protection.access import Access
     from edge_runtime.web.site import Site
 
 STATE_EVERY_S = 0.25

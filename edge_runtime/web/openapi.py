@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from edge_runtime.web.uploads import MAX_BYTES
+from edge_runtime.web.protection.uploads import MAX_BYTES
 
 ERROR = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
 SCORED_PROPERTIES = {"label": {"type": "string"}, "score": {"type": "number", "minimum": 0, "maximum": 1}}

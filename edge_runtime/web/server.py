@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from edge_runtime.command_line.signals import stop_signals
-from edge_runtime.web.access import AccessError, check_token, is_loopback
 from edge_runtime.web.app import build_app
-from edge_runtime.web.connections import BoundedProtocol
-from edge_runtime.web.logs import limit_logs
+from edge_runtime.web.protection.access import AccessError, check_token, is_loopback
+from edge_runtime.web.protection.connections import BoundedProtocol
+from edge_runtime.web.protection.logs import limit_logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

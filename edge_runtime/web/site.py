@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from edge_runtime.classify.classifier import Classifier
     from edge_runtime.live.records import Event
     from edge_runtime.live.sinks.outbox import Outbox
-    from edge_runtime.web.access import PublicUrl
     from edge_runtime.web.hub import Hub
+    from edge_runtime.web.protection.access import PublicUrl
 
 STALE_S = 10.0
 

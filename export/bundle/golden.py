@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from edge_runtime.image.preprocess import Pixels
     from edge_runtime.model.spec import ModelSpec
     from export.proof.measure import Measured
-    from export.proof.runtime_process import DeviceRun
+    from export.runtimes.process import DeviceRun
     from export.sources.source_model import SourceModel
 
 MIN_IMAGES = 4

@@ -17,9 +17,9 @@ from edge_runtime.model.spec import ResizeMode
 from export.artifacts import ALL_NAMES, ARTIFACT_NAMES, EXPENDABLE, ArtifactName
 from export.commands.table import print_table
 from export.errors import ExportError
-from export.proof.compatibility import DEFAULT_FLOORS, parse_floor
 from export.proof.gate import Tolerances
 from export.proof.plan import Plan
+from export.runtimes.compatibility import DEFAULT_FLOORS, parse_floor
 from export.settings import CALIBRATION_METHODS, IO_TYPES, TARGETS, Settings
 from export.sources.calibration import FEWEST, MOST
 from export.sources.foreign import ForeignModel

@@ -9,11 +9,11 @@ import numpy as np
 
 from edge_runtime.backends.names import BACKENDS_BY_FORMAT, KERNELS, installed
 from export.errors import ExportError, ParityError
-from export.proof.compatibility import requirements, shortfalls
 from export.proof.familiar import Familiar, compare_familiar
 from export.proof.parity import Parity, compare
-from export.proof.runtime_process import DeviceRun, DeviceTask, run_tasks
 from export.proof.significance import collapse
+from export.runtimes.compatibility import requirements, shortfalls
+from export.runtimes.process import DeviceRun, DeviceTask, run_tasks
 from export.sources.calibration import balanced
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from edge_runtime.backends.names import BackendName
     from export.artifacts import Candidate
-    from export.proof.compatibility import Floor, Requirements
+    from export.runtimes.compatibility import Floor, Requirements
     from export.sources.source_model import SourceModel
 
 # In addition to its preferred runtime, every file runs in the others and with other kernels, on fewer images, balanced

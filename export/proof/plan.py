@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from export.proof.compatibility import DEFAULT_FLOORS, Floor, parse_floor
 from export.proof.gate import Tolerances
+from export.runtimes.compatibility import DEFAULT_FLOORS, Floor, parse_floor
 from export.settings import Settings
 
 if TYPE_CHECKING:

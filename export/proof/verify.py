@@ -14,7 +14,7 @@ from edge_runtime.image.preprocess import preprocess
 from edge_runtime.model.bundle import Bundle
 from edge_runtime.selftest.golden import GoldenImage, input_digest, output_tolerance, read_golden
 from export.errors import ParityError
-from export.proof.runtime_process import run_on_device
+from export.runtimes.process import run_on_device
 
 if TYPE_CHECKING:
     from pathlib import Path

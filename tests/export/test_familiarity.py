@@ -15,7 +15,7 @@ from edge_runtime.selftest.golden import read_golden
 from export.bundle.golden import _reproducible
 from export.cli import main
 from export.errors import ExportError, ParityError
-from export.proof.runtime_process import run_on_device
+from export.runtimes.process import run_on_device
 from export.sources.run import read_run
 from trainer.data.unfamiliar import drawn_pixels, package_pixels
 

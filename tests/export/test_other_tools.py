@@ -14,8 +14,8 @@ import pytest
 
 from edge_runtime.image.preprocess import preprocess
 from edge_runtime.model.bundle import Bundle
-from export.proof.compatibility import DEFAULT_FLOORS
-from export.proof.runtime_process import run_on_device
+from export.runtimes.compatibility import DEFAULT_FLOORS
+from export.runtimes.process import run_on_device
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]

@@ -9,7 +9,7 @@ from PIL import Image
 from edge_runtime.model.bundle import Bundle
 from edge_runtime.selftest.replay import selftest
 from export.cli import main
-from export.proof.runtime_process import run_on_device
+from export.runtimes.process import run_on_device
 from export.sources.exported_file import ModelEnds, with_pixel_input
 
 from .conftest import PETS_ARTIFACTS

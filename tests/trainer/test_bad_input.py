@@ -10,10 +10,10 @@ import pytest
 
 from edge_runtime.model.spec import ModelSpec
 from trainer.cli import main
-from trainer.data.explore import explore
 from trainer.data.layout import scan, with_background
-from trainer.data.read_data import read_data
 from trainer.errors import DataError, TrainingError
+from trainer.images.explore import explore
+from trainer.images.read_data import read_data
 from trainer.networks.backbone import load_backbone
 from trainer.networks.models import build_cnn_bn
 from trainer.options import Options
@@ -137,7 +137,7 @@ def test_a_place_with_too_long_a_name_is_one_line(data, tmp_path, capsys):
 def test_files_that_vanish_while_the_folder_is_read(data, tmp_path, monkeypatch):
     seen = scan(data)
     (data / "cat" / "cat000.png").unlink()
-    monkeypatch.setattr("trainer.data.read_data.scan", lambda folder: seen)
+    monkeypatch.setattr("trainer.images.read_data.scan", lambda folder: seen)
     dataset = read_data(data, OPTIONS)
     assert reasons(dataset) == {"cat/cat000.png": "cannot be read: No such file or directory"}
     for photo in dataset.of("test")[:1]:

@@ -53,7 +53,7 @@ def evaluate(options: EvaluateOptions) -> int:
         require_modules("jinja2")
     measured = measure_run(options.run, options.data, options.unfamiliar)
     if options.html:
-        from trainer.data.explore import write_whole
+        from trainer.images.explore import write_whole
         from trainer.pages.evaluation import render
 
         write_whole(options.html, render(measured, f"{options.run.name} on {options.data or 'its test photographs'}"))

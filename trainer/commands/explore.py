@@ -15,7 +15,7 @@ from trainer.tensorflow_setup import require_modules
 if TYPE_CHECKING:
     import argparse
 
-    from trainer.data.explore import Exploration
+    from trainer.images.explore import Exploration
 
 LEAKS_SHOWN = 10
 IMAGE_SIZE = RECIPES["mobilenet_v2"].image_size
@@ -58,15 +58,15 @@ def _complete(args: argparse.Namespace) -> None:
 def explore(options: ExploreOptions) -> int:
     """Read the data folder, print a summary, and write the CSV and the page if asked to."""
     require_modules("imagehash", "cv2", "jinja2")
-    from trainer.data.explore import explore as explore_dataset
-    from trainer.data.explore import write_table, write_whole
-    from trainer.data.read_data import read_data
+    from trainer.images.explore import explore as explore_dataset
+    from trainer.images.explore import write_table, write_whole
+    from trainer.images.read_data import read_data
 
     found = explore_dataset(read_data(options.data, options.reading, cache_folder(options.cache)))
     if options.csv:
         write_table(options.csv, found)
     if options.html:
-        from trainer.data.augment import LIMITS
+        from trainer.images.augment import LIMITS
         from trainer.pages.exploration import render
 
         write_whole(options.html, render(found, LIMITS[options.reading.augment]))
@@ -78,7 +78,7 @@ def explore(options: ExploreOptions) -> int:
 
 
 def _print(found: Exploration) -> None:
-    from trainer.data.explore import warnings
+    from trainer.images.explore import warnings
 
     for label, splits in found.counts().items():
         counts = ", ".join(f"{count} {split}" for split, count in splits.items())

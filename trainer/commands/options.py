@@ -30,7 +30,7 @@ def add_cache_options(parser: argparse.ArgumentParser) -> None:
 
 def cache_folder(options: CacheOptions) -> Path | None:
     """Return the folder for preprocessed pixels, or None for no cache."""
-    from trainer.data.cache import default_cache
+    from trainer.images.cache import default_cache
 
     return None if options.no_cache else options.cache or default_cache()
 

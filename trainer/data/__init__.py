@@ -1,1 +1,1 @@
-"""From a data folder to batches: find, check, decode, split, augment."""
+"""Photographs as files: find and check them, split them, name those that look alike, draw some."""

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, log_expit, log_softmax, softmax
 
-from trainer.data.paging import take
+from trainer.images.paging import take
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from trainer.data.augment import LIMITS, STANDARD, Limits, augment
-from trainer.data.paging import release_pages, take
 from trainer.fitting.job import Rows, rows_of_split
+from trainer.images.augment import LIMITS, STANDARD, Limits, augment
+from trainer.images.paging import release_pages, take
 from trainer.progress import tracked
 
 if TYPE_CHECKING:

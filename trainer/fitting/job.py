@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import keras
 import numpy as np
 
-from trainer.data.batches import plain_batches, training_batches
 from trainer.fitting.devices import trainable_copy
 from trainer.fitting.fit import Phase, fit
 from trainer.fitting.replicas import divisible_rows
 from trainer.fitting.task import FitTask, Plan
+from trainer.images.batches import plain_batches, training_batches
 from trainer.networks.models import accuracy, loss_of
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from trainer.data.augment import Limits
-    from trainer.data.dataset import Dataset
     from trainer.data.split import Split
     from trainer.fitting.devices import Devices
+    from trainer.images.augment import Limits
+    from trainer.images.dataset import Dataset
     from trainer.networks.models import Model
     from trainer.options import Options
 

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from trainer.data.augment import LIMITS
 from trainer.fitting.cluster import ALONE
 from trainer.fitting.devices import check_agreement, open_devices
 from trainer.fitting.job import Job, fit_phase, rows_of_split
 from trainer.fitting.optimizers import adam, rmsprop
 from trainer.fitting.transfer import train_transfer
+from trainer.images.augment import LIMITS
 from trainer.networks.models import build_cnn, build_cnn_bn, build_untrained
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from trainer.data.dataset import Dataset
     from trainer.fitting.cluster import Cluster
     from trainer.fitting.fit import Phase
+    from trainer.images.dataset import Dataset
     from trainer.networks.models import Model
     from trainer.options import Options
 

@@ -20,8 +20,8 @@ from trainer.networks.models import is_correct
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from trainer.data.batches import Batches
     from trainer.fitting.task import FitTask
+    from trainer.images.batches import Batches
     from trainer.networks.models import Model
 
 # TensorFlow ships no types; these are tf.Tensor, tf.distribute.Strategy and a function of an iterator.

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from trainer.data.batches import Batches
+    from trainer.images.batches import Batches
 
 
 class Plan(NamedTuple):

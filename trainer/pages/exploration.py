@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from trainer.data.augment import STANDARD, augment
-from trainer.data.explore import spread, warnings
-from trainer.data.samples import balanced
 from trainer.data.split import SPLITS
+from trainer.images.augment import STANDARD, augment
+from trainer.images.explore import spread, warnings
+from trainer.images.samples import balanced
 from trainer.pages.page import picture, render_page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from trainer.data.augment import Limits
-    from trainer.data.explore import Exploration
     from trainer.data.near_duplicates import Pair
+    from trainer.images.augment import Limits
+    from trainer.images.explore import Exploration
 
 MAX_PER_CLASS = 24
 MAX_PAIRS = 40

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from trainer.data.dataset import Dataset
     from trainer.data.split import Split
+    from trainer.images.dataset import Dataset
     from trainer.runs.recognition import Features
 
 LABEL_MISTAKES = "label_mistakes.csv"

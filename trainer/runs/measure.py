@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from trainer.data.layout import Layout, scan
-from trainer.data.pixels import decode
 from trainer.errors import DataError, TrainingError
+from trainer.images.pixels import decode
 from trainer.networks.keras_file import load_keras
 from trainer.progress import log
 from trainer.tensorflow_setup import require_tensorflow

@@ -8,7 +8,6 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from trainer.data.samples import balanced
 from trainer.data.unfamiliar import drawn_pixels, folder_pixels, package_pixels, shuffled
 from trainer.errors import DataError, TrainingError
 from trainer.evaluation.calibration import features_of
@@ -20,6 +19,7 @@ from trainer.evaluation.familiarity import (
     kept_share,
     separation,
 )
+from trainer.images.samples import balanced
 from trainer.progress import log
 
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
     from edge_runtime.image.preprocess import Pixels
     from edge_runtime.model.spec import ModelSpec
-    from trainer.data.dataset import Dataset, Photo
     from trainer.data.split import Split
     from trainer.evaluation.familiarity import Separation
+    from trainer.images.dataset import Dataset, Photo
     from trainer.networks.models import Model
     from trainer.options import Options
 

@@ -16,13 +16,13 @@ import numpy as np
 
 from edge_runtime.model.spec import ModelSpec
 from edge_runtime.storage.json_files import write_json
-from trainer.data.paging import take
-from trainer.data.samples import balanced, write_samples
 from trainer.data.split import SPLITS
 from trainer.data.unfamiliar import draw_scenes
 from trainer.errors import TrainingError
 from trainer.evaluation.plots import write_plots
 from trainer.fitting.fit import Epoch
+from trainer.images.paging import take
+from trainer.images.samples import balanced, write_samples
 from trainer.runs.journal import FOLDER
 from trainer.runs.versions import versions
 
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_runtime.image.preprocess import Pixels
-    from trainer.data.dataset import Dataset, Photo
     from trainer.data.split import Split
     from trainer.evaluation.calibration import Calibration
     from trainer.evaluation.scores import Evaluation
     from trainer.fitting.fit import Phase
     from trainer.fitting.phases import TrainingResult
+    from trainer.images.dataset import Dataset, Photo
     from trainer.networks.models import Model
     from trainer.runs.journal import Journal
     from trainer.runs.recognition import Recognition

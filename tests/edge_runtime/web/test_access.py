@@ -8,10 +8,10 @@ import socket
 
 import pytest
 
-from edge_runtime.web import logs
-from edge_runtime.web.access import AccessError, check_token, parse_public_url
-from edge_runtime.web.attempts import BURST, MAX_ADDRESSES, MAX_WAIT_S, PAUSE_S, Attempts
-from edge_runtime.web.sessions import MAX_SESSIONS, SESSION_S, Sessions
+from edge_runtime.web.protection import logs
+from edge_runtime.web.protection.access import AccessError, check_token, parse_public_url
+from edge_runtime.web.protection.attempts import BURST, MAX_ADDRESSES, MAX_WAIT_S, PAUSE_S, Attempts
+from edge_runtime.web.protection.sessions import MAX_SESSIONS, SESSION_S, Sessions
 
 TOKEN = "correct-horse-battery-staple"
 
@@ -44,7 +44,7 @@ def waits(monkeypatch):
         waited.append(seconds)
         now[0] += seconds
 
-    monkeypatch.setattr("edge_runtime.web.attempts.asyncio.sleep", sleep)
+    monkeypatch.setattr("edge_runtime.web.protection.attempts.asyncio.sleep", sleep)
     return now, waited
 
 
@@ -71,7 +71,7 @@ def test_many_tokens_at_once_are_not_checked(monkeypatch):
     async def sleep(seconds):
         pass
 
-    monkeypatch.setattr("edge_runtime.web.attempts.asyncio.sleep", sleep)
+    monkeypatch.setattr("edge_runtime.web.protection.attempts.asyncio.sleep", sleep)
     verdicts = [
         asyncio.run(attempts.check("10.0.0.1", lambda: bool(compared.append(1)), known_first=False)) for _ in range(100)
     ]

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from edge_runtime.web import logs
-from edge_runtime.web.connections import MAX_CONNECTIONS
+from edge_runtime.web.protection import logs
+from edge_runtime.web.protection.connections import MAX_CONNECTIONS
 
 TOKEN = "correct-horse-battery-staple"
 HONEST = {"Authorization": f"Bearer {TOKEN}"}

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 from png import plain_png
 
-from edge_runtime.web import connections, uploads
+from edge_runtime.web.protection import connections, uploads
 
 
 def raw(port, data, timeout_s=5.0):
@@ -105,7 +105,7 @@ def short_timeouts(monkeypatch):
     """Shorten the server's time limits, so that the test is fast."""
     monkeypatch.setattr(connections, "HEADER_S", 0.5)
     monkeypatch.setattr(connections, "WRITE_S", 0.5)
-    monkeypatch.setattr("edge_runtime.web.uploads.MAX_BODY_S", 0.5)
+    monkeypatch.setattr("edge_runtime.web.protection.uploads.MAX_BODY_S", 0.5)
     monkeypatch.setattr(uploads.read_body, "__kwdefaults__", {"max_bytes": uploads.MAX_BYTES, "timeout_s": 0.5})
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from manual import ROOT
 
-from edge_runtime.web.access import parse_public_url
+from edge_runtime.web.protection.access import parse_public_url
 
 TOKEN = "correct-horse-battery-staple"
 HOST = "camera.example.org"

@@ -12,10 +12,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from edge_runtime.errors import InferenceError
 from edge_runtime.live.records import Event
 from edge_runtime.live.sinks.outbox import Counts
-from edge_runtime.web.access import AccessError, check_token
 from edge_runtime.web.hub import Hub
 from edge_runtime.web.metrics import render_metrics
 from edge_runtime.web.openapi import openapi_document
+from edge_runtime.web.protection.access import AccessError, check_token
 from edge_runtime.web.server import run_server
 from edge_runtime.web.site import Site
 

@@ -6,11 +6,11 @@ import keras
 import numpy as np
 import pytest
 
-from trainer.data.batches import plain_batches, training_batches
 from trainer.errors import InterruptedEarlyError, TrainingError
 from trainer.fitting.checkpoint import read_state, write_state
 from trainer.fitting.fit import Recorder, fit
 from trainer.fitting.task import FitTask, Plan
+from trainer.images.batches import plain_batches, training_batches
 
 RANDOM = np.random.default_rng(0)
 FEATURES = RANDOM.normal(0, 1, (40, 4)).astype(np.float32)

@@ -11,7 +11,6 @@ import tensorflow as tf
 from tensorflow.core.util import event_pb2
 
 from edge_runtime.model.spec import ModelSpec
-from trainer.data.dataset import load
 from trainer.data.layout import scan
 from trainer.data.split import Fractions
 from trainer.errors import InterruptedEarlyError
@@ -21,6 +20,7 @@ from trainer.fitting.features import number_of_views
 from trainer.fitting.fit import Epoch, Phase
 from trainer.fitting.job import class_weights
 from trainer.fitting.phases import train_model
+from trainer.images.dataset import load
 from trainer.networks import backbone
 from trainer.networks.models import build_untrained
 from trainer.options import Options

@@ -26,8 +26,8 @@ import numpy as np
 import PIL
 
 from edge_runtime.storage.json_files import write_text
-from trainer.data.paging import ROWS_HELD, release_pages
-from trainer.data.pixels import Decoded, decode, decode_into, row_reader, run_rows
+from trainer.images.paging import ROWS_HELD, release_pages
+from trainer.images.pixels import Decoded, decode, decode_into, row_reader, run_rows
 from trainer.progress import log
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from edge_runtime.model.spec import ModelSpec
-from trainer.data import cache as caching
-from trainer.data.cache import cached_decode, default_cache
 from trainer.data.layout import scan
-from trainer.data.pixels import decode
+from trainer.images import cache as caching
+from trainer.images.cache import cached_decode, default_cache
+from trainer.images.pixels import decode
 
 SPEC = ModelSpec(height=16, width=16, labels=("cat", "dog"), output="sigmoid")
 
@@ -69,7 +69,8 @@ def test_only_what_changed_is_decoded(data, tmp_path, decoded, draw_photo):
 def test_two_processes_fill_one_cache_at_once(data, tmp_path):
     code = (
         "import sys; from pathlib import Path; from edge_runtime.model.spec import ModelSpec; "
-        "from trainer.data.cache import cached_decode; from trainer.data.layout import scan; data = Path(sys.argv[1]); "
+        "from trainer.images.cache import cached_decode; from trainer.data.layout import scan; "
+        "data = Path(sys.argv[1]); "
         "spec = ModelSpec(height=16, width=16, labels=('cat', 'dog'), output='sigmoid'); "
         "print(cached_decode(data, scan(data).files, spec, Path(sys.argv[2])).pixels.sum())"
     )

@@ -5,8 +5,8 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from trainer.data.augment import STANDARD
-from trainer.data.batches import plain_batches, steps, training_batches
+from trainer.images.augment import STANDARD
+from trainer.images.batches import plain_batches, steps, training_batches
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (12, 8, 9, 3), np.uint8)
 PIXELS[:, 0, 0, 0] = np.arange(12)  # so that a row can be told from its pixels

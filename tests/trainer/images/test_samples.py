@@ -5,9 +5,9 @@ from collections import Counter
 from PIL import Image
 
 from edge_runtime.model.spec import ModelSpec
-from trainer.data.dataset import Photo
 from trainer.data.layout import Found
-from trainer.data.samples import balanced, safe_name, write_samples
+from trainer.images.dataset import Photo
+from trainer.images.samples import balanced, safe_name, write_samples
 
 SPEC = ModelSpec(height=16, width=16, labels=("cat", "dog"), output="sigmoid")
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from trainer.data.augment import LIGHT, Limits, augment
-from trainer.data.paging import take
+from trainer.images.augment import LIGHT, Limits, augment
+from trainer.images.paging import take
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,10 +10,10 @@ from PIL import Image
 
 from edge_runtime.image.preprocess import preprocess
 from edge_runtime.model.spec import ModelSpec
-from trainer.data.dataset import load
 from trainer.data.layout import scan
 from trainer.data.split import Fractions
 from trainer.errors import DataError
+from trainer.images.dataset import load
 
 
 def read(folder, seed=0, labels=("cat", "dog")):

@@ -3,7 +3,7 @@ import pytest
 
 from edge_runtime.model.bundle import Bundle
 from export.errors import ExportError
-from export.proof.runtime_process import run_on_device
+from export.runtimes.process import run_on_device
 
 
 @pytest.fixture
@@ -36,6 +36,6 @@ def test_a_runtime_that_crashes_is_an_error_that_names_the_signal(artifact, monk
 
     path, spec = artifact
     program = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
-    monkeypatch.setattr("export.proof.runtime_process.WORKER", [sys.executable, "-c", program])
+    monkeypatch.setattr("export.runtimes.process.WORKER", [sys.executable, "-c", program])
     with pytest.raises(ExportError, match=r"the runtime crashed \(SIGSEGV\)"):
         run_on_device(path, spec, np.zeros((1, 24, 24, 3), np.uint8), "litert")

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from trainer.data.augment import (
+from trainer.images.augment import (
     GENTLE,
     PHOTO,
     STANDARD,

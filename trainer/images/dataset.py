@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trainer.data.cache import cached_decode
 from trainer.data.layout import Found, Layout, Problem
 from trainer.data.parts import PARTS, Part
-from trainer.data.pixels import decode
 from trainer.data.split import SPLITS, Fractions, Split, split_class
 from trainer.errors import DataError
+from trainer.images.cache import cached_decode
+from trainer.images.pixels import decode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

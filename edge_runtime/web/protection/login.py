@@ -8,16 +8,16 @@ from urllib.parse import parse_qs
 
 from starlette.responses import RedirectResponse, Response
 
-from edge_runtime.web.access import COOKIE, session_cookie
-from edge_runtime.web.guard import RETRY_LATER, client_address
-from edge_runtime.web.logs import report_refused_token
-from edge_runtime.web.sessions import SESSION_S
-from edge_runtime.web.uploads import read_body
+from edge_runtime.web.protection.access import COOKIE, session_cookie
+from edge_runtime.web.protection.guard import RETRY_LATER, client_address
+from edge_runtime.web.protection.logs import report_refused_token
+from edge_runtime.web.protection.sessions import SESSION_S
+from edge_runtime.web.protection.uploads import read_body
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from edge_runtime.web.access import Access
+    from edge_runtime.web.protection.access import Access
 
 MAX_FORM_BYTES = 4096
 MAX_FORM_S = 5.0

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from edge_runtime.errors import EdgeError
-from edge_runtime.web.attempts import Attempts
-from edge_runtime.web.sessions import Sessions
+from edge_runtime.web.protection.attempts import Attempts
+from edge_runtime.web.protection.sessions import Sessions
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from edge_runtime.model.spec import ModelSpec
 
 
-WORKER = [sys.executable, "-m", "export.proof.runtime_worker"]
+WORKER = [sys.executable, "-m", "export.runtimes.worker"]
 
 
 @dataclass(frozen=True)

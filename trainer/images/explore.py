@@ -15,14 +15,14 @@ from PIL import Image
 from edge_runtime.image.preprocess import FORMATS
 from edge_runtime.storage.json_files import write_text
 from trainer.data.near_duplicates import Pair, near_pairs, perceptual_hash
-from trainer.data.paging import take
 from trainer.data.split import SPLITS
 from trainer.errors import DataError
+from trainer.images.paging import take
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from trainer.data.dataset import Dataset, Photo
+    from trainer.images.dataset import Dataset, Photo
 
 FEW = 50  # of a class; with fewer, about ten remain for the test, too few to measure an accuracy
 IMBALANCE = 1.5

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge_runtime.model.spec import ModelSpec
-    from trainer.data.dataset import Photo
+    from trainer.images.dataset import Photo
 
 SAMPLES = 12
 LOSSLESS = {".png", ".bmp"}

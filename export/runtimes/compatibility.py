@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from export.errors import ExportError
-from export.proof.runtime_tables import ONNXRUNTIME_SUPPORT, TFLITE_RUNTIME_OPERATORS
+from export.runtimes.tables import ONNXRUNTIME_SUPPORT, TFLITE_RUNTIME_OPERATORS
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,8 +4,8 @@ import sys
 import pytest
 
 from export.errors import ExportError
-from export.proof.compatibility import Floor, Requirements, parse_floor, requirements, shortfalls
-from export.proof.runtime_tables import TFLITE_RUNTIME_OPERATORS
+from export.runtimes.compatibility import Floor, Requirements, parse_floor, requirements, shortfalls
+from export.runtimes.tables import TFLITE_RUNTIME_OPERATORS
 
 TFLITE, ONNX = Floor("tflite-runtime", "2.14"), Floor("onnxruntime", "1.19")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from edge_runtime.web.guard import HEADERS
+from edge_runtime.web.protection.guard import HEADERS
 
 if TYPE_CHECKING:
     import asyncio

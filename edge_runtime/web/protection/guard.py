@@ -8,13 +8,13 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, RedirectResponse
 
-from edge_runtime.web.access import bearer_token, is_cross_site
-from edge_runtime.web.logs import report_refused_token
+from edge_runtime.web.protection.access import bearer_token, is_cross_site
+from edge_runtime.web.protection.logs import report_refused_token
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from edge_runtime.web.access import Access
+    from edge_runtime.web.protection.access import Access
 
 # The page may load resources from this server only.
 POLICY = (

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from edge_runtime.model.spec import ModelSpec
 from trainer.data.corrections import corrected
-from trainer.data.dataset import Dataset, load
 from trainer.data.layout import scan, with_background
 from trainer.data.split import SPLITS, Fractions
 from trainer.errors import DataError
+from trainer.images.dataset import Dataset, load
 from trainer.progress import log
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""The process that `export.proof.runtime_process` starts: ARTIFACT BACKEND FOLDER.
+"""The process that `export.runtimes.process` starts: ARTIFACT BACKEND FOLDER.
 
 It reads spec.json, tasks.json (the kernels of each task) and pixels-N.npy from the folder and writes result-N.npz.
 """

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trainer.data.paging import release_pages, take
+from trainer.images.paging import release_pages, take
 
 
 def resident(path):
