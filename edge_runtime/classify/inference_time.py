@@ -1,8 +1,12 @@
-"""The process that `inspect --time` starts: BUNDLE ARTIFACT. It prints one JSON object: `inference_ms`, or `error`."""
+"""The process that measures an artifact: BUNDLE ARTIFACT.
+
+It prints one JSON object: `inference_ms` and `peak_bytes`, or `error`.
+"""
 
 from __future__ import annotations
 
 import json
+import resource
 import sys
 import time
 from statistics import median
@@ -17,10 +21,11 @@ TIMED_RUNS = 20
 
 
 def main(bundle: str, artifact: str) -> None:
-    """Run the artifact on a grey image and print the median time of one inference."""
+    """Run the artifact on a grey image; print the median time of one inference and the peak memory of the process."""
     with results_stream() as stream:
         try:
             answer: dict[str, object] = {"inference_ms": inference_ms(bundle, artifact)}
+            answer["peak_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         except EdgeError as problem:
             answer = {"error": str(problem)}
         json.dump(answer, stream)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 
 MAX_COUNT = 10_000  # classes, epochs, threads: a larger number is a typing error, and some libraries crash on it
 MAX_INT32 = 2**31 - 1
+DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhd]?)")
+SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def integer(text: str, low: int, high: int) -> int:
@@ -65,6 +68,15 @@ def non_negative_float(text: str) -> float:
     if not 0 <= value < math.inf:
         raise argparse.ArgumentTypeError(f"must be a number of at least 0, not {text!r}")
     return value
+
+
+def duration_s(text: str) -> float:
+    """Parse a time above 0, such as 90, 90s, 10m, 1h or 2d, and return seconds."""
+    found = DURATION.fullmatch(text)
+    seconds = float(found[1]) * SECONDS[found[2]] if found else 0.0
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a time such as 90s, 10m, 1h or 2d, not {text!r}")
+    return seconds
 
 
 def _number(text: str) -> float:

@@ -1,0 +1,1 @@
+"""Publish bundles as signed releases in a repository of static files."""
