@@ -13,12 +13,21 @@ from typing import TYPE_CHECKING, Any
 from edge_runtime.command_line.runner import SUCCESS, set_action
 from edge_runtime.commands.options.model import ModelOptions, add_model_options, open_classifier
 from edge_runtime.commands.options.sinks import SinkOptions, add_sink_options, close_all, sinks_from
-from edge_runtime.commands.options.stream import SOURCES, StreamOptions, add_stream_options, source_from, stream_from
+from edge_runtime.commands.options.stream import (
+    SOURCES,
+    StreamOptions,
+    add_stream_options,
+    rules_for,
+    source_from,
+    stream_from,
+)
 from edge_runtime.errors import BackendUnavailable
 from edge_runtime.system.credentials import credential
 from edge_runtime.system.notification import ready, stopping
+from edge_runtime.update.follow import following, target_of
 
 if TYPE_CHECKING:
+    from edge_runtime.classify.classifier import Classifier
     from edge_runtime.live.stream import Stream
     from edge_runtime.web.site import Site
 
@@ -89,6 +98,7 @@ def serve(options: ServeOptions) -> int:
     check_token(options.host, token, options.public_url)
     source = source_from(options.stream)
     # One for the camera, one for uploads: a classifier is not for use by two threads at once.
+    seen = target_of(options.bundle)
     watching, answering = (open_classifier(options.bundle, options.model) for _ in range(2))
     hub, stop = Hub(), threading.Event()
     sinks = sinks_from(options.sinks, source.name)
@@ -114,7 +124,15 @@ def serve(options: ServeOptions) -> int:
             outboxes=[sink.outbox for sink in sinks if hasattr(sink, "outbox")],
             stale_s=2 * options.stream.stall_timeout,
         )
-        _run(options, site, stream, stop)
+
+        def switch(new: Classifier) -> None:
+            """Let the loop and the uploads continue with another model."""
+            other = open_classifier(options.bundle, options.model)
+            stream.switch(new, rules_for(options.stream, new))
+            site.classifier = other
+
+        with following(options.bundle, seen, lambda: open_classifier(options.bundle, options.model), switch):
+            _run(options, site, stream, stop)
     finally:
         stopping()
         close_all(sinks)

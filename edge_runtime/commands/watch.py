@@ -11,8 +11,16 @@ from edge_runtime.command_line.standard_output import results_stream
 from edge_runtime.commands.options.model import ModelOptions, add_model_options, open_classifier
 from edge_runtime.commands.options.reports import report_end
 from edge_runtime.commands.options.sinks import SinkOptions, add_sink_options, close_all, sinks_from
-from edge_runtime.commands.options.stream import SOURCES, StreamOptions, add_stream_options, source_from, stream_from
+from edge_runtime.commands.options.stream import (
+    SOURCES,
+    StreamOptions,
+    add_stream_options,
+    rules_for,
+    source_from,
+    stream_from,
+)
 from edge_runtime.system.notification import ready, stopping
+from edge_runtime.update.follow import following, target_of
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -60,13 +68,20 @@ def watch(options: WatchOptions) -> int:
 
 def _watch(options: WatchOptions, results: TextIO) -> int:
     source = source_from(options.stream)
+    seen = target_of(options.bundle)
     classifier = open_classifier(options.bundle, options.model)
     sinks = [_console(options, results, live=source.live), *sinks_from(options.sinks, source.name)]
     try:
         with stop_on_signals() as stop:
             stream = stream_from(options.stream, source, classifier, sinks, stop=stop)
             ready()
-            tally = stream.run()
+            with following(
+                options.bundle,
+                seen,
+                lambda: open_classifier(options.bundle, options.model),
+                lambda new: stream.switch(new, rules_for(options.stream, new)),
+            ):
+                tally = stream.run()
             report_end(source, tally)
     finally:
         stopping()

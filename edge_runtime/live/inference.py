@@ -12,7 +12,7 @@ from edge_runtime.live.preparation import Prepared
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from edge_runtime.backends.interface import Backend
+    from edge_runtime.classify.classifier import Classifier
     from edge_runtime.live.preparation import Preparation, Unreadable
     from edge_runtime.live.records import Event
 
@@ -35,19 +35,18 @@ class Inference:
 
     """
 
-    def __init__(self, preparation: Preparation, backend: Backend, longest_wait_s: float) -> None:
+    def __init__(self, preparation: Preparation, longest_wait_s: float) -> None:
         """Start the thread.
 
         Args:
-            preparation: provides the inputs; it is closed together with this object.
-            backend: used only by this thread until `close` returns.
+            preparation: provides the inputs and the model that runs each; it is closed together with this object. The
+                models' backends are used only by this thread until `close` returns.
             longest_wait_s: a frame that was captured longer ago is not classified; infinite for files.
 
         """
         self.done: Handoff[Inferred | Prepared | Unreadable | Event] = Handoff(newest_only=False)
         self.is_running = False
         self._preparation = preparation
-        self._backend = backend
         self._longest_wait_s = longest_wait_s
         self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
         self._thread.start()
@@ -56,6 +55,10 @@ class Inference:
     def is_idle(self) -> bool:
         """Whether nothing is done at this moment except waiting for the camera or for the time of the next frame."""
         return self._preparation.is_waiting and not self.is_running
+
+    def switch(self, classifier: Classifier) -> None:
+        """Run another model from the next frame on; frames that are prepared already still run in the old one."""
+        self._preparation.classifier = classifier
 
     def forget_scene(self) -> None:
         """Treat the next frame as changed; see `Preparation.forget_scene`."""
@@ -92,7 +95,7 @@ class Inference:
         pace.inference_began(waited=waited)
         began = time.perf_counter()
         self.is_running = True
-        output = self._backend.invoke(tensor)
+        output = item.classifier.backend.invoke(tensor)
         self.is_running = False
         inference_ms = (time.perf_counter() - began) * 1e3
         pace.inference_ended()

@@ -63,6 +63,7 @@ class Prepared(NamedTuple):
         image: the decoded picture.
         decode_ms: time to decode it.
         preprocess_ms: time to resize it and to convert it to the graph's type.
+        classifier: the model for which it was prepared, and which must run it.
 
     """
 
@@ -71,6 +72,7 @@ class Prepared(NamedTuple):
     image: Image.Image
     decode_ms: float
     preprocess_ms: float
+    classifier: Classifier
 
 
 class Unreadable(NamedTuple):
@@ -117,6 +119,7 @@ class Preparation:
     Attributes:
         ready: holds the next item: Prepared, Unreadable or Event.
         pace: must be notified when the model runs.
+        classifier: the model for which the next frame is prepared; another thread may replace it at any time.
         is_waiting: whether the thread waits for the camera, or for the time of the next frame.
 
     """
@@ -126,8 +129,7 @@ class Preparation:
         self.pace = Pace()
         self.is_waiting = False
         self._capture = capture
-        self._spec = classifier.spec
-        self._model_input = classifier.backend.model_input
+        self.classifier = self._last_classifier = classifier
         self._selection = selection
         self._stop = stop
         self._reference: Pixels | None = None  # for the motion gate: every fourth pixel of the last classified frame
@@ -193,20 +195,24 @@ class Preparation:
     def _prepare(self, frame: Frame) -> Prepared | Unreadable:
         began = time.perf_counter()
         frame = replace(frame, mount=self._selection.mount)
+        classifier = self.classifier
+        if classifier is not self._last_classifier:
+            self.forget_scene()
+            self._last_classifier = classifier
         limits = STREAM if self._capture.source.live else FILE
         try:
-            image = load_image(frame.image, self._spec, self._selection.roi, mount=frame.mount, limits=limits)
+            image = load_image(frame.image, classifier.spec, self._selection.roi, mount=frame.mount, limits=limits)
         except SourceError as problem:
             self._was_unreadable = True
             self._capture.reject()
             return Unreadable(frame, problem)
         self._capture.accept()
         decoded = time.perf_counter()
-        pixels = to_input(image, self._spec)
-        tensor = self._model_input(pixels[None]) if self._changed(pixels) else None
+        pixels = to_input(image, classifier.spec)
+        tensor = classifier.backend.model_input(pixels[None]) if self._changed(pixels) else None
         ended = time.perf_counter()
         self.pace.prepared(ended - began)
-        return Prepared(frame, tensor, image, (decoded - began) * 1e3, (ended - decoded) * 1e3)
+        return Prepared(frame, tensor, image, (decoded - began) * 1e3, (ended - decoded) * 1e3, classifier)
 
     def _changed(self, pixels: Pixels) -> bool:
         """Return whether a frame differs from the last classified one; if so, it replaces that one."""

@@ -121,6 +121,8 @@ class Stream:
         self.tally = Tally()
         self._source = source
         self._classifier = classifier
+        self._inference: Inference | None = None
+        self._next_rules: dict[int, Rules] = {}  # by the identity of the classifier that they belong to
         self._sinks = tuple(sinks)
         self._state_sinks = [sink for sink in self._sinks if isinstance(sink, StateSink)]
         self._source_state: SourceState | None = None
@@ -145,6 +147,30 @@ class Stream:
         found = candidate(self._state, self._rules)
         return found and (label_of(found.label, self._classifier.spec.labels), found.votes, found.needed)
 
+    def switch(self, classifier: Classifier, rules: Rules | None = None) -> None:
+        """Decide with another model from the next frame on, without closing the source; any thread may call it.
+
+        A class that is present stays present if the new model has a class of that name; otherwise it leaves.
+
+        Args:
+            classifier: warmed up, and used by nothing else.
+            rules: as for the constructor.
+
+        """
+        self._next_rules[id(classifier)] = rules or rules_of(classifier.spec)
+        if self._inference is None:
+            self._adopt(classifier)
+        else:
+            self._inference.switch(classifier)
+
+    def _adopt(self, classifier: Classifier) -> None:
+        """Continue with the decisions of another model."""
+        present, labels = self._stable(), classifier.spec.labels
+        self._classifier, self._rules = classifier, self._next_rules.pop(id(classifier))
+        stable = labels.index(present) if present in labels else -1
+        self._state = State(votes=(stable,) * self._rules.k, stable=stable)
+        self._probabilities = None
+
     def run(self) -> Tally:
         """Run until the source ends, `frames` predictions are made, or `stop` is set.
 
@@ -156,7 +182,7 @@ class Stream:
         stop_reading = threading.Event()
         capture = Capture(self._source, self._patience, stop_reading)
         preparation = Preparation(capture, self._classifier, self._selection, stop_reading)
-        inference = Inference(preparation, self._classifier.backend, self._longest_wait_s)
+        self._inference = inference = Inference(preparation, self._longest_wait_s)
         try:
             self._run(capture, inference)
         finally:
@@ -237,6 +263,8 @@ class Stream:
 
     def _handle_output(self, item: Prepared, output: NDArray[Any], inference_ms: float) -> None:
         frame = item.frame
+        if item.classifier is not self._classifier:
+            self._adopt(item.classifier)
         probabilities = self._classifier.backend.probabilities(output)[0]
         self._advance(probabilities)
         decision = decide(probabilities, self._classifier.spec, top_k=self._top_k)

@@ -186,7 +186,7 @@ def stream_from(
         selection=Selection(
             options.roi, options.every, options.max_fps, options.motion, Mount(options.rotate, options.flip or "")
         ),
-        rules=_rules(options, classifier),
+        rules=rules_for(options, classifier),
         patience=Patience(options.stall_timeout, options.give_up),
         top_k=options.top_k,
         frames=options.frames,
@@ -195,7 +195,7 @@ def stream_from(
     )
 
 
-def _rules(options: StreamOptions, classifier: Classifier) -> Rules:
+def rules_for(options: StreamOptions, classifier: Classifier) -> Rules:
     """Merge the rules: defaults and the spec's thresholds, then --decision, then the other options."""
     from dataclasses import replace
 
