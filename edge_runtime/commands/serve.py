@@ -24,10 +24,11 @@ from edge_runtime.commands.options.stream import (
 from edge_runtime.errors import BackendUnavailable
 from edge_runtime.system.credentials import credential
 from edge_runtime.system.notification import ready, stopping
-from edge_runtime.update.follow import following, target_of
+from edge_runtime.update.follow import Follower
 
 if TYPE_CHECKING:
     from edge_runtime.classify.classifier import Classifier
+    from edge_runtime.live.records import Frame, FramePrediction
     from edge_runtime.live.stream import Stream
     from edge_runtime.web.site import Site
 
@@ -98,20 +99,26 @@ def serve(options: ServeOptions) -> int:
     check_token(options.host, token, options.public_url)
     source = source_from(options.stream)
     # One for the camera, one for uploads: a classifier is not for use by two threads at once.
-    seen = target_of(options.bundle)
+    follower = Follower(options.bundle, options.stream.roi)
     watching, answering = (open_classifier(options.bundle, options.model) for _ in range(2))
     hub, stop = Hub(), threading.Event()
     sinks = sinks_from(options.sinks, source.name)
     if options.sinks.event_log:
         hub.restore(read_events(options.sinks.event_log, newest=MAX_EVENTS))
     try:
+
+        def on_frame(frame: Frame, prediction: FramePrediction) -> None:
+            """Show a frame on the page, and offer it to a release in the shadow."""
+            hub.frame(frame, stream.candidate())
+            follower.on_frame(frame, prediction)
+
         stream = stream_from(
             options.stream,
             source,
             watching,
             [hub, *sinks],
             stop=stop,
-            on_frame=lambda frame, _prediction: hub.frame(frame, stream.candidate()),
+            on_frame=on_frame,
         )
         site = Site(
             hub,
@@ -131,7 +138,7 @@ def serve(options: ServeOptions) -> int:
             stream.switch(new, rules_for(options.stream, new))
             site.classifier = other
 
-        with following(options.bundle, seen, lambda: open_classifier(options.bundle, options.model), switch):
+        with follower.start(lambda: open_classifier(options.bundle, options.model), switch):
             _run(options, site, stream, stop)
     finally:
         stopping()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edge_runtime.command_line.numbers import duration_s, positive_float
+from edge_runtime.command_line.numbers import duration_s, fraction, open_fraction, positive_float
 from edge_runtime.command_line.runner import FAILURE, SUCCESS, set_action
 from edge_runtime.errors import EdgeError, one_line
 
@@ -25,6 +25,10 @@ class UpdateOptions:
     channel: str
     root: Path | None
     every: float | None  # seconds
+    shadow: float  # seconds
+    shadow_share: float
+    min_agreement: float
+    probation: float  # seconds
     max_ms: float | None
     max_mb: float | None
     json: bool
@@ -50,6 +54,31 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
         "--every", metavar="TIME", type=duration_s, help="stay and update again after this time, such as 1h"
     )
     command.add_argument(
+        "--shadow",
+        metavar="TIME",
+        type=_duration_or_zero,
+        default=600.0,
+        help="compare it with the current model on the live frames of a running edge-run watch or serve for this time "
+        "first; 0 leaves it out (default: 10m)",
+    )
+    command.add_argument(
+        "--shadow-share",
+        metavar="P",
+        type=open_fraction,
+        default=0.1,
+        help="its share of a processor (default: 0.1)",
+    )
+    command.add_argument(
+        "--min-agreement", metavar="P", type=fraction, default=0.7, help="least agreement in it (default: 0.7)"
+    )
+    command.add_argument(
+        "--probation",
+        metavar="TIME",
+        type=_duration_or_zero,
+        default=3600.0,
+        help="take it back if it crashes, stalls or is too slow within this time; 0 leaves it out (default: 1h)",
+    )
+    command.add_argument(
         "--max-ms", metavar="MS", type=positive_float, help="longest inference time (default: 1.5 times the current)"
     )
     command.add_argument(
@@ -66,7 +95,7 @@ def update(options: UpdateOptions) -> int:
     if options.every is None:
         outcome = _update_once(options)
         _show(outcome, options)
-        return FAILURE if outcome.state == "refused" else SUCCESS
+        return FAILURE if outcome.state in {"refused", "waiting"} else SUCCESS
     with stop_on_signals() as stop:
         while not stop.is_set():
             try:
@@ -80,11 +109,19 @@ def update(options: UpdateOptions) -> int:
 def _update_once(options: UpdateOptions) -> Outcome:
     from edge_runtime.update.models import locked
     from edge_runtime.update.prove import Limits
-    from edge_runtime.update.update import Source, update_once
+    from edge_runtime.update.trial import ShadowRules
+    from edge_runtime.update.update import Source, Steps, update_once
 
     limits = Limits(options.max_ms, None if options.max_mb is None else round(options.max_mb * 1e6))
+    rules = ShadowRules(min_agreement=options.min_agreement)
+    steps = Steps(options.shadow, options.shadow_share, rules, options.probation)
     with locked(options.models) as models:
-        return update_once(models, Source(options.repository, options.channel, options.root), limits, _report)
+        source = Source(options.repository, options.channel, options.root)
+        return update_once(models, source, limits, steps, _report)
+
+
+def _duration_or_zero(text: str) -> float:
+    return 0.0 if text == "0" else duration_s(text)
 
 
 def _report(line: str) -> None:

@@ -20,7 +20,7 @@ from edge_runtime.commands.options.stream import (
     stream_from,
 )
 from edge_runtime.system.notification import ready, stopping
-from edge_runtime.update.follow import following, target_of
+from edge_runtime.update.follow import Follower
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -68,16 +68,14 @@ def watch(options: WatchOptions) -> int:
 
 def _watch(options: WatchOptions, results: TextIO) -> int:
     source = source_from(options.stream)
-    seen = target_of(options.bundle)
+    follower = Follower(options.bundle, options.stream.roi)
     classifier = open_classifier(options.bundle, options.model)
     sinks = [_console(options, results, live=source.live), *sinks_from(options.sinks, source.name)]
     try:
         with stop_on_signals() as stop:
-            stream = stream_from(options.stream, source, classifier, sinks, stop=stop)
+            stream = stream_from(options.stream, source, classifier, sinks, stop=stop, on_frame=follower.on_frame)
             ready()
-            with following(
-                options.bundle,
-                seen,
+            with follower.start(
                 lambda: open_classifier(options.bundle, options.model),
                 lambda new: stream.switch(new, rules_for(options.stream, new)),
             ):

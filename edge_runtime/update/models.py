@@ -10,12 +10,9 @@ partial/                     downloads that are not complete
 
 from __future__ import annotations
 
-import fcntl
 import os
-import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +22,6 @@ from edge_runtime.update.release import UpdateError
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from edge_runtime.update.release import Release
 
 CURRENT, PREVIOUS = "current", "previous"
 MAX_REFUSED = 50  # versions that are remembered as refused
@@ -65,12 +61,14 @@ class Models:
         entries = self._state().get("refused", [])
         return {entry["version"]: entry["reason"] for entry in entries if entry["channel"] == channel}
 
-    def refuse(self, release: Release, reason: str) -> None:
-        """Record that this device does not take a release."""
+    def refuse(self, channel: str, version: int, reason: str) -> None:
+        """Record that this device does not take a release again."""
+        from datetime import datetime, timezone
+
         state = self._state()
         entry = {
-            "channel": release.channel,
-            "version": release.version,
+            "channel": channel,
+            "version": version,
             "reason": reason,
             "at": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         }
@@ -102,6 +100,8 @@ class Models:
             parts: names of unfinished downloads to keep, so that they can be continued.
 
         """
+        import shutil  # not at the top: every start of edge-run watch imports this module
+
         kept = {self.current(), self.previous(), keep}
         for entry in self._entries(self.versions):
             if entry.name not in kept:
@@ -134,6 +134,8 @@ class Models:
 @contextmanager
 def locked(folder: Path) -> Iterator[Models]:
     """Open the models folder for changes; create it if needed. Raise UpdateError if another process changes it."""
+    import fcntl
+
     models = Models(folder)
     try:
         for part in (models.versions, models.partial, models.trust):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 600.0
 MAX_SLOWDOWN = 1.5  # of the current model's inference time, both measured now
+SLACK_MS = 1.0  # a shorter difference is noise while the live loop runs
 MAX_GROWTH = 1.5  # of the current model's peak memory
 
 
@@ -94,8 +95,10 @@ def _check_cost(folder: Path, artifact: str, limits: Limits, current: Path | Non
     max_ms, max_bytes = limits.max_ms, limits.max_bytes
     if current and (max_ms is None or max_bytes is None):
         base = _cost(current, runnable_artifact(Bundle.open(current), None).name)
-        max_ms = base.inference_ms * MAX_SLOWDOWN if max_ms is None else max_ms
+        max_ms = base.inference_ms * MAX_SLOWDOWN + SLACK_MS if max_ms is None else max_ms
         max_bytes = round(base.peak_bytes * MAX_GROWTH) if max_bytes is None else max_bytes
+    if max_ms is not None and cost.inference_ms > max_ms:
+        cost = _cost(folder, artifact)  # once more: another process may have been busy
     if max_ms is not None and cost.inference_ms > max_ms:
         raise Refused(f"one inference takes {cost.inference_ms:.2f} ms; the limit is {max_ms:.2f} ms")
     if max_bytes is not None and cost.peak_bytes > max_bytes:

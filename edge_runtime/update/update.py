@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -15,6 +16,7 @@ from edge_runtime.update.release import UpdateError
 from edge_runtime.update.repository import open_repository
 from edge_runtime.update.rollout import chosen, device_identity
 from edge_runtime.update.transport import download
+from edge_runtime.update.trial import ShadowRules, Trial, end_trial, judge, read_report, write_trial
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -24,9 +26,11 @@ if TYPE_CHECKING:
     from edge_runtime.update.models import Models
     from edge_runtime.update.release import Release
 
+POLL_S = 1.0
+SILENCE_S = 30.0  # a running command reports at least this often
 SPARE_BYTES = 10_000_000  # left free on the card after an update
 
-State = Literal["current", "switched", "refused", "none"]
+State = Literal["current", "switched", "refused", "waiting", "none"]
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,8 @@ class Outcome:
     """The result of an update.
 
     Attributes:
-        state: "current" if there is nothing newer, "switched", "refused", or "none" if the channel has no release for
+        state: "current" if there is nothing newer, "switched", "refused", "waiting" if no command runs the current
+            model, so that the release could not be tried in its shadow, or "none" if the channel has no release for
             this device.
         release: the release, or None.
         message: one line for people.
@@ -64,13 +69,32 @@ class Outcome:
     fetched_bytes: int = 0
 
 
-def update_once(models: Models, source: Source, limits: Limits, report: Callable[[str], None]) -> Outcome:
+@dataclass(frozen=True)
+class Steps:
+    """How a release is tried before and after it decides.
+
+    Attributes:
+        shadow_s: seconds in the shadow of the current model; 0 leaves this step out.
+        share: the largest share of one processor that the shadow may use, 0..1.
+        rules: what it must do there.
+        probation_s: seconds in which it is taken back if it fails; 0 leaves this step out.
+
+    """
+
+    shadow_s: float = 600.0
+    share: float = 0.1
+    rules: ShadowRules = ShadowRules()  # noqa: RUF009 - a frozen value
+    probation_s: float = 3600.0
+
+
+def update_once(models: Models, source: Source, limits: Limits, steps: Steps, report: Callable[[str], None]) -> Outcome:
     """Bring the newest release that this device may take, if it proves itself here.
 
     Args:
         models: the models folder, locked.
         source: the repository and channel.
         limits: what a model may cost on this device.
+        steps: how it is tried.
         report: called with one line for each step.
 
     Raises:
@@ -95,14 +119,67 @@ def update_once(models: Models, source: Source, limits: Limits, report: Callable
     report(f"{release}: fetched {fetched_bytes / 1e6:.1f} MB; checking it on this device")
     try:
         cost = prove(folder, release, limits, models.folder / CURRENT if models.current() else None)
+        found = _try_in_shadow(models, release, limits, steps, report) if models.current() and steps.shadow_s else ""
     except Refused as problem:
-        models.refuse(release, str(problem))
+        end_trial(models.folder)
+        models.refuse(release.channel, release.version, str(problem))
         models.tidy()
         return Outcome("refused", release, f"{release} is refused: {problem}", fetched_bytes)
-    models.switch(release.folder)
+    if found is None:
+        end_trial(models.folder)
+        message = (
+            f"{release} waits: no edge-run watch or serve runs {models.folder / CURRENT}, in whose shadow it could be "
+            "tried; start one, or pass --shadow 0"
+        )
+        return Outcome("waiting", release, message, fetched_bytes)
+    _switch(models, release, limits, steps)
     models.tidy()
-    message = f"{release} is now current; one inference takes {cost.inference_ms:.2f} ms here"
+    message = f"{release} is now current; one inference takes {cost.inference_ms:.2f} ms here{found}"
     return Outcome("switched", release, message, fetched_bytes)
+
+
+def _try_in_shadow(
+    models: Models, release: Release, limits: Limits, steps: Steps, report: Callable[[str], None]
+) -> str | None:
+    """Let the running command compare the release with the current model.
+
+    Returns:
+        What was found, for the last message; None if no command runs.
+
+    Raises:
+        Refused: the rules are not met.
+
+    """
+    began = time.time()
+    until = began + steps.shadow_s
+    trial = Trial("shadow", release.folder, release.channel, release.version, began, until, limits.max_ms, steps.share)
+    write_trial(models.folder, trial)
+    report(f"{release}: in the shadow of the current model for {steps.shadow_s:.0f} s")
+    found = None
+    while time.time() < until:
+        time.sleep(min(POLL_S, steps.shadow_s))
+        found = read_report(models.folder)
+        if found and found.problem:
+            break
+        if time.time() - (found.at if found else began) > SILENCE_S:
+            return None
+    if found is None:
+        return None
+    if reason := judge(found, steps.rules, limits.max_ms):
+        raise Refused(reason)
+    return f"; shadow: agreement {found.agreement:.1%} on {found.comparable} live frames"
+
+
+def _switch(models: Models, release: Release, limits: Limits, steps: Steps) -> None:
+    """Make the release the current one, on probation if there is another one to go back to."""
+    end_trial(models.folder)
+    if models.current() and steps.probation_s:
+        now = time.time()
+        until = now + steps.probation_s
+        # Written before the switch: until then it names no current model, and has no effect.
+        trial = Trial("probation", release.folder, release.channel, release.version, now, until, limits.max_ms)
+        write_trial(models.folder, trial)
+    models.switch(release.folder)
 
 
 def fetch(models: Models, location: str, release: Release, files: Mapping[str, BundleFile]) -> int:

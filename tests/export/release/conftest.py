@@ -10,6 +10,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from edge_runtime.storage.json_files import read_json, write_json
+from edge_runtime.update.prove import Limits
 from export.errors import ExportError
 from export.release.metadata import SignedMetadata
 
@@ -61,16 +62,18 @@ def served():
         server.server_close()
 
 
+GENEROUS = Limits(max_ms=1e4, max_bytes=1 << 40)  # what the tests are about is not the speed of this machine
+
+
 @pytest.fixture
 def device(tmp_path, repository):
     """Give a function that updates a device once and returns the outcome."""
     from edge_runtime.update.models import locked
-    from edge_runtime.update.prove import Limits
-    from edge_runtime.update.update import Source, update_once
+    from edge_runtime.update.update import Source, Steps, update_once
 
-    def update(location=None, *, limits=Limits(), name="models"):  # noqa: B008 - a frozen value
+    def update(location=None, *, limits=GENEROUS, steps=Steps(shadow_s=0), name="models"):  # noqa: B008 - a frozen value
         source = Source(str(location or repository.folder), "stable", repository.folder / "root.json")
         with locked(tmp_path / name) as models:
-            return update_once(models, source, limits, lambda _: None)
+            return update_once(models, source, limits, steps, lambda _: None)
 
     return update

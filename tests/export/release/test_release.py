@@ -127,7 +127,7 @@ def test_killed_at_any_instant_the_current_version_is_whole(repository, bundle_n
     add_release(repository, bundle_named("one"), "stable", 100, "")
     models = Models(tmp_path / "models")
     command = [sys.executable, "-m", "edge_runtime.cli", "update", "--repository", str(repository.folder)]
-    command += ["--models", str(models.folder), "--root", str(repository.folder / "root.json")]
+    command += ["--models", str(models.folder), "--root", str(repository.folder / "root.json"), "--shadow", "0"]
     started = time.monotonic()
     assert subprocess.run(command, check=False, capture_output=True).returncode == 0
     whole_s = time.monotonic() - started
