@@ -133,7 +133,7 @@ def serve(options: ServeOptions) -> int:
         )
 
         def switch(new: Classifier) -> None:
-            """Let the loop and the uploads continue with another model."""
+            """Continue the loop and the uploads with another model."""
             other = open_classifier(options.bundle, options.model)
             stream.switch(new, rules_for(options.stream, new))
             site.classifier = other

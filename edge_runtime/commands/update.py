@@ -1,4 +1,4 @@
-"""edge-run update: bring the newest signed release to this device, if it proves itself here."""
+"""edge-run update: install the newest signed release on this device, if it proves itself here."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
     """Add the subcommand."""
     command = commands.add_parser(
         "update",
-        help="bring the newest signed release to this device",
+        help="install the newest signed release on this device",
         description="Fetch the newest release of a channel, check its signatures, prove it on this device, and make it "
         "the current model: MODELS/current. A release that fails is refused, and the current model stays.",
         epilog="example: edge-run update --repository https://example.org/models --models models --root root.json",

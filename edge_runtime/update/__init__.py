@@ -1,1 +1,1 @@
-"""Bring a signed release to this device: fetch it, prove it here, make it the current model. Needs the extra update."""
+"""Install a signed release on this device: fetch it, prove it here, switch to it. Needs the extra update."""

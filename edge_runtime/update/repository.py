@@ -103,7 +103,7 @@ def open_repository(location: str, trust: Path, root: Path | None) -> Repository
     """
     if datetime.now(timezone.utc) < EARLIEST:
         raise UpdateError(
-            "the clock of this device is wrong, so nobody can say whether a release is current; set it, "
+            "the clock of this device is wrong, so whether a release is current cannot be known; set it, "
             "for example with: timedatectl set-ntp true"
         )
     base = location.rstrip("/")

@@ -122,7 +122,7 @@ def judge(report: ShadowReport, rules: ShadowRules, max_ms: float | None) -> str
 
 
 def write_trial(models: Path, trial: Trial) -> None:
-    """Begin a phase. What an earlier one has left is removed first, so that nobody reads it for this one's."""
+    """Begin a phase. What an earlier one has left is removed first, so that it is not read as this one's."""
     for name in (SHADOW, STARTS):
         (models / name).unlink(missing_ok=True)
     write_json(models / TRIAL, asdict(trial))

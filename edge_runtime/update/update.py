@@ -88,7 +88,7 @@ class Steps:
 
 
 def update_once(models: Models, source: Source, limits: Limits, steps: Steps, report: Callable[[str], None]) -> Outcome:
-    """Bring the newest release that this device may take, if it proves itself here.
+    """Install the newest release that this device may take, if it proves itself here.
 
     Args:
         models: the models folder, locked.
@@ -141,7 +141,7 @@ def update_once(models: Models, source: Source, limits: Limits, steps: Steps, re
 def _try_in_shadow(
     models: Models, release: Release, limits: Limits, steps: Steps, report: Callable[[str], None]
 ) -> str | None:
-    """Let the running command compare the release with the current model.
+    """Compare the release with the current model, in the command that runs.
 
     Returns:
         What was found, for the last message; None if no command runs.

@@ -43,7 +43,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
         "release",
         help="publish a bundle as a signed release that devices fetch by themselves",
         description="Add a bundle to a repository: a folder of static files, signed as The Update Framework specifies, "
-        "that any web server, USB stick or rsync brings to devices. edge-run update fetches from it.",
+        "for any web server, USB stick or rsync. edge-run update fetches from it.",
         epilog="example: edge-export release --init --repository releases --keys keys; "
         "edge-export release bundle --repository releases --keys keys --rollout 10%%",
     )
