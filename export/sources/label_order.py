@@ -1,0 +1,118 @@
+"""Recognize a list of labels in the wrong order, by what the model computes for labelled images."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from export.errors import ExportError
+from export.significance import at_least, mcnemar_p
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+SIGNIFICANCE, SURE = 0.05, 0.01
+FEWEST = 4  # images of a class, half of which show the class that it is taken for
+SHOWN = 3
+
+
+def check_accuracy(
+    predicted: NDArray[np.int64],
+    truth: NDArray[np.int64],
+    labels: Sequence[str],
+    model: Path,
+    *,
+    hints: Sequence[str] = (),
+    accept_chance: bool = False,
+) -> str | None:
+    """Check that a model is better than chance on labelled images, and that its labels have the right order.
+
+    Args:
+        predicted: the model's class indices, (N,).
+        truth: the true ones, (N,).
+        labels: the labels.
+        model: the file, for errors.
+        hints: what else was found to be wrong, in one line each.
+        accept_chance: return a problem as a warning instead.
+
+    Returns:
+        The warning, or None.
+
+    Raises:
+        ExportError: the accuracy is near chance, or another order of the labels is significantly better.
+
+    """
+    accuracy = float(np.mean(predicted == truth))
+    problem = order_problem(predicted, truth, labels)
+    if is_near_chance(predicted, truth):
+        reasons = [text for text in (problem, *hints) if text]
+        reason = "; ".join(reasons) or "check --labels, --input-range, --normalization, --bgr and the folders' names"
+        text = f"{model}: its accuracy of {accuracy:.1%} on {len(truth)} images is near chance: {reason}"
+    elif problem:
+        text = f"{model}: its accuracy is {accuracy:.1%} on {len(truth)} images: {problem}"
+    else:
+        return None
+    if not accept_chance:
+        raise ExportError(f"{text}; --accept-chance publishes it nevertheless")
+    return text
+
+
+def is_near_chance(predicted: NDArray[np.int64], truth: NDArray[np.int64]) -> bool:
+    """Return whether an accuracy is not significantly higher than that of always naming the most frequent class.
+
+    An accuracy that is nearer to 1 than to chance is accepted: with very few images, nothing is significant.
+    """
+    hits = int((predicted == truth).sum())
+    chance = float(np.bincount(truth).max() / len(truth))
+    if chance == 1:  # images of one class only
+        chance = 0.5
+    return at_least(hits, len(truth), chance) >= SIGNIFICANCE and hits / len(truth) < (1 + chance) / 2
+
+
+def order_problem(predicted: NDArray[np.int64], truth: NDArray[np.int64], labels: Sequence[str]) -> str | None:
+    """Return in what way the labels are in the wrong order, or None."""
+    hits = predicted == truth
+    for by, reason in (
+        (1, "a first label, such as background, is missing"),
+        (-1, "the first label is not an output of the model"),
+    ):
+        shifted = predicted == truth + by
+        if _is_better(shifted, hits):
+            return (
+                f"the labels are shifted by one ({reason}); corrected, {shifted.mean():.1%} instead of "
+                f"{hits.mean():.1%} would be right"
+            )
+    ranks = np.argsort(np.argsort(np.array(labels)))  # output `ranks[t]` has label t if the outputs are sorted
+    if _is_better(predicted == ranks[truth], hits):
+        return "the model's outputs are in alphabetical order, the labels are not; sort the label file"
+    return _exchanged(predicted, truth, labels)
+
+
+def _is_better(other: NDArray[np.bool_], hits: NDArray[np.bool_]) -> bool:
+    return mcnemar_p(int((other & ~hits).sum()), int((hits & ~other).sum())) < SURE
+
+
+def _exchanged(predicted: NDArray[np.int64], truth: NDArray[np.int64], labels: Sequence[str]) -> str | None:
+    """Find classes that are consistently taken for others: half of the images show it, the other half confirm it."""
+    instead, confirmed = {}, np.zeros(len(truth), bool)
+    for label in np.unique(truth):
+        of_class = np.flatnonzero(truth == label)
+        if len(of_class) < FEWEST:
+            continue
+        usual = int(np.bincount(predicted[of_class[::2]]).argmax())
+        confirmed[of_class[1::2]] = predicted[of_class[1::2]] == usual
+        if usual != label:
+            instead[int(label)] = usual
+    if not instead or len(set(instead.values())) < len(instead):  # one class that took over is no order
+        return None
+    tested = np.zeros(len(truth), bool)
+    for label in instead:
+        tested[np.flatnonzero(truth == label)[1::2]] = True
+    if not _is_better(confirmed & tested, (predicted == truth) & tested):
+        return None
+    pairs = ", ".join(f"{labels[label]!r} as {labels[usual]!r}" for label, usual in list(instead.items())[:SHOWN])
+    return f"the labels are in another order than the outputs: images of {pairs} are classified; correct the label file"
