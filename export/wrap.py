@@ -30,6 +30,7 @@ from export.sources.reading import StatedInput
 from export.sources.reading_search import SEARCH_IMAGES, Found, search_labelled, search_unlabelled
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -141,20 +142,27 @@ def wrap(
             has_labels=images.truth is not None,
             has_images=not images.are_drawn,
         )
-        found = _search(model, ends, spec, images, known, stated.resize or says.resize)
-        for line in (*warnings, *known.warnings, *found.warnings):
+        found = _search(model, ends, spec, images, known, stated.resize or says.resize, bgr=stated.input.bgr)
+        for line in (*warnings, *known.warnings, *found.better, *found.notes):
             warn(line)
         return _fill(staging, out, model, ends, replace(spec, resize=found.resize), images, found, stated, warn)
 
 
 def _search(
-    model: Path, ends: ModelEnds, spec: ModelSpec, images: _Images, known: KnownInput, resize: ResizeMode | None
+    model: Path,
+    ends: ModelEnds,
+    spec: ModelSpec,
+    images: _Images,
+    known: KnownInput,
+    resize: ResizeMode | None,
+    *,
+    bgr: bool,
 ) -> Found:
     """Find the reading and the fit with the images, or return what is known if they have no labels."""
 
-    def run(pixels: Pixels, reading: Reading) -> NDArray[np.float32]:
-        (outputs,) = bare_outputs(model, ends, [(pixels, reading)])
-        return probabilities(outputs, ends, likely_head(outputs, ends))
+    def run(pixels: Pixels, readings: Sequence[Reading]) -> list[NDArray[np.float32]]:
+        outputs = bare_outputs(model, ends, pixels, readings)
+        return [probabilities(rows, ends, likely_head(rows, ends)) for rows in outputs]
 
     if images.truth is not None:
         chosen = balanced(images.truth, SEARCH_IMAGES)
@@ -166,12 +174,12 @@ def _search(
             known.candidates,
             stated=known.reading,
             resize=resize,
+            bgr=bgr,
         )
     if known.reading is not None:
         return Found(known.reading, spec.resize, None)
-    return search_unlabelled(
-        run, images.pixels(spec, SEARCH_IMAGES), known.candidates, resize=spec.resize, where=str(model)
-    )
+    possible = [item for item in known.candidates if item.bgr or not bgr]
+    return search_unlabelled(run, images.pixels(spec, SEARCH_IMAGES), possible, resize=spec.resize, where=str(model))
 
 
 def _fill(
@@ -187,7 +195,7 @@ def _fill(
 ) -> Wrapped:
     """Write the bundle into a temporary folder and verify it in every installed runtime."""
     pixels = images.pixels(spec)
-    (bare,) = bare_outputs(model, ends, [(pixels, found.reading)])
+    (bare,) = bare_outputs(model, ends, pixels, [found.reading])
     head = head_of(bare, ends, model)
     if head == "logits":
         warn(f"{model}: returns logits; a {'softmax' if ends.units > 1 else 'sigmoid'} is added to the graph")
@@ -205,7 +213,7 @@ def _fill(
             images.truth,
             spec.labels,
             model,
-            hints=found.warnings,
+            hints=found.better,
             accept_chance=stated.accept_chance,
         )
         if warning:

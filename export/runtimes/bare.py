@@ -25,16 +25,19 @@ if TYPE_CHECKING:
     from export.sources.reading import Reading
 
 
-def bare_outputs(model: Path, ends: ModelEnds, tasks: Sequence[tuple[Pixels, Reading]]) -> list[NDArray[np.float32]]:
+def bare_outputs(
+    model: Path, ends: ModelEnds, pixels: Pixels, readings: Sequence[Reading]
+) -> list[NDArray[np.float32]]:
     """Run a file on pixels that NumPy converts to its input.
 
     Args:
         model: a .tflite or .onnx file.
         ends: its input and output.
-        tasks: pixels, uint8 (N, height, width, channels), and how the input is computed from them.
+        pixels: uint8 (N, height, width, channels).
+        readings: ways to compute the input from them; the file is opened once for all.
 
     Returns:
-        For each task the real values of the output, float32 (N, units).
+        For each reading the real values of the output, float32 (N, units).
 
     Raises:
         ExportError: the runtime refuses the file, fails or crashes.
@@ -42,13 +45,11 @@ def bare_outputs(model: Path, ends: ModelEnds, tasks: Sequence[tuple[Pixels, Rea
     """
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        readings = [asdict(reading) for _, reading in tasks]
-        task = {"readings": readings, "shape": ends.input_shape, "layout": ends.layout}
+        task = {"readings": [asdict(reading) for reading in readings], "shape": ends.input_shape, "layout": ends.layout}
         (folder / "task.json").write_text(json.dumps(task), encoding="utf-8")
-        for index, (pixels, _) in enumerate(tasks):
-            np.save(folder / f"pixels-{index}.npy", pixels)
-        command = [sys.executable, "-m", "export.runtimes.bare_worker", str(model), scratch]
+        np.save(folder / "pixels.npy", pixels)
+        command = [sys.executable, "-m", "export.proof.bare_worker", str(model), scratch]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise ExportError(f"{model}: cannot be run: {end_of(done.returncode, done.stderr)}")
-        return [np.load(folder / f"output-{index}.npy") for index in range(len(tasks))]
+        return [np.load(folder / f"output-{index}.npy") for index in range(len(readings))]

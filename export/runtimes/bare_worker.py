@@ -1,6 +1,6 @@
 """The process that `export.runtimes.bare` starts: MODEL FOLDER.
 
-It reads task.json, which names the readings, and pixels-N.npy from the folder and writes output-N.npy. Nothing of
+It reads task.json, which names the readings, and pixels.npy from the folder and writes output-N.npy. Nothing of
 `edge_runtime`'s backends is used, so that what they compute can be compared with it.
 """
 
@@ -31,8 +31,8 @@ def main(model: str, folder: str) -> int:
     task = json.loads((scratch / "task.json").read_text(encoding="utf-8"))
     try:
         opened = _onnx(model) if model.endswith(".onnx") else _tflite(model, task["shape"])
+        pixels = np.load(scratch / "pixels.npy")
         for index, reading in enumerate(task["readings"]):
-            pixels = np.load(scratch / f"pixels-{index}.npy", mmap_mode="r")
             outputs = _in_batches(opened, pixels, Reading(**reading), task)
             np.save(scratch / f"output-{index}.npy", outputs)
     except Exception as problem:  # noqa: BLE001 - the two runtimes' exceptions share no base class

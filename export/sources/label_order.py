@@ -49,8 +49,11 @@ def check_accuracy(
     accuracy = float(np.mean(predicted == truth))
     problem = order_problem(predicted, truth, labels)
     if is_near_chance(predicted, truth):
-        reasons = [text for text in (problem, *hints) if text]
-        reason = "; ".join(reasons) or "check --labels, --input-range, --normalization, --bgr and the folders' names"
+        # With a wrong input, the classes that are found show nothing about the labels.
+        reason = (
+            "; ".join(hints or filter(None, [problem]))
+            or "check --labels, --input-range, --normalization, --bgr and the folders' names"
+        )
         text = f"{model}: its accuracy of {accuracy:.1%} on {len(truth)} images is near chance: {reason}"
     elif problem:
         text = f"{model}: its accuracy is {accuracy:.1%} on {len(truth)} images: {problem}"

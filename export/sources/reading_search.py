@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from edge_runtime.image.preprocess import Pixels
     from export.sources.reading import Reading
 
-    Run = Callable[[Pixels, Reading], NDArray[np.float32]]
+    # Probabilities, (N, classes), for uint8 pixels (N, height, width, channels) under each of some readings.
+    Run = Callable[[Pixels, Sequence[Reading]], list[NDArray[np.float32]]]
 
 # A wrong reading costs tens of percent, which as many images show; each reading runs on all of them.
 SEARCH_IMAGES = 100
@@ -40,14 +41,16 @@ class Found:
         reading: the stated one, or the best one.
         resize: the stated one, or the best one.
         accuracy: with both, on the images of the search, 0..1; None without labels.
-        warnings: in one line each: what is better than what was stated, or how sure the choice is.
+        better: in one line each: what is significantly better than what was stated.
+        notes: in one line each: how sure a choice is.
 
     """
 
     reading: Reading
     resize: ResizeMode
     accuracy: float | None
-    warnings: tuple[str, ...] = ()
+    better: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,31 +84,36 @@ def search_labelled(
     *,
     stated: Reading | None,
     resize: ResizeMode | None,
+    bgr: bool = False,
 ) -> Found:
     """Measure the candidates on labelled images; what is stated is kept, and a better one is named.
 
     Args:
-        run: computes probabilities, (N, classes), for uint8 pixels (N, height, width, channels) under a reading.
+        run: computes probabilities for pixels under each reading.
         pixels_of: returns the images' pixels for a fit.
         truth: class indices, (N,).
         candidates: the readings to measure.
         stated: the reading that is stated; None if it is to be found.
         resize: the fit that is stated; None if it is to be found.
+        bgr: whether only a reading with blue first may be found.
 
     """
     fit: ResizeMode = resize or "stretch"
 
-    def trial(reading: Reading, fit: ResizeMode) -> Trial:
-        return _trial(run(pixels_of(fit), reading), truth, reading, fit)
+    def measure(readings: Sequence[Reading], fit: ResizeMode) -> list[Trial]:
+        outputs = run(pixels_of(fit), readings)
+        return [_trial(rows, truth, reading, fit) for rows, reading in zip(outputs, readings, strict=True)]
 
     others = [item for item in candidates if stated is None or not item.same_values(stated)]
-    trials = [trial(item, fit) for item in ([stated, *others] if stated else others)]
-    warnings = []
+    trials = measure([stated, *others] if stated else others, fit)
+    warnings, notes = [], []
     if stated is None:
-        chosen, equal = _best(trials)
+        chosen, equal = _best([item for item in trials if item.reading.bgr or not bgr])
+        if bgr and (better := _clearly_better(chosen, trials)):
+            warnings.append(_warning("the input", chosen.reading.name, better.reading.name, chosen, better))
         if equal:
             names = ", ".join(item.reading.name for item in equal)
-            warnings.append(
+            notes.append(
                 f"the images do not show whether the input is {chosen.reading.name} or {names}; "
                 f"{chosen.reading.name} is used; state it if you know it"
             )
@@ -114,13 +122,13 @@ def search_labelled(
         better = _clearly_better(chosen, trials[1:])
         if better:
             warnings.append(_warning("the input", chosen.reading.name, better.reading.name, chosen, better))
-    fits = [trial(chosen.reading, item) for item in get_args(ResizeMode) if item != fit]
+    fits = [trial for item in get_args(ResizeMode) if item != fit for trial in measure([chosen.reading], item)]
     better = _clearly_better(chosen, fits)
     if better and resize is None:
         chosen = better
     elif better:
         warnings.append(_warning("--resize", fit, better.resize, chosen, better))
-    return Found(chosen.reading, chosen.resize, chosen.accuracy, tuple(warnings))
+    return Found(chosen.reading, chosen.resize, chosen.accuracy, tuple(warnings), tuple(notes))
 
 
 def search_unlabelled(
@@ -143,7 +151,7 @@ def search_unlabelled(
         ExportError: no reading is clearly the best one.
 
     """
-    outputs = [run(pixels, reading) for reading in candidates]
+    outputs = run(pixels, candidates)
     values = np.array([_information(rows) for rows in outputs])
     best = int(values.argmax())
     rng = np.random.default_rng(0)
@@ -162,7 +170,7 @@ def search_unlabelled(
             f"({sure:.0%} of resamples); pass --input-range or --normalization, or sort the images into one folder per "
             "label"
         )
-    return Found(candidates[best], resize, None, (note,))
+    return Found(candidates[best], resize, None, notes=(note,))
 
 
 def _trial(probabilities: NDArray[np.float32], truth: NDArray[np.int64], reading: Reading, fit: ResizeMode) -> Trial:
@@ -197,7 +205,7 @@ def _clearly_better(trial: Trial, others: Sequence[Trial]) -> Trial | None:
     """Return the most accurate of the others if it is significantly better, by McNemar's test for as many others."""
     if not others:
         return None
-    best = max(others, key=lambda item: item.accuracy)
+    best = max(others, key=lambda item: (item.accuracy, item.scores.mean()))
     return best if mcnemar_p(*_exchanged(best, trial)) < SIGNIFICANCE / len(others) else None
 
 

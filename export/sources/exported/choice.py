@@ -68,9 +68,8 @@ def known_input(
             "leave the option out, or pass --mean and --std"
         )
     candidates = [item for item in known_readings(ends.channels) if _possible(item, ends)]
-    candidates = [item for item in candidates if item.bgr or not stated.bgr]
     if reading is None and not has_labels:
-        reading = _by_quantization(ends, candidates)
+        reading = _by_quantization(ends, [item for item in candidates if item.bgr or not stated.bgr])
         if reading is None and (ends.represented or not has_images):
             raise ExportError(_unknown(ends, path))
     if reading is None and not candidates:
