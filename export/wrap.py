@@ -17,8 +17,8 @@ from edge_runtime.selftest.golden import QUANTIZED_TOLERANCE, output_tolerance
 from edge_runtime.storage.publish import published_folder
 from export.bundle.wrapped import write_wrapped
 from export.errors import ExportError
-from export.runtimes.bare import bare_outputs
 from export.proof.verify import verify_bundle
+from export.runtimes.bare import bare_outputs
 from export.runtimes.process import DeviceRun, run_on_device
 from export.sources.calibration import balanced
 from export.sources.exported.choice import known_input, known_labels

@@ -121,6 +121,11 @@ def to_input(image: Image.Image, spec: ModelSpec) -> Pixels:
     return pixels if spec.color == "RGB" else grey(pixels)
 
 
+def image_of(pixels: Pixels) -> Image.Image:
+    """Return pixels, uint8 of shape (h, w, 3) or (h, w, 1), as an image."""
+    return Image.fromarray(pixels if pixels.shape[2] > 1 else pixels[..., 0])
+
+
 def grey(pixels: Pixels) -> Pixels:
     """Return the luma of RGB pixels, uint8 of shape (h, w, 3), as uint8 of shape (h, w, 1).
 

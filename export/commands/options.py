@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from edge_runtime.model.spec import MAX_SIDE, ResizeMode
-from export.sources.keras_model import INPUT_RANGES, InputRange
-from export.sources.reading import NORMALIZATIONS, Normalization, StatedInput
+from export.sources.reading import INPUT_RANGES, NORMALIZATIONS, InputRange, Normalization, StatedInput
 
 SIZE = re.compile(r"(\d{1,5})(?:[x,](\d{1,5}))?")
 

@@ -48,7 +48,7 @@ def bare_outputs(
         task = {"readings": [asdict(reading) for reading in readings], "shape": ends.input_shape, "layout": ends.layout}
         (folder / "task.json").write_text(json.dumps(task), encoding="utf-8")
         np.save(folder / "pixels.npy", pixels)
-        command = [sys.executable, "-m", "export.proof.bare_worker", str(model), scratch]
+        command = [sys.executable, "-m", "export.runtimes.bare_worker", str(model), scratch]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise ExportError(f"{model}: cannot be run: {end_of(done.returncode, done.stderr)}")

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from export.errors import ExportError
-from export.sources.keras_model import INPUT_RANGES, InputRange
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +17,8 @@ if TYPE_CHECKING:
 
     from edge_runtime.image.preprocess import Pixels
 
+InputRange = Literal["-1..1", "0..1", "0..255"]
+INPUT_RANGES: tuple[InputRange, ...] = get_args(InputRange)
 Normalization = Literal["imagenet", "caffe", "inception", "clip", "torch", "tf"]
 NORMALIZATIONS: tuple[Normalization, ...] = get_args(Normalization)
 WHITE = 255.0
@@ -40,6 +41,11 @@ class Reading:
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
     bgr: bool = False
+
+    @property
+    def channels(self) -> int:
+        """Return the number of channels for which it is meant; 1 if it is the same for all."""
+        return 3 if self.bgr else max(len(self.mean), len(self.std))
 
     @property
     def scale(self) -> NDArray[np.float64]:

@@ -53,7 +53,7 @@ def known_input(
 
     """
     reading, warnings = stated.reading(), []
-    if reading and ends.channels == 1 and (reading.bgr or max(len(reading.mean), len(reading.std)) > 1):
+    if reading and reading.channels not in {1, ends.channels}:
         raise ExportError(f"{path}: its input is grey, but {reading.name} is for three channels")
     if says.reading and (reading or stated.bgr):
         contradiction = _contradiction(reading, stated, says.reading, says.source, path)

@@ -47,7 +47,7 @@ def test_a_spec_of_another_version_is_refused(spec):
         ("output", "logits", "'output' must be one of"),
         ("output", "sigmoid", "sigmoid requires two labels, not 3"),
         ("resize", "squash", "'resize' must be one of stretch, crop, pad"),
-        ("color", "BGR", "'color' must be RGB"),
+        ("color", "BGR", "'color' must be one of RGB, gray"),
         ("crop_fraction", 0, "'crop_fraction' must be above 0"),
         ("crop_fraction", 1.01, "'crop_fraction' must be above 0"),
         ("crop_fraction", float("nan"), "'crop_fraction' must be above 0"),
