@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 SIGNIFICANCE, SURE = 0.05, 0.01
 FEWEST = 4  # images of a class, half of which show the class that it is taken for
 SHOWN = 3
+CLEARLY = 0.05  # a simple order explains the classes as well as any other order does
 
 
 def check_accuracy(
@@ -78,44 +79,51 @@ def is_near_chance(predicted: NDArray[np.int64], truth: NDArray[np.int64]) -> bo
 
 def order_problem(predicted: NDArray[np.int64], truth: NDArray[np.int64], labels: Sequence[str]) -> str | None:
     """Return in what way the labels are in the wrong order, or None."""
-    hits = predicted == truth
-    for by, reason in (
-        (1, "a first label, such as background, is missing"),
-        (-1, "the first label is not an output of the model"),
-    ):
-        shifted = predicted == truth + by
-        if _is_better(shifted, hits):
-            return (
-                f"the labels are shifted by one ({reason}); corrected, {shifted.mean():.1%} instead of "
-                f"{hits.mean():.1%} would be right"
-            )
     ranks = np.argsort(np.argsort(np.array(labels)))  # output `ranks[t]` has label t if the outputs are sorted
-    if _is_better(predicted == ranks[truth], hits):
-        return "the model's outputs are in alphabetical order, the labels are not; sort the label file"
-    return _exchanged(predicted, truth, labels)
+    orders = {
+        "the labels are shifted by one (a first label, such as background, is missing)": truth + 1,
+        "the labels are shifted by one (the first label is not an output of the model)": truth - 1,
+        "the model's outputs are in alphabetical order, the labels are not; sort the label file": ranks[truth],
+    }
+    best = max(orders, key=lambda reason: float(np.mean(predicted == orders[reason])))
+    hits, corrected = predicted == truth, predicted == orders[best]
+    exchanged, share = _exchanged(predicted, truth, labels)
+    if exchanged and share > corrected.mean() + CLEARLY:
+        return exchanged
+    if not _is_better(corrected, hits):
+        return exchanged
+    return f"{best}; corrected, {corrected.mean():.1%} instead of {hits.mean():.1%} would be right"
 
 
 def _is_better(other: NDArray[np.bool_], hits: NDArray[np.bool_]) -> bool:
     return mcnemar_p(int((other & ~hits).sum()), int((hits & ~other).sum())) < SURE
 
 
-def _exchanged(predicted: NDArray[np.int64], truth: NDArray[np.int64], labels: Sequence[str]) -> str | None:
-    """Find classes that are consistently taken for others: half of the images show it, the other half confirm it."""
-    instead, confirmed = {}, np.zeros(len(truth), bool)
+def _exchanged(
+    predicted: NDArray[np.int64], truth: NDArray[np.int64], labels: Sequence[str]
+) -> tuple[str | None, float]:
+    """Find classes that are consistently taken for others: half of the images show it, the other half confirm it.
+
+    Returns:
+        The problem, or None, and the fraction of images of the second half that confirm what the first half shows.
+
+    """
+    instead: dict[int, int] = {}
+    tested, confirmed = np.zeros(len(truth), bool), np.zeros(len(truth), bool)
     for label in np.unique(truth):
         of_class = np.flatnonzero(truth == label)
         if len(of_class) < FEWEST:
             continue
-        usual = int(np.bincount(predicted[of_class[::2]]).argmax())
+        usual = int(np.bincount(predicted[of_class[::2]].clip(0)).argmax())
+        instead[int(label)] = usual
+        tested[of_class[1::2]] = True
         confirmed[of_class[1::2]] = predicted[of_class[1::2]] == usual
-        if usual != label:
-            instead[int(label)] = usual
-    if not instead or len(set(instead.values())) < len(instead):  # one class that took over is no order
-        return None
-    tested = np.zeros(len(truth), bool)
-    for label in instead:
-        tested[np.flatnonzero(truth == label)[1::2]] = True
-    if not _is_better(confirmed & tested, (predicted == truth) & tested):
-        return None
-    pairs = ", ".join(f"{labels[label]!r} as {labels[usual]!r}" for label, usual in list(instead.items())[:SHOWN])
-    return f"the labels are in another order than the outputs: images of {pairs} are classified; correct the label file"
+    others = {label: usual for label, usual in instead.items() if label != usual}
+    if not others or len(set(instead.values())) < len(instead):  # one class that took over is no order
+        return None, 0.0
+    in_question = tested & np.isin(truth, list(others))
+    if not _is_better(confirmed & in_question, (predicted == truth) & in_question):
+        return None, 0.0
+    pairs = ", ".join(f"{labels[label]!r} as {labels[usual]!r}" for label, usual in list(others.items())[:SHOWN])
+    reason = f"the labels are in another order than the outputs: images of {pairs} are classified"
+    return f"{reason}; correct the label file", float(confirmed.sum() / tested.sum())

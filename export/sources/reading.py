@@ -79,7 +79,8 @@ class Reading:
 
     def reversed(self) -> Reading:
         """Return the reading with the other order of channels; each colour keeps its mean and std."""
-        name = self.name.removesuffix(" BGR") if self.bgr else f"{self.name} BGR"
+        added, removed = (" RGB", " BGR") if self.bgr else (" BGR", " RGB")
+        name = self.name.removesuffix(removed) if self.name.endswith(removed) else self.name + added
         return Reading(name, self.mean[::-1], self.std[::-1], not self.bgr)
 
 

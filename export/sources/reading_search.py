@@ -25,10 +25,12 @@ if TYPE_CHECKING:
 # A wrong reading costs tens of percent, which as many images show; each reading runs on all of them.
 SEARCH_IMAGES = 100
 SIGNIFICANCE = 0.05
-# Probabilities beyond these limits count as equal, so that a reading is not preferred only because its larger values
-# make the model more confident.
-LEAST, MOST = 1e-4, 0.999
+# Inverse temperatures. Each reading is compared at the temperature that suits it best (Guo et al. 2017,
+# https://arxiv.org/abs/1706.04599), so that it is not preferred only because larger values make the model more certain.
+SHARPNESS = np.geomspace(0.05, 20, 16)
+LEAST = 1e-4  # probabilities below it count as equal; 8-bit outputs are rounded to zero
 SMALLEST_GAIN = 0.002  # of the mean log probability
+CERTAIN = 1 - 1e-7  # in float32 a difference of 17 between two logits
 SURE = 0.95
 RESAMPLES = 400
 
@@ -61,7 +63,9 @@ class Trial:
         reading: the reading.
         resize: the fit.
         hits: whether the top class is the true one, (n_images,).
-        scores: the limited logarithm of the true class's probability, (n_images,).
+        scores: the logarithm of the true class's probability at the best temperature, (n_images,).
+        likelihood: the mean logarithm of the true class's probability as it is.
+        is_saturated: whether the model is absolutely certain of most images, as with values that are too large.
 
     """
 
@@ -69,6 +73,8 @@ class Trial:
     resize: ResizeMode
     hits: NDArray[np.bool_]
     scores: NDArray[np.float64]
+    likelihood: float
+    is_saturated: bool
 
     @property
     def accuracy(self) -> float:
@@ -174,21 +180,29 @@ def search_unlabelled(
 
 
 def _trial(probabilities: NDArray[np.float32], truth: NDArray[np.int64], reading: Reading, fit: ResizeMode) -> Trial:
-    right = np.nan_to_num(probabilities[np.arange(len(truth)), truth].astype(np.float64))
-    return Trial(reading, fit, probabilities.argmax(axis=1) == truth, np.log(right.clip(LEAST, MOST)))
+    logits = np.log(np.nan_to_num(probabilities.astype(np.float64)).clip(LEAST, 1))
+    is_saturated = bool(np.mean(probabilities.max(axis=1) >= CERTAIN) > 1 / 2)
+    scores = max((_log_likelihood(logits * factor, truth) for factor in SHARPNESS), key=lambda row: float(row.mean()))
+    likelihood = float(logits[np.arange(len(truth)), truth].mean())
+    return Trial(reading, fit, probabilities.argmax(axis=1) == truth, scores, likelihood, is_saturated)
+
+
+def _log_likelihood(logits: NDArray[np.float64], truth: NDArray[np.int64]) -> NDArray[np.float64]:
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return np.asarray(shifted[np.arange(len(truth)), truth] - np.log(np.exp(shifted).sum(axis=1)), np.float64)
 
 
 def _best(trials: Sequence[Trial]) -> tuple[Trial, list[Trial]]:
     """Return the best trial and those that the images do not distinguish from it.
 
-    Among these, the one with the smallest values is chosen: values that are too small make a model less certain, which
-    is seen, but values that are too large may only make it more certain.
+    Among these, the one that is most likely is chosen, without those with which the model is absolutely certain: larger
+    values than in its training make a model too certain, and smaller ones uncertain.
     """
     best = max(trials, key=lambda item: (item.scores.mean(), item.accuracy))
     better = _clearly_better(best, trials)
     best = better or best
     equal = [item for item in trials if _is_as_good(item, best)]
-    chosen = min(equal, key=lambda item: float(item.reading.scale.mean()))
+    chosen = max(equal, key=lambda item: (not item.is_saturated, item.likelihood))
     # Whether blue comes first does not matter for images without colours; then the usual order is taken in silence.
     return chosen, [item for item in equal if item is not chosen and item.reading.bgr == chosen.reading.bgr]
 
@@ -205,7 +219,8 @@ def _clearly_better(trial: Trial, others: Sequence[Trial]) -> Trial | None:
     """Return the most accurate of the others if it is significantly better, by McNemar's test for as many others."""
     if not others:
         return None
-    best = max(others, key=lambda item: (item.accuracy, item.scores.mean()))
+    mirrored = trial.reading.reversed()
+    best = max(others, key=lambda item: (item.accuracy, item.reading.same_values(mirrored), float(item.scores.mean())))
     return best if mcnemar_p(*_exchanged(best, trial)) < SIGNIFICANCE / len(others) else None
 
 

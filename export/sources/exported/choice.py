@@ -109,7 +109,7 @@ def _by_quantization(ends: ModelEnds, candidates: list[Reading]) -> Reading | No
     """Return the only range that a quantized input can have; a mean for each channel has two orders of channels."""
     if ends.represented is None:
         return None
-    names = {known.name.removesuffix(" BGR") for known in candidates}
+    names = {known.name.removesuffix(" BGR").removesuffix(" RGB") for known in candidates}
     if len(names) != 1 or names.isdisjoint(RANGES):
         return None
     return candidates[0]

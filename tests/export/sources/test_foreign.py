@@ -180,7 +180,9 @@ def test_a_sigmoid_becomes_one_probability_a_label(tiny_run, tmp_path):
     (tmp_path / "labels.txt").write_text("blue\nred\n")
     photos = pictures(tmp_path / "photos", each=4)
     shutil.rmtree(photos / "green")
-    source = read_foreign(ForeignModel(tmp_path / "model.keras", tmp_path / "labels.txt", photos, "-1..1", accept_chance=True))
+    source = read_foreign(
+        ForeignModel(tmp_path / "model.keras", tmp_path / "labels.txt", photos, "-1..1", accept_chance=True)
+    )
     outputs = source.probabilities(source.holdout)
     assert outputs.shape[1] == 2
     assert outputs.sum(axis=1) == pytest.approx(1)
