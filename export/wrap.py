@@ -16,9 +16,11 @@ from edge_runtime.model.spec import ModelSpec, ResizeMode
 from edge_runtime.selftest.golden import QUANTIZED_TOLERANCE, output_tolerance
 from edge_runtime.storage.publish import published_folder
 from export.bundle.wrapped import write_wrapped
+from export.convert.flatbuffer import finish
 from export.errors import ExportError
 from export.proof.verify import verify_bundle
 from export.runtimes.bare import bare_outputs
+from export.runtimes.compatibility import parse_floor, requirements, shortfalls
 from export.runtimes.process import DeviceRun, run_on_device
 from export.sources.calibration import balanced
 from export.sources.exported.choice import known_input, known_labels
@@ -200,8 +202,13 @@ def _fill(
     if head == "logits":
         warn(f"{model}: returns logits; a {'softmax' if ends.units > 1 else 'sigmoid'} is added to the graph")
     path = staging / f"model.{ends.precision}{model.suffix}"
-    path.write_bytes(with_pixel_input(model, ends, found.reading, head))
+    content = with_pixel_input(model, ends, found.reading, head)
+    if path.suffix == ".tflite" and content != model.read_bytes():
+        content = finish(content, spec)  # its metadata stated the old input
+    path.write_bytes(content)
     backends = installed(BACKENDS_BY_FORMAT[path.suffix.removeprefix(".")])
+    if "tflite-runtime" in backends:
+        _check_operators(path, model)
     runs = [run_on_device(path, spec, pixels, backend) for backend in backends]
     _check_edit(runs[0], probabilities(bare, ends, head), ends, model)
     accuracy = None
@@ -222,6 +229,16 @@ def _fill(
     verify_bundle(staging)
     count = 0 if images.truth is None else len(images.paths)
     return Wrapped(out, path.name.removeprefix("model."), found.reading.name, count, accuracy)
+
+
+def _check_operators(path: Path, model: Path) -> None:
+    """Raise ExportError if the installed tflite-runtime lacks an operator; otherwise its own message would say less."""
+    missing_operators = shortfalls(requirements(path), parse_floor("tflite-runtime==2.14"))
+    if missing_operators:
+        raise ExportError(
+            f"{model}: {missing_operators[0]}; convert it for older runtimes, or uninstall tflite-runtime from this "
+            "environment if no device uses it"
+        )
 
 
 def _check_edit(run: DeviceRun, expected: NDArray[np.float32], ends: ModelEnds, model: Path) -> None:

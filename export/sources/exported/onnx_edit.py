@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +26,7 @@ IR_VERSION, ITS_OPSET = 10, 21
 OLDEST_IR_VERSION = 4
 MOST_BYTES = 2**31  # of one protocol buffer
 BATCH = "batch"
+STALE_PROPERTIES = ("Image.", "input")
 
 
 def pixel_onnx(path: Path, ends: ModelEnds, reading: Reading, head: Head) -> bytes:
@@ -52,6 +54,7 @@ def pixel_onnx(path: Path, ends: ModelEnds, reading: Reading, head: Head) -> byt
     is_changed = front.nodes or back.nodes or ends.resized or ends.batch not in {None, 1}
     if not is_changed and not _is_external(path):
         return path.read_bytes()
+    _state_pixels(model, ends)
     nodes = [*front.nodes, *model.graph.node, *back.nodes]
     model.graph.ClearField("node")
     model.graph.node.extend(nodes)
@@ -144,6 +147,16 @@ def _give_probabilities(chain: _Chain, given: Any, ends: ModelEnds, head: Head, 
     if chain.nodes:
         given.name = chain.nodes[-1].output[0] = chain.name("probabilities")
     set_shape(given, (BATCH if batch is None else batch, ends.units))
+
+
+def _state_pixels(model: Any, ends: ModelEnds) -> None:  # noqa: ANN401 - an onnx proto
+    """Replace what the file stated about its old input by what is true of the new one."""
+    kept = {item.key: item.value for item in model.metadata_props if not item.key.startswith(STALE_PROPERTIES)}
+    color = "RGB" if ends.channels > 1 else "gray"
+    kept["input"] = json.dumps({"layout": "NHWC", "color": color, "range": [0, 255]}, sort_keys=True)
+    model.ClearField("metadata_props")
+    for key, value in kept.items():
+        model.metadata_props.add(key=key, value=value)
 
 
 def _is_external(path: Path) -> bool:

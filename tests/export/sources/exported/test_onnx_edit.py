@@ -9,7 +9,7 @@ from edge_runtime.backends.opening import open_backend
 from edge_runtime.model.bundle import ModelFile
 from edge_runtime.model.spec import ModelSpec
 from export.errors import ExportError
-from export.sources.exported_file import StatedShape, read_ends, with_pixel_input
+from export.sources.exported_file import StatedShape, read_ends, read_statements, with_pixel_input
 from export.sources.reading import PRESETS, RANGES
 
 from .onnx_models import LABELS, MEAN, STD, colour_onnx, expected_probabilities
@@ -113,3 +113,14 @@ def test_the_last_step_and_the_file_format_are_read(tmp_path):
     path = tmp_path / "new.onnx"
     edited = onnx.load_from_string(with_pixel_input(path, read_ends(path), PRESETS["imagenet"]))
     assert edited.ir_version == 10
+
+
+def test_the_edited_file_states_its_new_input(tmp_path):
+    old = {"Image.BitmapPixelFormat": "Bgr8", "Image.NominalPixelRange": "Normalized_0_1"}
+    path = colour_onnx(tmp_path / "model.onnx", properties=old)
+    assert read_statements(path).reading == RANGES["0..1"].reversed()
+    probabilities_of(path, read_ends(path), PRESETS["imagenet"])
+    edited = tmp_path / "edited.onnx"
+    assert read_statements(edited).reading == RANGES["0..255"]
+    content = with_pixel_input(edited, read_ends(edited), RANGES["0..255"])
+    assert content == edited.read_bytes()
