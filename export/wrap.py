@@ -145,7 +145,7 @@ def wrap(
             has_images=not images.are_drawn,
         )
         found = _search(model, ends, spec, images, known, stated.resize or says.resize, bgr=stated.input.bgr)
-        for line in (*warnings, *known.warnings, *found.better, *found.notes):
+        for line in (*warnings, *known.warnings, *found.notes):
             warn(line)
         return _fill(staging, out, model, ends, replace(spec, resize=found.resize), images, found, stated, warn)
 
@@ -215,16 +215,9 @@ def _fill(
     if images.truth is not None:
         predicted = runs[0].probabilities.argmax(axis=1)
         accuracy = float(np.mean(predicted == images.truth))
-        warning = check_accuracy(
-            predicted,
-            images.truth,
-            spec.labels,
-            model,
-            hints=found.better,
-            accept_chance=stated.accept_chance,
-        )
-        if warning:
-            warn(warning)
+        better, accept = found.better, stated.accept_chance
+        for line in check_accuracy(predicted, images.truth, spec.labels, model, better=better, accept_chance=accept):
+            warn(line)
     write_wrapped(path, spec, images.paths, images.truth, runs, model)
     verify_bundle(staging)
     count = 0 if images.truth is None else len(images.paths)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edge_runtime.backends.names import default_threads
 from export.sources.reading import Reading
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def _tflite(model: str, shape: list[int]) -> Run:
         from ai_edge_litert.interpreter import Interpreter
     except ModuleNotFoundError:
         from tflite_runtime.interpreter import Interpreter
-    interpreter = Interpreter(model, num_threads=1)
+    interpreter = Interpreter(model, num_threads=default_threads())
     index = interpreter.get_input_details()[0]["index"]
     if interpreter.get_input_details()[0]["shape"].tolist() != shape:
         interpreter.resize_tensor_input(index, shape)

@@ -87,7 +87,7 @@ def read_foreign(
 
     truth = classes if labelled else None
     found = find_input(model, given.path, stated, truth, pixels_of, count=len(paths), resize=given.resize)
-    for line in (*found.better, *found.notes):
+    for line in found.notes:
         progress(f"warning: {line}")
     spec = replace(spec, resize=found.resize)
     for_calibration = _share(classes, calibration_images)
@@ -111,11 +111,11 @@ def read_foreign(
     if not labelled:
         return _labelled_by_itself(source)
     predicted = source.probabilities(holdout).argmax(axis=1).astype(np.int64)
-    warning = check_accuracy(
-        predicted, source.holdout_labels, labels, given.path, hints=found.better, accept_chance=given.accept_chance
-    )
-    if warning:
-        progress(f"warning: {warning}")
+    better, accept = found.better, given.accept_chance
+    for line in check_accuracy(
+        predicted, source.holdout_labels, labels, given.path, better=better, accept_chance=accept
+    ):
+        progress(f"warning: {line}")
     return source
 
 

@@ -15,9 +15,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from export.sources.reading_search import Better
+
 SIGNIFICANCE, SURE = 0.05, 0.01
 FEWEST = 4  # images of a class, half of which show the class that it is taken for
 SHOWN = 3
+UNKNOWN_CAUSE = "check --labels, --input-range, --normalization, --bgr and the folders' names"
 CLEARLY = 0.05  # a simple order explains the classes as well as any other order does
 
 
@@ -27,9 +30,9 @@ def check_accuracy(
     labels: Sequence[str],
     model: Path,
     *,
-    hints: Sequence[str] = (),
+    better: Sequence[Better] = (),
     accept_chance: bool = False,
-) -> str | None:
+) -> list[str]:
     """Check that a model is better than chance on labelled images, and that its labels have the right order.
 
     Args:
@@ -37,32 +40,31 @@ def check_accuracy(
         truth: the true ones, (N,).
         labels: the labels.
         model: the file, for errors.
-        hints: what else was found to be wrong, in one line each.
+        better: what is better than what was stated about the input.
         accept_chance: return a problem as a warning instead.
 
     Returns:
-        The warning, or None.
+        Warnings, in one line each.
 
     Raises:
         ExportError: the accuracy is near chance, or another order of the labels is significantly better.
 
     """
     accuracy = float(np.mean(predicted == truth))
-    problem = order_problem(predicted, truth, labels)
+    problem, corrected = order_problem(predicted, truth, labels)
+    if problem and better and max(item.accuracy for item in better) > corrected:
+        problem = None  # with a wrong input, the classes that are found show nothing about the labels
+    where = f"{model}: its accuracy of {accuracy:.1%} on {len(truth)} images"
+    hints = [problem] if problem else [item.text for item in better]
     if is_near_chance(predicted, truth):
-        # With a wrong input, the classes that are found show nothing about the labels.
-        reason = (
-            "; ".join(hints or filter(None, [problem]))
-            or "check --labels, --input-range, --normalization, --bgr and the folders' names"
-        )
-        text = f"{model}: its accuracy of {accuracy:.1%} on {len(truth)} images is near chance: {reason}"
+        text = f"{where} is near chance: {'; '.join(hints) or UNKNOWN_CAUSE}"
     elif problem:
-        text = f"{model}: its accuracy is {accuracy:.1%} on {len(truth)} images: {problem}"
+        text = f"{where} is low: {problem}"
     else:
-        return None
+        return hints
     if not accept_chance:
         raise ExportError(f"{text}; --accept-chance publishes it nevertheless")
-    return text
+    return [text]
 
 
 def is_near_chance(predicted: NDArray[np.int64], truth: NDArray[np.int64]) -> bool:
@@ -77,8 +79,10 @@ def is_near_chance(predicted: NDArray[np.int64], truth: NDArray[np.int64]) -> bo
     return at_least(hits, len(truth), chance) >= SIGNIFICANCE and hits / len(truth) < (1 + chance) / 2
 
 
-def order_problem(predicted: NDArray[np.int64], truth: NDArray[np.int64], labels: Sequence[str]) -> str | None:
-    """Return in what way the labels are in the wrong order, or None."""
+def order_problem(
+    predicted: NDArray[np.int64], truth: NDArray[np.int64], labels: Sequence[str]
+) -> tuple[str | None, float]:
+    """Return in what way the labels are in the wrong order, or None, and the accuracy with the right order."""
     ranks = np.argsort(np.argsort(np.array(labels)))  # output `ranks[t]` has label t if the outputs are sorted
     orders = {
         "the labels are shifted by one (a first label, such as background, is missing)": truth + 1,
@@ -88,11 +92,10 @@ def order_problem(predicted: NDArray[np.int64], truth: NDArray[np.int64], labels
     best = max(orders, key=lambda reason: float(np.mean(predicted == orders[reason])))
     hits, corrected = predicted == truth, predicted == orders[best]
     exchanged, share = _exchanged(predicted, truth, labels)
-    if exchanged and share > corrected.mean() + CLEARLY:
-        return exchanged
-    if not _is_better(corrected, hits):
-        return exchanged
-    return f"{best}; corrected, {corrected.mean():.1%} instead of {hits.mean():.1%} would be right"
+    if (exchanged and share > corrected.mean() + CLEARLY) or not _is_better(corrected, hits):
+        return exchanged, share
+    accuracy = float(corrected.mean())
+    return f"{best}; corrected, {accuracy:.1%} instead of {hits.mean():.1%} would be right", accuracy
 
 
 def _is_better(other: NDArray[np.bool_], hits: NDArray[np.bool_]) -> bool:

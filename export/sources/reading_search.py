@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     # Probabilities, (N, classes), for uint8 pixels (N, height, width, channels) under each of some readings.
     Run = Callable[[Pixels, Sequence[Reading]], list[NDArray[np.float32]]]
 
-# A wrong reading costs tens of percent, which as many images show; each reading runs on all of them.
-SEARCH_IMAGES = 100
+# A wrong scale costs tens of percent; red and blue exchanged, or 0..1 instead of -1..1, may cost only 2%.
+SEARCH_IMAGES = 200
 SIGNIFICANCE = 0.05
+# The difference of two mean log probabilities, in standard errors, at which a reading probably is better.
+PROBABLE = 2.0
 # Inverse temperatures. Each reading is compared at the temperature that suits it best (Guo et al. 2017,
 # https://arxiv.org/abs/1706.04599), so that it is not preferred only because larger values make the model more certain.
 SHARPNESS = np.geomspace(0.05, 20, 16)
@@ -36,6 +38,20 @@ RESAMPLES = 400
 
 
 @dataclass(frozen=True)
+class Better:
+    """What is better than what was stated.
+
+    Attributes:
+        text: one line that names both and their accuracies.
+        accuracy: of the better one, 0..1.
+
+    """
+
+    text: str
+    accuracy: float
+
+
+@dataclass(frozen=True)
 class Found:
     """What the images show about a model's input.
 
@@ -43,7 +59,7 @@ class Found:
         reading: the stated one, or the best one.
         resize: the stated one, or the best one.
         accuracy: with both, on the images of the search, 0..1; None without labels.
-        better: in one line each: what is significantly better than what was stated.
+        better: what is better than what was stated.
         notes: in one line each: how sure a choice is.
 
     """
@@ -51,7 +67,7 @@ class Found:
     reading: Reading
     resize: ResizeMode
     accuracy: float | None
-    better: tuple[str, ...] = ()
+    better: tuple[Better, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -112,7 +128,8 @@ def search_labelled(
 
     others = [item for item in candidates if stated is None or not item.same_values(stated)]
     trials = measure([stated, *others] if stated else others, fit)
-    warnings, notes = [], []
+    warnings: list[Better] = []
+    notes = []
     if stated is None:
         chosen, equal = _best([item for item in trials if item.reading.bgr or not bgr])
         if bgr and (better := _clearly_better(chosen, trials)):
@@ -130,6 +147,8 @@ def search_labelled(
             warnings.append(_warning("the input", chosen.reading.name, better.reading.name, chosen, better))
     fits = [trial for item in get_args(ResizeMode) if item != fit for trial in measure([chosen.reading], item)]
     better = _clearly_better(chosen, fits)
+    if better and better.accuracy <= chosen.accuracy:
+        better = None  # a fit changes too little for a likelihood alone
     if better and resize is None:
         chosen = better
     elif better:
@@ -216,12 +235,21 @@ def _is_as_good(trial: Trial, best: Trial) -> bool:
 
 
 def _clearly_better(trial: Trial, others: Sequence[Trial]) -> Trial | None:
-    """Return the most accurate of the others if it is significantly better, by McNemar's test for as many others."""
+    """Return the best of the others if it is significantly or probably better.
+
+    Significant is a higher accuracy, by McNemar's test for as many others; probable is a higher likelihood.
+    """
     if not others:
         return None
     mirrored = trial.reading.reversed()
     best = max(others, key=lambda item: (item.accuracy, item.reading.same_values(mirrored), float(item.scores.mean())))
-    return best if mcnemar_p(*_exchanged(best, trial)) < SIGNIFICANCE / len(others) else None
+    if mcnemar_p(*_exchanged(best, trial)) < SIGNIFICANCE / len(others):
+        return best
+    best = max(others, key=lambda item: float(item.scores.mean()))
+    gain = best.scores - trial.scores
+    error = float(gain.std() / np.sqrt(len(gain)))
+    is_probable = gain.mean() > max(SMALLEST_GAIN, PROBABLE * error) and best.accuracy >= trial.accuracy
+    return best if is_probable else None
 
 
 def _exchanged(best: Trial, trial: Trial) -> tuple[int, int]:
@@ -229,11 +257,13 @@ def _exchanged(best: Trial, trial: Trial) -> tuple[int, int]:
     return int((best.hits & ~trial.hits).sum()), int((trial.hits & ~best.hits).sum())
 
 
-def _warning(what: str, stated: str, name: str, chosen: Trial, better: Trial) -> str:
-    return (
+def _warning(what: str, stated: str, name: str, chosen: Trial, better: Trial) -> Better:
+    is_significant = mcnemar_p(*_exchanged(better, chosen)) < SIGNIFICANCE
+    text = (
         f"{what} is stated as {stated}, which is right for {chosen.accuracy:.1%} of {len(chosen.hits)} images; "
-        f"{name} is right for {better.accuracy:.1%}"
+        f"{name} is right for {better.accuracy:.1%}{'' if is_significant else ' and fits them better'}"
     )
+    return Better(text, better.accuracy)
 
 
 def _information(rows: NDArray[np.float32]) -> float:

@@ -53,18 +53,18 @@ def test_a_wrong_reading_and_a_wrong_fit_that_are_stated_are_kept_and_named_with
     assert found.reading.name == "caffe RGB"
     assert (
         "the input is stated as caffe RGB, which is right for 0.0% of 40 images; caffe is right for 100.0%"
-        in found.better[0]
+        in found.better[0].text
     )
     found = search_labelled(run, pictures, TRUTH, READINGS, stated=PRESETS["caffe"], resize="crop")
     assert found.resize == "crop"
-    assert found.better[0].startswith("--resize is stated as crop")
+    assert found.better[0].text.startswith("--resize is stated as crop")
 
 
 def test_a_wrong_order_of_channels_is_named():
     run = network(RANGES["0..1"])
     found = search_labelled(run, pictures, TRUTH, READINGS, stated=None, resize=None, bgr=True)
     assert found.reading.bgr
-    assert "0..1 is right for 100.0%" in found.better[0]
+    assert "0..1 is right for 100.0%" in found.better[0].text
 
 
 def test_readings_that_the_images_do_not_distinguish_are_named():
