@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from edge_runtime.backends.opening import open_backend
+from edge_runtime.errors import InferenceError
 from edge_runtime.model.bundle import ModelFile
 from edge_runtime.model.spec import ModelSpec
 from export.errors import ExportError
@@ -114,3 +115,31 @@ def test_the_edit_of_a_quantized_file_is_exact(tmp_path):
     new.set_tensor(new.get_input_details()[0]["index"], every)
     new.invoke()
     assert np.abs(new.get_tensor(old.get_input_details()[0]["index"]).astype(int) - levels).max() <= 1
+
+
+def test_a_device_refuses_a_quantized_input_with_a_mean_that_no_edit_removed(tmp_path):
+    samples = PRESETS["caffe"].apply(np.concatenate([PIXELS, PIXELS // 255 * 255]))
+    path = colour_tflite(tmp_path / "model.tflite", samples=samples, io="uint8", **CAFFE)
+    with pytest.raises(InferenceError, match=r"its input represents -1.*not pixels in 0\.\.255"):
+        open_backend(ModelFile.read(path), ModelSpec(16, 16, LABELS, "softmax"), backend="litert")
+
+
+def test_integers_without_quantization_stand_for_themselves(tmp_path):
+    from export.quiet_tensorflow import tf
+
+    kernel = tf.constant(8 / 255 * (np.eye(3, dtype=np.float32) - 1 / 3))
+
+    @tf.function(input_signature=[tf.TensorSpec((1, 16, 16, 3), tf.uint8)])
+    def function(image):
+        return tf.nn.softmax(tf.reduce_mean(tf.cast(image, tf.float32), (1, 2)) @ kernel)
+
+    path = tmp_path / "model.tflite"
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function.get_concrete_function()], function)
+    path.write_bytes(converter.convert())
+    ends = read_ends(path)
+    assert (ends.represented, ends.precision) == ((0.0, 255.0), "float32")
+    assert known(path, ends).reading == RANGES["0..255"]
+    for reading in (RANGES["0..255"], RANGES["0..255"].reversed()):
+        pixels = PIXELS[..., ::-1] if reading.bgr else PIXELS
+        found = probabilities_of(path, ends, reading, pixels=pixels)
+        assert found == pytest.approx(expected_probabilities(PIXELS), abs=2e-5)
