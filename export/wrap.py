@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from edge_runtime.backends.names import BACKENDS_BY_FORMAT, installed, missing
-from edge_runtime.errors import BackendUnavailable
+from edge_runtime.errors import BackendUnavailable, SourceError
 from edge_runtime.image.preprocess import preprocess
-from edge_runtime.model.manifest import MANIFEST_NAME, MANIFEST_VERSION
-from edge_runtime.model.spec import ModelSpec, OutputForm, ResizeMode
-from edge_runtime.selftest.golden import output_tolerance
-from edge_runtime.storage.json_files import write_json, write_text
+from edge_runtime.model.spec import ModelSpec, ResizeMode
+from edge_runtime.selftest.golden import QUANTIZED_TOLERANCE, output_tolerance
 from edge_runtime.storage.publish import published_folder
-from export.bundle.golden import write_golden_of
-from export.bundle.manifest import file_entry, tool_versions
+from export.bundle.wrapped import write_wrapped
+from export.convert.flatbuffer import finish
 from export.errors import ExportError
 from export.proof.verify import verify_bundle
+from export.runtimes.bare import bare_outputs
+from export.runtimes.compatibility import parse_floor, requirements, shortfalls
 from export.runtimes.process import DeviceRun, run_on_device
 from export.sources.calibration import balanced
-from export.sources.exported_file import read_ends, with_pixel_input
+from export.sources.exported.choice import known_input, known_labels
+from export.sources.exported.head import head_of, likely_head, probabilities
+from export.sources.exported_file import ModelEnds, StatedShape, read_ends, read_statements, with_pixel_input
 from export.sources.images import find_images
-from export.sources.labels import match_outputs, read_labels
+from export.sources.label_order import check_accuracy
+from export.sources.reading import StatedInput
+from export.sources.reading_search import SEARCH_IMAGES, Found, search_labelled, search_unlabelled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,11 +37,34 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from export.sources.keras_model import InputRange
+    from edge_runtime.image.preprocess import Pixels
+    from export.sources.exported.choice import KnownInput
+    from export.sources.reading import Reading
 
-DRAWN, MOST_IMAGES, GOLDEN_IMAGES, MIN_GOLDEN_IMAGES = 24, 200, 12, 4
-SUM_SLACK = 0.2  # quantized probabilities sum to one only approximately
-MAX_LOST_SUM = 0.7
+DRAWN, MOST_IMAGES = 24, 200
+Warn = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class StatedFile:
+    """What a user states about an exported file; what is None is read from the file or found with images.
+
+    Attributes:
+        labels: a list of labels in the order of the outputs.
+        data: images to measure it with, in one folder per label, or without labels.
+        resize: how a device resizes images to the input.
+        input: how the input is computed from pixels.
+        shape: the size and the layout of the input.
+        accept_chance: publish although the accuracy is near chance.
+
+    """
+
+    labels: Path | None = None
+    data: Path | None = None
+    resize: ResizeMode | None = None
+    input: StatedInput = field(default_factory=StatedInput)
+    shape: StatedShape = field(default_factory=StatedShape)
+    accept_chance: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,6 +74,7 @@ class Wrapped:
     Attributes:
         folder: the bundle.
         artifact: its name.
+        reading: how the file computes its input from pixels, by name.
         images: number of labelled images that measured it; 0 without --data.
         accuracy: its accuracy on them; None without --data.
 
@@ -53,115 +82,181 @@ class Wrapped:
 
     folder: Path
     artifact: str
+    reading: str
     images: int
     accuracy: float | None
 
 
+@dataclass(frozen=True)
+class _Images:
+    """The images on which a file is run, and their class indices if they have labels."""
+
+    paths: list[Path]
+    truth: NDArray[np.int64] | None
+    are_drawn: bool
+
+    def pixels(self, spec: ModelSpec, count: int | None = None) -> Pixels:
+        try:
+            return np.stack([preprocess(path, spec) for path in self.paths[:count]])
+        except SourceError as problem:
+            raise ExportError(f"{problem} (an image of --data)") from None
+
+
 def wrap(
-    model: Path,
-    labels: Path,
-    out: Path,
-    *,
-    input_range: InputRange | None = None,
-    resize: ResizeMode = "stretch",
-    data: Path | None = None,
-    overwrite: bool = False,
+    model: Path, out: Path, stated: StatedFile, *, overwrite: bool = False, warn: Warn = lambda _: None
 ) -> Wrapped:
     """Wrap a .tflite or .onnx classifier.
 
     Args:
         model: the file.
-        labels: one label per line; a `background` is added or removed if the outputs are one more or fewer.
         out: the bundle's folder.
-        input_range: the range of its input; None if the quantization of its input states it.
-        resize: how a device resizes images to the input.
-        data: images to measure it with, in one folder per label, or without labels.
+        stated: what the user states about the file.
         overwrite: replace an older bundle.
+        warn: called with each warning, one line.
 
     Raises:
-        ExportError, SpecError, InferenceError: the file is not an RGB classifier of these labels, or its range is
-            unknown.
+        ExportError, SpecError, InferenceError: the file is not a classifier of these labels, or its range is unknown.
         BackendUnavailable: no runtime that reads it is installed.
 
     """
     if model.suffix not in {".tflite", ".onnx"} or not model.is_file():
         raise ExportError(f"{model}: not a .tflite or .onnx file; use edge-export export for a Keras model")
-    ends = read_ends(model)
-    names = match_outputs(read_labels(labels), ends.classes, str(labels))
-    form: OutputForm = "sigmoid" if ends.units == 1 else "softmax"
-    spec = ModelSpec(ends.height, ends.width, names, form, resize, min_familiarity=ends.min_familiarity)
-    with published_folder(out, overwrite=overwrite, error=ExportError) as staging:
-        name = f"{'int8' if ends.quantized else 'float32'}{model.suffix}"
-        path = staging / f"model.{name}"
-        path.write_bytes(with_pixel_input(model, ends, input_range))
-        return _fill(staging, out, path, model, spec, data)
-
-
-def _fill(staging: Path, out: Path, path: Path, model: Path, spec: ModelSpec, data: Path | None) -> Wrapped:
-    """Write the bundle into a temporary folder and verify it in every installed runtime."""
-    name = path.name.removeprefix("model.")
-    able = BACKENDS_BY_FORMAT[path.suffix.removeprefix(".")]
-    backends = installed(able)
-    if not backends:
-        raise BackendUnavailable(f"{name} cannot be proved: {missing(able[0])}")
-    paths, truth = _images(staging, spec, data)
-    pixels = np.stack([preprocess(image, spec) for image in paths])
-    runs = [run_on_device(path, spec, pixels, backend) for backend in backends]
-    run = runs[0]
-    _check_probabilities(run.probabilities, model, spec)
-    accuracy = None if truth is None else float(np.mean(run.probabilities.argmax(axis=1) == truth))
-    precision, file_format = name.split(".")
-    chosen = _reproducible(runs, np.zeros(len(paths), np.int64) if truth is None else truth, precision, model)
-    golden_run = DeviceRun(run.probabilities[chosen], run.latency_ms, tuple(run.tensors[index] for index in chosen))
-    golden_images = [paths[index] for index in chosen]
-    write_golden_of(golden_images, spec, {name: golden_run}, golden_run.probabilities, staging)
-    for drawn in set((staging / "golden").glob("*-drawn.*")) - set(golden_images):
-        drawn.unlink()
-    write_text(staging / "labels.txt", "".join(f"{label}\n" for label in spec.labels))
-    parity = {"images": 0 if truth is None else len(paths), "accuracy": accuracy}
-    golden = sorted((staging / "golden").iterdir())
-    entry = {"name": name, "precision": precision, "format": file_format, "parity": parity}
-    write_json(
-        staging / MANIFEST_NAME,
-        {
-            "version": MANIFEST_VERSION,
-            "spec": spec.to_json(),
-            "default": name,
-            "artifacts": [{**entry, "file": file_entry(path, staging)}],
-            "files": [file_entry(item, staging) for item in (staging / "labels.txt", *golden)],
-            "versions": tool_versions(),
-        },
+    if not installed(BACKENDS_BY_FORMAT[model.suffix[1:]]):
+        raise BackendUnavailable(f"{model} cannot be proved: {missing(BACKENDS_BY_FORMAT[model.suffix[1:]][0])}")
+    ends, says = read_ends(model, stated.shape), read_statements(model)
+    labels, warnings = known_labels(stated.labels, says, ends, model, has_images=stated.data is not None)
+    spec = ModelSpec(
+        ends.height,
+        ends.width,
+        labels,
+        "sigmoid" if ends.units == 1 else "softmax",
+        stated.resize or says.resize or "stretch",
+        color="gray" if ends.channels == 1 else "RGB",
+        min_familiarity=ends.min_familiarity,
     )
-    verify_bundle(staging)
-    return Wrapped(out, name, int(parity["images"] or 0), accuracy)
-
-
-def _reproducible(
-    runs: Sequence[DeviceRun], truth: NDArray[np.int64], precision: str, model: Path
-) -> NDArray[np.int64]:
-    """Choose golden images whose probabilities are the same in all runtimes, within half of what a self-test allows.
-
-    Raises:
-        ExportError: too few images are, so the runtimes compute different results.
-
-    """
-    spread = np.max([np.abs(run.probabilities - runs[0].probabilities).max(axis=1) for run in runs], axis=0)
-    same = np.flatnonzero(spread <= output_tolerance(precision) / 2)
-    if len(same) < min(MIN_GOLDEN_IMAGES, len(truth)):
-        raise ExportError(
-            f"{model}: the installed runtimes compute different probabilities, by up to {float(spread.max()):.2g} on "
-            f"{len(truth)} images; pass more images with --data, or export the model again"
+    with published_folder(out, overwrite=overwrite, error=ExportError) as staging:
+        images = _images(staging, spec, stated.data)
+        known = known_input(
+            ends,
+            stated.input,
+            says,
+            model,
+            has_labels=images.truth is not None,
+            has_images=not images.are_drawn,
         )
-    return same[balanced(truth[same], GOLDEN_IMAGES)]
+        found = _search(model, ends, spec, images, known, stated.resize or says.resize, bgr=stated.input.bgr)
+        for line in (*warnings, *known.warnings, *found.notes):
+            warn(line)
+        return _fill(staging, out, model, ends, replace(spec, resize=found.resize), images, found, stated, warn)
 
 
-def _images(staging: Path, spec: ModelSpec, data: Path | None) -> tuple[list[Path], NDArray[np.int64] | None]:
+def _search(
+    model: Path,
+    ends: ModelEnds,
+    spec: ModelSpec,
+    images: _Images,
+    known: KnownInput,
+    resize: ResizeMode | None,
+    *,
+    bgr: bool,
+) -> Found:
+    """Find the reading and the fit with the images, or return what is known if they have no labels."""
+
+    def run(pixels: Pixels, readings: Sequence[Reading]) -> list[NDArray[np.float32]]:
+        outputs = bare_outputs(model, ends, pixels, readings)
+        return [probabilities(rows, ends, likely_head(rows, ends)) for rows in outputs]
+
+    if images.truth is not None:
+        chosen = balanced(images.truth, SEARCH_IMAGES)
+        some = _Images([images.paths[at] for at in chosen], images.truth[chosen], are_drawn=False)
+        return search_labelled(
+            run,
+            lambda fit: some.pixels(replace(spec, resize=fit)),
+            images.truth[chosen],
+            known.candidates,
+            stated=known.reading,
+            resize=resize,
+            bgr=bgr,
+        )
+    if known.reading is not None:
+        return Found(known.reading, spec.resize, None)
+    possible = [item for item in known.candidates if item.bgr or not bgr]
+    return search_unlabelled(run, images.pixels(spec, SEARCH_IMAGES), possible, resize=spec.resize, where=str(model))
+
+
+def _fill(
+    staging: Path,
+    out: Path,
+    model: Path,
+    ends: ModelEnds,
+    spec: ModelSpec,
+    images: _Images,
+    found: Found,
+    stated: StatedFile,
+    warn: Warn,
+) -> Wrapped:
+    """Write the bundle into a temporary folder and verify it in every installed runtime."""
+    pixels = images.pixels(spec)
+    (bare,) = bare_outputs(model, ends, pixels, [found.reading])
+    head = head_of(bare, ends, model)
+    if head == "logits":
+        warn(f"{model}: returns logits; a {'softmax' if ends.units > 1 else 'sigmoid'} is added to the graph")
+    path = staging / f"model.{ends.precision}{model.suffix}"
+    content = with_pixel_input(model, ends, found.reading, head)
+    if path.suffix == ".tflite" and content != model.read_bytes():
+        content = finish(content, spec)  # its metadata stated the old input
+    path.write_bytes(content)
+    backends = installed(BACKENDS_BY_FORMAT[path.suffix.removeprefix(".")])
+    if "tflite-runtime" in backends:
+        _check_operators(path, model)
+    runs = [run_on_device(path, spec, pixels, backend) for backend in backends]
+    _check_edit(runs[0], probabilities(bare, ends, head), ends, model)
+    accuracy = None
+    if images.truth is not None:
+        predicted = runs[0].probabilities.argmax(axis=1)
+        accuracy = float(np.mean(predicted == images.truth))
+        better, accept = found.better, stated.accept_chance
+        for line in check_accuracy(predicted, images.truth, spec.labels, model, better=better, accept_chance=accept):
+            warn(line)
+    write_wrapped(path, spec, images.paths, images.truth, runs, model)
+    verify_bundle(staging)
+    count = 0 if images.truth is None else len(images.paths)
+    return Wrapped(out, path.name.removeprefix("model."), found.reading.name, count, accuracy)
+
+
+def _check_operators(path: Path, model: Path) -> None:
+    """Raise ExportError if the installed tflite-runtime lacks an operator; otherwise its own message would say less."""
+    missing_operators = shortfalls(requirements(path), parse_floor("tflite-runtime==2.14"))
+    if missing_operators:
+        raise ExportError(
+            f"{model}: {missing_operators[0]}; convert it for older runtimes, or uninstall tflite-runtime from this "
+            "environment if no device uses it"
+        )
+
+
+def _check_edit(run: DeviceRun, expected: NDArray[np.float32], ends: ModelEnds, model: Path) -> None:
+    """Raise ExportError unless a device computes what the original file does for the same images."""
+    difference = float(np.abs(run.probabilities - expected).max())
+    allowed = max(output_tolerance(ends.precision), QUANTIZED_TOLERANCE if ends.precision != "float32" else 0)
+    if difference <= allowed:
+        return
+    cause = (
+        f"it takes {ends.batch} images at a time, which cannot be changed; export it with a batch of 1"
+        if ends.batch not in {None, 1}
+        else "its graph cannot be edited; export it again with pixels as input"
+    )
+    raise ExportError(
+        f"{model}: with pixels as input it computes other probabilities, by up to {difference:.2g}: {cause}"
+    )
+
+
+def _images(staging: Path, spec: ModelSpec, data: Path | None) -> _Images:
     """Return images to run, with their classes if they have labels; drawn images if the user gave none."""
     if data is None:
-        return _drawn(staging / "golden", spec), None
+        return _Images(_drawn(staging / "golden", spec), None, are_drawn=True)
     paths, classes, labelled = find_images(data, spec.labels)
     chosen = balanced(classes, MOST_IMAGES)
-    return [paths[index] for index in chosen], classes[chosen] if labelled else None
+    return _Images([paths[index] for index in chosen], classes[chosen] if labelled else None, are_drawn=False)
 
 
 def _drawn(folder: Path, spec: ModelSpec) -> list[Path]:
@@ -175,22 +270,3 @@ def _drawn(folder: Path, spec: ModelSpec) -> list[Path]:
         coarse.resize((spec.width * 2, spec.height * 2), Image.Resampling.BICUBIC).save(path, quality=90)
         paths.append(path)
     return paths
-
-
-def _check_probabilities(outputs: NDArray[np.float32], model: Path, spec: ModelSpec) -> None:
-    """Raise ExportError unless the outputs are probabilities of classes that exclude each other."""
-    if not np.isfinite(outputs).all():
-        raise ExportError(f"{model}: its outputs contain NaN or infinity; export the model again")
-    low, high = float(outputs.min()), float(outputs.max())
-    if low < 0 or high > 1:
-        raise ExportError(
-            f"{model}: its outputs {low:.3g}..{high:.3g} are not probabilities; add a softmax and export again"
-        )
-    sums = outputs.sum(axis=1)
-    # Each of many small 8-bit probabilities is rounded by up to half a step, most of them to zero.
-    lost = min(MAX_LOST_SUM, max(SUM_SLACK, outputs.shape[1] / 512))
-    if (sums.min() < 1 - lost and spec.min_familiarity is None) or sums.max() > 1 + SUM_SLACK:
-        raise ExportError(
-            f"{model}: its outputs sum to {float(sums.min()):.2f}..{float(sums.max()):.2f} instead of 1 (a multi-"
-            "label model?); Edgewise supports models that choose one of their classes"
-        )

@@ -28,7 +28,7 @@ class Backend(Protocol):
     name: BackendName
 
     def model_input(self, pixels: Pixels) -> NDArray[Any]:
-        """Return the input tensor of the graph, in its own type, for uint8 pixels (N, height, width, 3)."""
+        """Return the input tensor of the graph, in its own type, for uint8 pixels (N, height, width, channels)."""
         ...
 
     def invoke(self, tensor: NDArray[Any]) -> NDArray[Any]:
@@ -43,7 +43,7 @@ class Backend(Protocol):
         """Classify preprocessed images: all three steps.
 
         Args:
-            pixels: RGB, uint8 of shape (N, height, width, 3), values 0..255.
+            pixels: RGB or grey, as the spec says, uint8 of shape (N, height, width, channels), values 0..255.
 
         Returns:
             Probabilities, float32 of shape (N, classes), in the order of the spec's labels.
@@ -75,7 +75,7 @@ def class_probabilities(output: NDArray[np.float32], spec: ModelSpec) -> NDArray
 
 def check_shapes(where: str, spec: ModelSpec, input_shape: Sequence[object], output_shape: Sequence[object]) -> None:
     """Raise InferenceError unless the shapes of a model's input and output, except for the batch, match the spec."""
-    wanted_input = (spec.height, spec.width, 3)
+    wanted_input = (spec.height, spec.width, spec.channels)
     wanted_output = (1 if spec.output == "sigmoid" else len(spec.labels),)
     if tuple(input_shape[1:]) != wanted_input:
         raise InferenceError(

@@ -67,22 +67,24 @@ class OnnxBackend:
         self._spec = spec
         self._input_name = inputs[0].name
         self._input_type = INPUT_TYPES[inputs[0].type]
+        self._takes_one = inputs[0].shape[0] == 1
 
     def model_input(self, pixels: Pixels) -> NDArray[Any]:
         """Return the input tensor of the graph; see `Backend.model_input`."""
         return pixels.astype(self._input_type, copy=False)
 
     def run(self, pixels: Pixels) -> NDArray[np.float32]:
-        """Classify uint8 pixels of shape (N, H, W, 3) as one batch; see `Backend.run`."""
+        """Classify uint8 pixels of shape (N, H, W, channels) as one batch; see `Backend.run`."""
         return self.probabilities(self.invoke(self.model_input(pixels)))
 
     def invoke(self, tensor: NDArray[Any]) -> NDArray[Any]:
-        """Run the graph on a batch; see `Backend.invoke`."""
+        """Run the graph on a batch, or on each image if the file takes only one; see `Backend.invoke`."""
+        parts = [tensor[at : at + 1] for at in range(len(tensor))] if self._takes_one else [tensor]
         try:
-            output: NDArray[Any] = self._session.run(None, {self._input_name: tensor})[0]
+            outputs: list[NDArray[Any]] = [self._session.run(None, {self._input_name: part})[0] for part in parts]
         except Exception as problem:  # noqa: BLE001 - its exceptions share no public base class
             raise InferenceError(f"onnxruntime failed: {problem}") from None
-        return output
+        return outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
 
     def probabilities(self, output: NDArray[Any]) -> NDArray[np.float32]:
         """Return the graph's output as probabilities; see `Backend.probabilities`."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from edge_runtime.model.spec import ModelSpec
 
 DARKEST_WHITE = 128.0  # a range that was calibrated on dark images ends below 255; one of 0..1 ends far below
+BRIGHTEST_BLACK = -16.0  # a range that begins far below 0 is one of pixels from which a mean is subtracted
 # The other ranges that a quantized input may have in files of other exporters: pixels scaled to these ranges.
 SCALED_RANGES = ((-1.0, 1.0), (0.0, 1.0))
 RANGE_SLACK = 0.02
@@ -51,6 +52,8 @@ class TfliteBackend:
             raise InferenceError(f"{where}: {runtime} cannot load it: {_first_line(problem)}") from None
         self._input = _only(self._interpreter.get_input_details(), where, "input")
         self._output = _only(self._interpreter.get_output_details(), where, "output")
+        for detail in (self._input, self._output):
+            detail["quantization"] = _scale_and_zero_point(detail)
         check_shapes(where, spec, self._input["shape"].tolist(), self._output["shape"].tolist())
         self._input_levels = _input_levels(where, self._input)
         self._output_values = _output_values(self._output)
@@ -167,7 +170,7 @@ def _input_levels(where: str, detail: dict[str, Any]) -> NDArray[Any] | None:
         return None
     limits = np.iinfo(detail["dtype"])
     low, high = dequantize(np.array([limits.min, limits.max]), *detail["quantization"]).tolist()
-    if high >= DARKEST_WHITE:
+    if high >= DARKEST_WHITE and low >= BRIGHTEST_BLACK:
         return None
     for darkest, brightest in SCALED_RANGES:
         if abs(low - darkest) < RANGE_SLACK and abs(high - brightest) < RANGE_SLACK:
@@ -181,6 +184,12 @@ def _only(details: list[dict[str, Any]], where: str, kind: str) -> dict[str, Any
     if len(details) != 1:
         raise InferenceError(f"{where}: has {len(details)} {kind}s; a classifier has one")
     return details[0]
+
+
+def _scale_and_zero_point(detail: dict[str, Any]) -> tuple[float, int]:
+    """Return a tensor's scale and zero point; integers without quantization, whose scale is 0, stand for themselves."""
+    scale, zero_point = detail["quantization"]
+    return (scale, zero_point) if scale else (1.0, 0)
 
 
 def _first_line(problem: Exception) -> str:

@@ -36,7 +36,7 @@ def inference_ms(bundle: str, artifact: str) -> float:
     """Return the median time of one inference in ms, rounded to microseconds."""
     classifier = Classifier.open(bundle, artifact=artifact)
     spec, backend = classifier.spec, classifier.backend
-    pixels = np.full((1, spec.height, spec.width, 3), 128, np.uint8)
+    pixels = np.full((1, spec.height, spec.width, spec.channels), 128, np.uint8)
     backend.run(pixels)  # the first run allocates memory
     times_ms = []
     for _ in range(TIMED_RUNS):

@@ -53,7 +53,7 @@ def preprocess(source: ImageSource, spec: ModelSpec) -> Pixels:
         spec: the model's input size and resize mode.
 
     Returns:
-        RGB pixels, uint8 of shape (spec.height, spec.width, 3), values 0..255.
+        Pixels, uint8 of shape (spec.height, spec.width, spec.channels), values 0..255; RGB, or grey by ITU-R BT.601.
 
     Raises:
         SourceError: the image cannot be read; the message names it.
@@ -112,11 +112,27 @@ def _decode(file: IO[bytes], spec: ModelSpec, roi: Roi | None, mount: Mount, lim
 
 
 def to_input(image: Image.Image, spec: ModelSpec) -> Pixels:
-    """Resize an upright RGB image to the model's input: uint8 of shape (spec.height, spec.width, 3)."""
+    """Resize an upright RGB image to the model's input: uint8 of shape (spec.height, spec.width, spec.channels)."""
     target = (spec.width, spec.height)
     if spec.resize == "pad":
-        return _padded(image, target)
-    return np.asarray(_resized(image, target, _region(image.size, spec)))
+        pixels = _padded(image, target)
+    else:
+        pixels = np.asarray(_resized(image, target, _region(image.size, spec)))
+    return pixels if spec.color == "RGB" else grey(pixels)
+
+
+def image_of(pixels: Pixels) -> Image.Image:
+    """Return pixels, uint8 of shape (h, w, 3) or (h, w, 1), as an image."""
+    return Image.fromarray(pixels if pixels.shape[2] > 1 else pixels[..., 0])
+
+
+def grey(pixels: Pixels) -> Pixels:
+    """Return the luma of RGB pixels, uint8 of shape (h, w, 3), as uint8 of shape (h, w, 1).
+
+    grey = (19595 * red + 38470 * green + 7471 * blue + 32768) // 65536, the integer form of ITU-R BT.601's
+    0.299 R + 0.587 G + 0.114 B that Pillow uses for its mode L. Pixels that are grey already keep their value.
+    """
+    return np.asarray(Image.fromarray(pixels).convert("L"))[..., np.newaxis]
 
 
 def _region(size: Size, spec: ModelSpec) -> Box:

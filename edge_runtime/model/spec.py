@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 ResizeMode = Literal["stretch", "crop", "pad"]
 OutputForm = Literal["sigmoid", "softmax"]
+Color = Literal["RGB", "gray"]
 
 SPEC_VERSIONS = (1, 2)  # version 1 has no `min_familiarity`
 MAX_SIDE = 4096
@@ -25,7 +26,7 @@ FAMILIARITY = "min_familiarity"
 class ModelSpec:
     """The input and output of a classifier; `preprocess` and `decide` use only the spec.
 
-    The model takes RGB pixels in 0..255 and contains its own normalisation, so the spec has no mean or scale.
+    The model takes RGB or grey pixels in 0..255 and contains its own normalisation, so the spec has no mean or scale.
 
     Attributes:
         height: input height in pixels.
@@ -36,7 +37,7 @@ class ModelSpec:
             image with grey.
         crop_fraction: for "crop", the size of the region relative to the largest one that fits, in (0, 1].
         thresholds: one score in 0..1 for each label; a top class with a lower score is decided as unknown.
-        color: channel order of the input; always "RGB".
+        color: channels of the input: "RGB", or "gray" for one channel, which `preprocess` computes from RGB.
         min_familiarity: None if the model's probabilities sum to 1. Otherwise their sum is the familiarity, the
             probability that the image belongs to what the model was trained on, and an image whose familiarity is
             below this value in (0, 1) is decided as unknown.
@@ -50,13 +51,18 @@ class ModelSpec:
     resize: ResizeMode = "stretch"
     crop_fraction: float = 0.875
     thresholds: tuple[float, ...] = ()
-    color: Literal["RGB"] = "RGB"
+    color: Color = "RGB"
     min_familiarity: float | None = None
 
     def __post_init__(self) -> None:
         if not self.thresholds:
             object.__setattr__(self, "thresholds", (0.0,) * len(self.labels))
         _check(self)
+
+    @property
+    def channels(self) -> int:
+        """Return the number of channels of the input: 3, or 1 if it is grey."""
+        return 3 if self.color == "RGB" else 1
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any], where: str = "spec") -> ModelSpec:
@@ -106,11 +112,9 @@ def _check(spec: ModelSpec) -> None:
         value = getattr(spec, key)
         if type(value) is not int or not 1 <= value <= MAX_SIDE:
             raise SpecError(f"{key!r} must be a whole number of pixels from 1 to {MAX_SIDE}, not {value!r}")
-    for key, choices in (("output", OutputForm), ("resize", ResizeMode)):
+    for key, choices in (("output", OutputForm), ("resize", ResizeMode), ("color", Color)):
         if getattr(spec, key) not in get_args(choices):
             raise SpecError(f"{key!r} must be one of {', '.join(get_args(choices))}, not {getattr(spec, key)!r}")
-    if spec.color != "RGB":
-        raise SpecError(f"'color' must be RGB, not {spec.color!r}")
     if not _is_number(spec.crop_fraction) or not 0 < spec.crop_fraction <= 1:
         raise SpecError(f"'crop_fraction' must be above 0 and at most 1, not {spec.crop_fraction!r}")
     _check_labels(spec)

@@ -11,7 +11,7 @@ import io
 import math
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from PIL import Image
+from edge_runtime.image.preprocess import image_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -154,8 +154,8 @@ def place_labels(points: Sequence[tuple[float, float]], texts: Sequence[str]) ->
 
 
 def picture(pixels: Pixels) -> str:
-    """Return an image, uint8 of shape (height, width, 3), as a JPEG in a data: address."""
-    image = Image.fromarray(pixels)
+    """Return an image, uint8 of shape (height, width, channels), as a JPEG in a data: address."""
+    image = image_of(pixels)
     image.thumbnail((PICTURE_SIDE, PICTURE_SIDE))
     stream = io.BytesIO()
     image.save(stream, "JPEG", quality=85)

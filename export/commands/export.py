@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from edge_runtime.command_line.numbers import fraction, integer
 from edge_runtime.command_line.runner import SUCCESS, set_action
-from edge_runtime.model.spec import ResizeMode
 from export.artifacts import ALL_NAMES, ARTIFACT_NAMES, EXPENDABLE, ArtifactName
+from export.commands.options import InputOptions, add_input_options
 from export.commands.table import print_table
 from export.errors import ExportError
 from export.proof.gate import Tolerances
@@ -23,7 +23,6 @@ from export.runtimes.compatibility import DEFAULT_FLOORS, parse_floor
 from export.settings import CALIBRATION_METHODS, IO_TYPES, TARGETS, Settings
 from export.sources.calibration import FEWEST, MOST
 from export.sources.foreign import ForeignModel
-from export.sources.keras_model import INPUT_RANGES, InputRange
 
 MAX_JOBS = 64
 
@@ -34,8 +33,7 @@ class ForeignOptions:
 
     labels: Path | None
     data: Path | None
-    input_range: InputRange | None
-    resize: ResizeMode
+    input: InputOptions
 
 
 @dataclass(frozen=True)
@@ -95,8 +93,7 @@ def _add_foreign_options(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="images in one folder per label; or unlabelled images, with which accuracy cannot be measured",
     )
-    group.add_argument("--input-range", choices=INPUT_RANGES, help="the range to which the model's input is scaled")
-    group.add_argument("--resize", choices=get_args(ResizeMode), default="stretch", help="default: stretch")
+    add_input_options(group)
 
 
 def _add_tolerances(parser: argparse.ArgumentParser) -> None:
@@ -174,11 +171,17 @@ def _foreign_model(options: ExportOptions) -> ForeignModel | None:
     model, foreign = options.model, options.foreign
     if not (model.is_file() or (model / "saved_model.pb").is_file()):
         return None
-    if foreign.labels is None or foreign.data is None or foreign.input_range is None:
-        given = {"--labels": foreign.labels, "--data": foreign.data, "--input-range": foreign.input_range}
-        missing = next(name for name, value in given.items() if value is None)
+    if foreign.labels is None or foreign.data is None:
+        missing = "--labels" if foreign.labels is None else "--data"
         raise ExportError(f"{model}: {missing} is needed for a model that edge-train did not write")
-    return ForeignModel(model, foreign.labels, foreign.data, foreign.input_range, foreign.resize)
+    return ForeignModel(
+        model,
+        foreign.labels,
+        foreign.data,
+        resize=foreign.input.resize,
+        stated=foreign.input.stated(),
+        accept_chance=foreign.input.accept_chance,
+    )
 
 
 def _plan(options: ExportOptions) -> Plan:

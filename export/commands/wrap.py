@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from edge_runtime.command_line.runner import SUCCESS, set_action
-from edge_runtime.model.spec import ResizeMode
-from export.sources.keras_model import INPUT_RANGES, InputRange
+from export.commands.options import InputOptions, add_input_options, image_size
+from export.sources.exported.ends import LAYOUTS, Layout, StatedShape
 
 
 @dataclass(frozen=True)
@@ -16,10 +17,11 @@ class WrapOptions:
     """The options of `edge-export wrap`, as its help describes them."""
 
     model: Path
-    labels: Path
+    labels: Path | None
     out: Path
-    input_range: InputRange | None
-    resize: ResizeMode
+    input: InputOptions
+    layout: Layout | None
+    image_size: tuple[int, int] | None
     data: Path | None
     overwrite: bool
 
@@ -28,12 +30,22 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
     """Add the subcommand."""
     parser = commands.add_parser("wrap", help="make a bundle from a .tflite or .onnx file that is already exported")
     parser.add_argument("model", metavar="MODEL", type=Path, help="a .tflite or .onnx classifier")
-    parser.add_argument("--labels", type=Path, required=True, metavar="FILE", help="one label a line")
-    parser.add_argument("--out", metavar="BUNDLE", type=Path, required=True, help="the bundle to publish")
-    parser.add_argument("--input-range", choices=INPUT_RANGES, help="the range to which a float input is scaled")
-    parser.add_argument("--resize", choices=get_args(ResizeMode), default="stretch", help="default: stretch")
     parser.add_argument(
-        "--data", type=Path, metavar="DIR", help="images to measure the accuracy with, in one folder per label"
+        "--labels", type=Path, metavar="FILE", help="one label a line; default: the labels that the file contains"
+    )
+    parser.add_argument("--out", metavar="BUNDLE", type=Path, required=True, help="the bundle to publish")
+    add_input_options(parser)
+    parser.add_argument(
+        "--layout", choices=LAYOUTS, help="where the input has its channels; default: what its shape shows"
+    )
+    parser.add_argument(
+        "--image-size", type=image_size, metavar="HxW", help="the size of the input, if the file takes any size"
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="images in one folder per label, which measure the accuracy and show the range of the input",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace an older bundle once the new one is complete")
     set_action(parser, WrapOptions, wrap)
@@ -41,20 +53,25 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
 
 def wrap(options: WrapOptions) -> int:
     """Publish the bundle and print its accuracy."""
+    from export.wrap import StatedFile
     from export.wrap import wrap as wrap_file
 
-    wrapped = wrap_file(
-        options.model,
+    stated = StatedFile(
         options.labels,
-        options.out,
-        input_range=options.input_range,
-        resize=options.resize,
-        data=options.data,
-        overwrite=options.overwrite,
+        options.data,
+        options.input.resize,
+        options.input.stated(),
+        StatedShape(options.image_size, options.layout),
+        options.input.accept_chance,
     )
+    wrapped = wrap_file(options.model, options.out, stated, overwrite=options.overwrite, warn=_warn)
     if wrapped.accuracy is None:
         accuracy = "not measured; --data measures it"
     else:
         accuracy = f"{wrapped.accuracy:.1%} of {wrapped.images} images"
-    print(f"{wrapped.folder}: {wrapped.artifact}; accuracy: {accuracy}")
+    print(f"{wrapped.folder}: {wrapped.artifact}; input: {wrapped.reading}; accuracy: {accuracy}")
     return SUCCESS
+
+
+def _warn(line: str) -> None:
+    print(f"warning: {line}", file=sys.stderr)

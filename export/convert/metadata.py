@@ -22,11 +22,11 @@ INPUT_NAME, OUTPUT_NAME = "image", "probabilities"  # of every exported file
 LABELS_FILE = "labels.txt"
 METADATA_BUFFER, SCHEMA_IDENTIFIER, MIN_PARSER_VERSION = b"TFLITE_METADATA", b"M001", "1.0.0"
 IMAGE_PROPERTIES, NORMALIZATION_OPTIONS = 2, 1  # positions in the unions ContentProperties and ProcessUnitOptions
-RGB, VALUE_LABELS_PER_AXIS = 1, 2  # ColorSpaceType.RGB, AssociatedFileType.TENSOR_AXIS_LABELS
+RGB, GRAYSCALE, VALUE_LABELS_PER_AXIS = 1, 2, 2  # of ColorSpaceType; AssociatedFileType.TENSOR_AXIS_LABELS
 
 
 def tflite_metadata(spec: ModelSpec) -> bytes:
-    """Write a ModelMetadata flatbuffer: an RGB image in 0..255, without normalisation, and probabilities with labels.
+    """Write a ModelMetadata flatbuffer: an image in 0..255, without normalisation, and probabilities with labels.
 
     Args:
         spec: the model's spec.
@@ -56,12 +56,13 @@ def _input_metadata(builder: Any, spec: ModelSpec) -> int:  # noqa: ANN401 - fla
     """Write the TensorMetadata of the image."""
     # The graph contains its own normalisation, so (pixel - mean) / std must leave pixels unchanged.
     normalization = _table(builder, {0: _floats(builder, [0.0]), 1: _floats(builder, [1.0])})
-    image = _table(builder, {0: ("byte", RGB)})
+    color = "RGB" if spec.color == "RGB" else "grey"
+    image = _table(builder, {0: ("byte", RGB if spec.color == "RGB" else GRAYSCALE)})
     return _table(
         builder,
         {
             0: builder.CreateString(INPUT_NAME),
-            1: builder.CreateString(f"RGB pixels 0..255, {spec.resize} to {spec.width}x{spec.height}"),
+            1: builder.CreateString(f"{color} pixels 0..255, {spec.resize} to {spec.width}x{spec.height}"),
             3: _table(builder, {0: _table(builder, {0: ("byte", IMAGE_PROPERTIES), 1: image})}),
             4: _tables(builder, [_table(builder, {0: ("byte", NORMALIZATION_OPTIONS), 1: normalization})]),
             5: _table(builder, {0: _floats(builder, [255.0]), 1: _floats(builder, [0.0])}),

@@ -43,7 +43,7 @@ def to_onnx(model: Any, spec: ModelSpec) -> Any:  # noqa: ANN401 - Keras and onn
     """
     from export.quiet_tensorflow import quiet_stderr, tf
 
-    signature = tf.TensorSpec((None, spec.height, spec.width, 3), tf.float32, name=INPUT_NAME)
+    signature = tf.TensorSpec((None, spec.height, spec.width, spec.channels), tf.float32, name=INPUT_NAME)
     # A plain function, because tf2onnx's from_keras does not support Keras 3's tensor names.
     serve = tf.function(lambda image: {OUTPUT_NAME: model(image, training=False)})
     try:

@@ -39,7 +39,7 @@ def freeze(model: Any, spec: ModelSpec) -> Any:  # noqa: ANN401 - TensorFlow is 
 
     from export.quiet_tensorflow import tf
 
-    signature = tf.TensorSpec((1, spec.height, spec.width, 3), tf.float32, name=INPUT_NAME)
+    signature = tf.TensorSpec((1, spec.height, spec.width, spec.channels), tf.float32, name=INPUT_NAME)
     serve = tf.function(lambda image: model(image, training=False), input_signature=[signature])
     return convert_variables_to_constants_v2(serve.get_concrete_function())
 

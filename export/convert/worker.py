@@ -16,6 +16,7 @@ from export.convert.converter import Converter
 from export.convert.processes import ERROR, NOW
 from export.settings import Settings
 from export.sources.keras_model import ModelFile, open_classifier
+from export.sources.reading import Reading
 
 PR_SET_PDEATHSIG = 1
 
@@ -26,7 +27,8 @@ def main(folder: Path) -> int:
     spec = ModelSpec.from_json(work["spec"])
     calibration = np.load(work["calibration"])
     paths = {name: Path(path) for name, path in work["model"].items() if name in {"path", "familiarity"} and path}
-    origin = ModelFile(**{**work["model"], **paths})
+    reading = Reading(**work["model"]["reading"]) if work["model"]["reading"] else None
+    origin = ModelFile(**{**work["model"], **paths, "reading": reading})
     try:
         model = open_classifier(origin, len(spec.labels))
         converter = Converter(model, spec, calibration, folder, Settings(**work["settings"]))

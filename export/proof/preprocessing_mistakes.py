@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from edge_runtime.image.preprocess import load_image, to_input
+from edge_runtime.image.preprocess import grey, image_of, load_image, to_input
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 Numbers = np.ndarray[Any, Any]
 
+SWAPPED = "red and blue swapped (BGR)"
 # The input that a device with the mistake would use, as pixels 0..255 of the graph.
 ON_PIXELS: Mapping[str, Callable[[Numbers], Numbers]] = {
-    "red and blue swapped (BGR)": lambda pixels: pixels[..., ::-1],
+    SWAPPED: lambda pixels: pixels[..., ::-1],
     # The model gets 0..1 although it was trained with -1..1: the upper half of its range.
     "0..1 instead of -1..1": lambda pixels: 127.5 + pixels / 2,
     # The device scales to -1..1, and the graph scales again.
@@ -61,7 +62,7 @@ def costs(source: SourceModel, reference: NDArray[np.float32]) -> list[Cost]:
     """
     pixels, labels = source.holdout, source.holdout_labels
     right = float(np.mean(reference.argmax(axis=1) == labels))
-    changed = {name: change(pixels.astype(np.float32)) for name, change in ON_PIXELS.items()}
+    changed = {name: change(pixels.astype(np.float32)) for name, change in _on_pixels(source.spec).items()}
     if source.spec.height == source.spec.width:
         changed[SIDEWAYS] = np.rot90(pixels, axes=(1, 2))
     changed[OTHER_FIT] = np.stack([_refitted(image, source.spec) for image in pixels])
@@ -77,13 +78,19 @@ def signatures(source: SourceModel) -> dict[str, NDArray[np.float32]]:
     spec = source.spec
     decoded = [load_image(path, spec) for path in source.samples]
     right = np.stack([to_input(image, spec) for image in decoded]).astype(np.float32)
-    inputs = {name: change(right) for name, change in ON_PIXELS.items()}
+    inputs = {name: change(right) for name, change in _on_pixels(spec).items()}
     inputs[SIDEWAYS] = np.stack([to_input(image.transpose(Image.Transpose.ROTATE_90), spec) for image in decoded])
     other = replace(spec, resize="stretch" if spec.resize == "crop" else "crop")
     inputs[OTHER_FIT] = np.stack([to_input(load_image(path, other), other) for path in source.samples])
     size = (spec.width, spec.height)
-    inputs[NEAREST] = np.stack([np.asarray(image.resize(size, Image.Resampling.NEAREST)) for image in decoded])
+    nearest = [np.asarray(image.resize(size, Image.Resampling.NEAREST)) for image in decoded]
+    inputs[NEAREST] = np.stack(nearest if spec.color == "RGB" else [grey(pixels) for pixels in nearest])
     return {name: source.probabilities(pixels) for name, pixels in inputs.items()}
+
+
+def _on_pixels(spec: ModelSpec) -> dict[str, Callable[[Numbers], Numbers]]:
+    """Return the mistakes that change the input of a model; a grey one has no order of channels."""
+    return {name: change for name, change in ON_PIXELS.items() if spec.color == "RGB" or name != SWAPPED}
 
 
 def _refitted(pixels: Pixels, spec: ModelSpec) -> Pixels:
@@ -91,11 +98,12 @@ def _refitted(pixels: Pixels, spec: ModelSpec) -> Pixels:
     height, width = pixels.shape[:2]
     margins = (1 - spec.crop_fraction) / 2 * np.array([width, height])
     box = (margins[0], margins[1], width - margins[0], height - margins[1])
-    return np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BILINEAR, box=box))
+    resized = image_of(pixels).resize((width, height), Image.Resampling.BILINEAR, box=box)
+    return np.asarray(resized).reshape(pixels.shape)
 
 
 def _coarse(pixels: Pixels) -> Pixels:
     """Return the jagged edges of taking every second pixel, the coarsest sampling that a preprocessed image allows."""
-    image = Image.fromarray(pixels)
+    image = image_of(pixels)
     half = image.resize((max(1, image.width // 2), max(1, image.height // 2)), Image.Resampling.NEAREST)
-    return np.asarray(half.resize(image.size, Image.Resampling.BILINEAR))
+    return np.asarray(half.resize(image.size, Image.Resampling.BILINEAR)).reshape(pixels.shape)

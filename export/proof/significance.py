@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from export.significance import at_least as at_least  # noqa: PLC0414 - the checks of the proof import it from here
+from export.significance import mcnemar_p as mcnemar_p  # noqa: PLC0414 - the same
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -13,26 +15,6 @@ if TYPE_CHECKING:
 RESAMPLES = 4000
 # Below this fraction of the reference's spread over images, the outputs no longer depend on the input.
 SPREAD_LEFT = 0.1
-
-
-def mcnemar_p(lost: int, gained: int) -> float:
-    """Return the probability of at least this many lost images if loss and gain were equally likely.
-
-    McNemar's exact test, one-sided: the upper tail of a binomial distribution with n = lost + gained, p = 1/2.
-    https://en.wikipedia.org/wiki/McNemar%27s_test
-
-    Args:
-        lost: images that were correct and became wrong.
-        gained: images that were wrong and became correct.
-
-    """
-    return at_least(lost, lost + gained, 0.5)
-
-
-def at_least(hits: int, trials: int, chance: float) -> float:
-    """Return the probability of at least `hits` in `trials` independent trials with probability `chance` each."""
-    terms = (math.comb(trials, k) * chance**k * (1 - chance) ** (trials - k) for k in range(hits, trials + 1))
-    return min(1.0, math.fsum(terms))
 
 
 def loss_interval(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,13 +12,16 @@ from edge_runtime.image.preprocess import preprocess
 from edge_runtime.model.spec import ModelSpec, ResizeMode
 from export.errors import ExportError
 from export.sources.calibration import balanced, choose
+from export.sources.foreign_input import find_input, grey_or_rgb
 from export.sources.images import find_images
-from export.sources.keras_model import Head, InputRange, ModelFile, check_ends, load_model, pixel_classifier
+from export.sources.keras_model import Head, ModelFile, check_ends, load_model, pixel_classifier
+from export.sources.label_order import check_accuracy
 from export.sources.labels import read_labels
+from export.sources.reading import InputRange, Reading, StatedInput
 from export.sources.source_model import SourceModel
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -41,20 +44,32 @@ class ForeignModel:
         path: a .keras or .h5 file, or a SavedModel folder.
         labels: a text file, one label per line, in the order of the outputs.
         data: images in one folder per label, or any images, without labels.
-        input_range: the range of the model's input; "0..255" if it contains its own rescaling.
-        resize: how a device resizes images to the input.
+        input_range: the range of the model's input; "0..255" if it contains its own rescaling; None if it is stated in
+            `stated` or is to be found.
+        resize: how a device resizes images to the input; None if it is to be found.
+        stated: what else is stated about the input: mean, std, order of channels.
+        accept_chance: export although the accuracy is near chance.
 
     """
 
     path: Path
     labels: Path
     data: Path
-    input_range: InputRange
-    resize: ResizeMode = "stretch"
+    input_range: InputRange | None = None
+    resize: ResizeMode | None = None
+    stated: StatedInput = field(default_factory=StatedInput)
+    accept_chance: bool = False
 
 
-def read_foreign(given: ForeignModel, *, calibration_images: int = 200) -> SourceModel:
+def read_foreign(
+    given: ForeignModel, *, calibration_images: int = 200, progress: Callable[[str], None] = lambda _: None
+) -> SourceModel:
     """Read a model and divide its images into calibration and held-out images.
+
+    Args:
+        given: the model and what is stated about it.
+        calibration_images: maximum number of calibration images.
+        progress: called with each line of progress, and each warning.
 
     Raises:
         ExportError, SpecError: the model, the labels or the images cannot be used; the message names the file.
@@ -63,8 +78,18 @@ def read_foreign(given: ForeignModel, *, calibration_images: int = 200) -> Sourc
     labels = read_labels(given.labels)
     model = load_model(given.path)
     side = check_ends(model, given.path, len(labels))
-    spec = ModelSpec(*side, labels, "softmax", given.resize)
+    spec = ModelSpec(*side, labels, "softmax", given.resize or "stretch", color=grey_or_rgb(model))
     paths, classes, labelled = find_images(given.data, labels)
+    stated = replace(given.stated, input_range=given.input_range or given.stated.input_range)
+
+    def pixels_of(chosen: NDArray[np.int64], fit: ResizeMode) -> NDArray[np.uint8]:
+        return _prepared([paths[index] for index in chosen], replace(spec, resize=fit))
+
+    truth = classes if labelled else None
+    found = find_input(model, given.path, stated, truth, pixels_of, count=len(paths), resize=given.resize)
+    for line in found.notes:
+        progress(f"warning: {line}")
+    spec = replace(spec, resize=found.resize)
     for_calibration = _share(classes, calibration_images)
     calibrating, held_out = np.flatnonzero(for_calibration), np.flatnonzero(~for_calibration)
     held_out = held_out[balanced(classes[held_out], MOST_HELD_OUT)]
@@ -72,10 +97,10 @@ def read_foreign(given: ForeignModel, *, calibration_images: int = 200) -> Sourc
     if labelled:
         calibration = choose(calibration, classes[calibrating], calibration_images, str(given.data))
     holdout = _prepared([paths[index] for index in held_out], spec)
-    head = _head(model, given.path, side, holdout, given.input_range)
+    head = _head(model, given.path, side, holdout, found.reading)
     source = SourceModel(
-        model=pixel_classifier(model, side=side, input_range=given.input_range, head=head),
-        origin=ModelFile(given.path, given.input_range, head),
+        model=pixel_classifier(model, side=side, reading=found.reading, head=head),
+        origin=ModelFile(given.path, head=head, reading=found.reading),
         spec=spec,
         calibration=calibration,
         holdout=holdout,
@@ -83,7 +108,15 @@ def read_foreign(given: ForeignModel, *, calibration_images: int = 200) -> Sourc
         samples=tuple(paths[held_out[index]] for index in balanced(classes[held_out], GOLDEN_IMAGES)),
         unchecked=None if labelled else UNLABELLED,
     )
-    return source if labelled else _labelled_by_itself(source)
+    if not labelled:
+        return _labelled_by_itself(source)
+    predicted = source.probabilities(holdout).argmax(axis=1).astype(np.int64)
+    better, accept = found.better, given.accept_chance
+    for line in check_accuracy(
+        predicted, source.holdout_labels, labels, given.path, better=better, accept_chance=accept
+    ):
+        progress(f"warning: {line}")
+    return source
 
 
 def _share(classes: NDArray[np.int64], wanted: int) -> NDArray[np.bool_]:
@@ -105,7 +138,7 @@ def _head(
     path: Path,
     side: tuple[int, int],
     images: NDArray[np.uint8],
-    input_range: InputRange,
+    reading: Reading,
 ) -> Head:
     """Return what a model's outputs are, from its outputs for real images and its last activation.
 
@@ -115,7 +148,7 @@ def _head(
         ExportError: the outputs are independent probabilities of several labels.
 
     """
-    bare = pixel_classifier(model, side=side, input_range=input_range, head="softmax", raw=True)
+    bare = pixel_classifier(model, side=side, reading=reading, head="softmax", raw=True)
     outputs = np.asarray(bare(images[:HEAD_IMAGES].astype(np.float32), training=False))
     within = bool((outputs >= 0).all() and (outputs <= 1).all())
     named = _last_activation(model)

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import zipfile
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from export.errors import ExportError
 from export.sources.familiarity import Familiarity, read_familiarity, times_familiarity, with_features
+from export.sources.reading import RANGES, InputRange, Reading
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-InputRange = Literal["-1..1", "0..1", "0..255"]
-INPUT_RANGES: tuple[InputRange, ...] = get_args(InputRange)
-# The scale and offset that convert pixels to each range.
-RESCALING: dict[InputRange, tuple[float, float]] = {"-1..1": (1 / 127.5, -1.0), "0..1": (1 / 255, 0.0)}
+    from numpy.typing import NDArray
+
 Head = Literal["sigmoid", "softmax", "logits"]
 # A .keras file is a ZIP archive. Weights hardly compress, so a file that unpacks to far more is an attack or damaged.
 MOST_UNPACKED_RATIO, MOST_UNPACKED_BYTES = 100, 4_000_000_000
@@ -32,6 +31,7 @@ class ModelFile:
         input_range: the range of its input.
         head: the kind of its outputs.
         familiarity: the file of its familiarity, or None.
+        reading: how its input is computed from pixels, if a range alone does not say it.
 
     """
 
@@ -39,13 +39,14 @@ class ModelFile:
     input_range: InputRange = "0..255"
     head: Head = "softmax"
     familiarity: Path | None = None
+    reading: Reading | None = None
 
 
 def open_classifier(file: ModelFile, classes: int) -> Any:  # noqa: ANN401 - Keras is not typed
     """Open a model as one from float32 pixels 0..255, (N, height, width, 3), to (N, classes) probabilities.
 
     Raises:
-        ExportError: it cannot be read, or is not an RGB classifier of this number of classes.
+        ExportError: it cannot be read, or is not a classifier of this number of classes.
 
     """
     model = load_model(file.path)
@@ -53,7 +54,8 @@ def open_classifier(file: ModelFile, classes: int) -> Any:  # noqa: ANN401 - Ker
     familiarity = read_familiarity(file.familiarity) if file.familiarity else None
     if familiarity:
         model = with_features(model, file.path, familiarity)
-    return pixel_classifier(model, side=side, input_range=file.input_range, head=file.head, familiarity=familiarity)
+    reading = file.reading or RANGES[file.input_range]
+    return pixel_classifier(model, side=side, reading=reading, head=file.head, familiarity=familiarity)
 
 
 def load_model(path: Path) -> Any:  # noqa: ANN401 - Keras is not typed
@@ -86,7 +88,7 @@ def pixel_classifier(
     model: Any,  # noqa: ANN401 - Keras is not typed
     *,
     side: tuple[int, int],
-    input_range: InputRange = "0..255",
+    reading: Reading = RANGES["0..255"],
     head: Head = "softmax",
     raw: bool = False,
     familiarity: Familiarity | None = None,
@@ -97,9 +99,9 @@ def pixel_classifier(
     understands; logits get the missing softmax or sigmoid.
 
     Args:
-        model: from (N, height, width, 3) in `input_range` to (N, units).
+        model: from (N, height, width, channels) to (N, units).
         side: (height, width) of the input.
-        input_range: the range of the model's input.
+        reading: how the model's input is computed from pixels.
         head: the kind of its outputs.
         raw: leave the outputs unchanged.
         familiarity: if given, `model` has its features as a first output, and the probabilities are multiplied by the
@@ -109,13 +111,12 @@ def pixel_classifier(
     from export.quiet_tensorflow import keras
 
     units = int(model.outputs[-1].shape[-1])
-    if input_range == "0..255" and head == "softmax" and units > 1 and familiarity is None:
+    if reading.is_pixels and head == "softmax" and units > 1 and familiarity is None:
         return model
-    image = keras.Input((*side, 3), name="image")
-    taken = image
-    if input_range != "0..255":
-        scale, offset = RESCALING[input_range]
-        taken = keras.layers.Rescaling(scale, offset)(image)
+    image = keras.Input((*side, int(model.inputs[0].shape[-1])), name="image")
+    taken = image[..., ::-1] if reading.bgr else image
+    if not reading.is_pixels:
+        taken = keras.layers.Rescaling(_number_or_list(reading.scale), _number_or_list(reading.offset))(taken)
     features, given = model(taken) if familiarity else (None, model(taken))
     if raw:
         return keras.Model(image, given)
@@ -126,6 +127,11 @@ def pixel_classifier(
     if familiarity:
         given = times_familiarity(features, given, familiarity)
     return keras.Model(image, given)
+
+
+def _number_or_list(values: NDArray[np.float64]) -> float | list[float]:
+    """Return one number for all channels, or a list, in the forms that Rescaling takes."""
+    return float(values[0]) if len(values) == 1 else values.tolist()
 
 
 def _refuse_zip_bomb(path: Path) -> None:
@@ -166,7 +172,7 @@ def _load_saved_model(path: Path) -> Any:  # noqa: ANN401 - Keras is not typed
 
 
 def check_ends(model: Any, path: Path, classes: int) -> tuple[int, int]:  # noqa: ANN401 - the same
-    """Return a model's input (height, width); raise ExportError unless it is an RGB classifier of `classes` labels."""
+    """Return a model's input (height, width); raise ExportError unless it is a classifier of `classes` labels."""
     inputs, outputs = len(model.inputs), len(model.outputs)
     if inputs != 1 or outputs != 1:
         raise ExportError(f"{path}: has {inputs} inputs and {outputs} outputs; a classifier has one each")
@@ -175,9 +181,10 @@ def check_ends(model: Any, path: Path, classes: int) -> tuple[int, int]:  # noqa
         raise ExportError(
             f"{path}: its output has shape {tuple(given)}; a classifier has one score per class (a segmentation model?)"
         )
-    if len(taken) != 4 or taken[-1] != 3 or None in taken[1:]:
+    if len(taken) != 4 or taken[-1] not in {1, 3} or None in taken[1:]:
         raise ExportError(
-            f"{path}: its input has shape {tuple(taken)}; it must be RGB images of one size, (N, height, width, 3)"
+            f"{path}: its input has shape {tuple(taken)}; it must be RGB images of one size, (N, height, width, 3), or "
+            "grey ones, (N, height, width, 1)"
         )
     expected = 2 if given[-1] == 1 else given[-1]
     if classes != expected:

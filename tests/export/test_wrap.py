@@ -10,7 +10,8 @@ from edge_runtime.model.bundle import Bundle
 from edge_runtime.selftest.replay import selftest
 from export.cli import main
 from export.runtimes.process import run_on_device
-from export.sources.exported_file import ModelEnds, with_pixel_input
+from export.sources.exported_file import read_ends, with_pixel_input
+from export.sources.reading import RANGES
 
 from .conftest import PETS_ARTIFACTS
 
@@ -28,7 +29,7 @@ def test_the_range_of_a_quantized_file_is_read_from_it(shared, tmp_path, capsys)
 def test_a_float_file_gets_its_scaling_into_the_graph(tiny_bundle, tmp_path, name):
     """The file takes 0..255; told that it takes 0..1, the new one must give what the old gives for 1/255 of it."""
     old, new = tiny_bundle / f"model.{name}", tmp_path / f"model.{name}"
-    new.write_bytes(with_pixel_input(old, ModelEnds(24, 24, 3, quantized=False), "0..1"))
+    new.write_bytes(with_pixel_input(old, read_ends(old), RANGES["0..1"]))
     spec = Bundle.open(tiny_bundle).spec
     pixels = np.zeros((1, 24, 24, 3), np.uint8)
     backend = "onnx" if name.endswith("onnx") else "litert"
@@ -38,10 +39,18 @@ def test_a_float_file_gets_its_scaling_into_the_graph(tiny_bundle, tmp_path, nam
     assert run_on_device(new, spec, pixels + 255, backend).probabilities == pytest.approx(one, abs=1e-5)
 
 
-def test_the_range_of_a_float_file_must_be_given(tiny_bundle, tmp_path, error_line):
-    command = ["wrap", str(tiny_bundle / "model.float32.tflite"), "--labels", str(tiny_bundle / "labels.txt")]
-    assert "pass --input-range" in error_line(main([*command, "--out", str(tmp_path / "b")]))
-    assert list(tmp_path.iterdir()) == []
+def test_the_range_of_a_float_file_must_be_known(tmp_path, error_line):
+    command = write_tflite(tmp_path / "model.tflite")[:-2]
+    assert "pass --input-range" in error_line(main([*command, "--out", str(tmp_path / "bundle")]))
+    assert not (tmp_path / "bundle").exists()
+
+
+@pytest.mark.parametrize("name", ["float32.tflite", "float32.onnx", "int8.tflite"])
+def test_an_edgewise_file_states_its_labels_and_its_range(tiny_bundle, tmp_path, name):
+    assert main(["wrap", str(tiny_bundle / f"model.{name}"), "--out", str(tmp_path / "bundle")]) == 0
+    bundle, old = Bundle.open(tmp_path / "bundle"), Bundle.open(tiny_bundle)
+    assert bundle.spec == old.spec
+    assert bundle.artifact(name).file.sha256 == old.artifact(name).file.sha256
 
 
 def write_tflite(path, activation="softmax", size=8, weights=None):
@@ -79,7 +88,7 @@ def test_images_with_equal_names_in_several_folders_stay_different(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"size": None}, r"its input has shape \(1, -1, -1, 3\); it must be RGB images of a fixed size"),
+        ({"size": None}, r"its input has shape \(1, -1, -1, 3\), images of any size; pass --image-size"),
         ({"activation": "sigmoid"}, "model.tflite: its outputs sum to .* instead of 1 .a multi-label model"),
         ({"weights": np.full((3, 3), np.nan, np.float32)}, "model.tflite: its outputs contain NaN or infinity"),
     ],

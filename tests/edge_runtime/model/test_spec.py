@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -47,7 +48,7 @@ def test_a_spec_of_another_version_is_refused(spec):
         ("output", "logits", "'output' must be one of"),
         ("output", "sigmoid", "sigmoid requires two labels, not 3"),
         ("resize", "squash", "'resize' must be one of stretch, crop, pad"),
-        ("color", "BGR", "'color' must be RGB"),
+        ("color", "BGR", "'color' must be one of RGB, gray"),
         ("crop_fraction", 0, "'crop_fraction' must be above 0"),
         ("crop_fraction", 1.01, "'crop_fraction' must be above 0"),
         ("crop_fraction", float("nan"), "'crop_fraction' must be above 0"),
@@ -99,3 +100,9 @@ def test_the_least_familiarity_is_a_number_between_0_and_1(make_spec, value):
 def test_a_sigmoid_has_no_familiarity(make_spec):
     with pytest.raises(SpecError, match="requires the output softmax"):
         make_spec(labels=("a", "b"), output="sigmoid", min_familiarity=0.5)
+
+
+def test_a_grey_model_has_one_channel(spec):
+    grey = replace(spec, color="gray")
+    assert (spec.channels, grey.channels) == (3, 1)
+    assert ModelSpec.from_json(grey.to_json()) == grey

@@ -90,7 +90,7 @@ def test_images_without_labels_prove_agreement_and_the_report_says_what_is_missi
 
 def refused(path, labels, data, tmp_path, error_line):
     out = tmp_path / "out"
-    told = ["--labels", str(labels), "--data", str(data), "--input-range", "0..1", "--jobs", "0"]
+    told = ["--labels", str(labels), "--data", str(data), "--input-range", "0..1", "--jobs", "0", "--accept-chance"]
     line = error_line(main(["export", str(path), *told, "--out", str(out), "--formats", "float32.tflite"]))
     assert not out.exists()
     assert not list(tmp_path.glob(".out*"))
@@ -180,7 +180,9 @@ def test_a_sigmoid_becomes_one_probability_a_label(tiny_run, tmp_path):
     (tmp_path / "labels.txt").write_text("blue\nred\n")
     photos = pictures(tmp_path / "photos", each=4)
     shutil.rmtree(photos / "green")
-    source = read_foreign(ForeignModel(tmp_path / "model.keras", tmp_path / "labels.txt", photos, "-1..1"))
+    source = read_foreign(
+        ForeignModel(tmp_path / "model.keras", tmp_path / "labels.txt", photos, "-1..1", accept_chance=True)
+    )
     outputs = source.probabilities(source.holdout)
     assert outputs.shape[1] == 2
     assert outputs.sum(axis=1) == pytest.approx(1)

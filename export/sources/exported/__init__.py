@@ -1,0 +1,1 @@
+"""Files that others exported: read their ends, and edit their graphs."""
