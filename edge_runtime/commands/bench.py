@@ -40,7 +40,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
         help="measure every way to run a bundle on this device",
         description="Run every artifact in every installed backend that reads it, each in its own process. Report "
         "the cold start up to the first result, medians of decoding and resizing, and inference p50, p90, p99, in ms.",
-        allow_abbrev=False,
+        example="edge-run bench bundle --keep",
     )
     command.add_argument("bundle", metavar="BUNDLE", help="folder that edge-export wrote")
     command.add_argument(

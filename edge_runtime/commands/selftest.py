@@ -30,7 +30,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
         help="check that this device computes the same results as the export",
         description="Replay the bundle's golden images. If a result differs from the export's, name the first stage "
         "that differs and exit with code 1.",
-        allow_abbrev=False,
+        example="edge-run selftest bundle",
     )
     command.add_argument("bundle", metavar="BUNDLE", type=Path, help="folder that edge-export wrote")
     command.add_argument("--json", action="store_true", help="print one JSON object")

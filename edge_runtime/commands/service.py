@@ -36,7 +36,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
         "service",
         help="print a systemd unit that runs watch or serve",
         description="Print a hardened systemd unit. It restarts a classifier that stalls or needs too much memory.",
-        allow_abbrev=False,
+        example="edge-run service bundle --source 0 --serve",
     )
     command.add_argument("bundle", metavar="BUNDLE", help="folder that edge-export wrote")
     command.add_argument("--source", metavar="S", required=True, help="as for watch")
@@ -115,11 +115,10 @@ def _split(text: str) -> list[str]:
 
 def _accepted(argv: Sequence[str]) -> bool:
     """Return whether edge-run accepts these words; print why not. A unit that cannot start would restart for ever."""
-    import argparse
-
+    from edge_runtime.command_line.parser import CommandParser
     from edge_runtime.commands import serve, watch
 
-    parser = argparse.ArgumentParser(prog="edge-run", allow_abbrev=False)
+    parser = CommandParser(prog="edge-run")
     commands = parser.add_subparsers()
     (serve if argv[0] == "serve" else watch).add_parser(commands)
     try:

@@ -46,7 +46,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
         "tune-decision",
         help="choose k, n and thresholds on a labelled video",
         description="Choose smoothing, k of n and thresholds by how well they find the events of a labelled video.",
-        allow_abbrev=False,
+        example="edge-run tune-decision bundle video.mp4 --labels events.csv --out rules.json",
     )
     command.add_argument("bundle", metavar="BUNDLE", help="folder that edge-export wrote")
     command.add_argument("video", metavar="VIDEO", help="a video file, or a folder of frames with --fps")

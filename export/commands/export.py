@@ -59,6 +59,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
     """Add the subcommand."""
     parser = commands.add_parser(
         "export",
+        example="edge-export export run --out bundle",
         help="convert a model, prove every file, publish a bundle",
         description="Convert a RUN or a Keras model to TFLite and ONNX, compare every file with the trained model on "
         "held-out images, and publish a bundle if they pass.",
@@ -79,8 +80,8 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
         help="artifacts such as int8.tflite, the standard ones of a format (tflite, onnx), or all (default: the "
         f"standard six); {', '.join(EXPENDABLE)} are left out if they fail, unless they are named here",
     )
-    _add_tolerances(parser)
-    _add_settings(parser)
+    _add_tolerances(parser.add_argument_group("limits of the proof"))
+    _add_settings(parser.add_argument_group("conversion"))
     parser.add_argument("--overwrite", action="store_true", help="replace an older bundle once the new one is complete")
     parser.add_argument("--json", action="store_true", help="print the report as one JSON line")
     set_action(parser, ExportOptions, export)
@@ -99,7 +100,7 @@ def _add_foreign_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--resize", choices=get_args(ResizeMode), default="stretch", help="default: stretch")
 
 
-def _add_tolerances(parser: argparse.ArgumentParser) -> None:
+def _add_tolerances(group: argparse._ArgumentGroup) -> None:
     limits = Tolerances()
     for name, text in (
         ("max_abs_diff", "largest difference of a probability, for float32 artifacts"),
@@ -108,10 +109,10 @@ def _add_tolerances(parser: argparse.ArgumentParser) -> None:
         ("max_recall_loss", "largest loss of recall in any class, as a fraction"),
     ):
         option, default = "--" + name.replace("_", "-"), getattr(limits, name)
-        parser.add_argument(option, type=fraction, default=default, metavar="X", help=f"{text} (default {default:g})")
+        group.add_argument(option, type=fraction, default=default, metavar="X", help=f"{text} (default {default:g})")
 
 
-def _add_settings(parser: argparse.ArgumentParser) -> None:
+def _add_settings(group: argparse._ArgumentGroup) -> None:
     standard = Settings()
     for name, choices, text in (
         ("int8_input", IO_TYPES, "type of int8.tflite's input; uint8 takes pixels unchanged"),
@@ -120,28 +121,28 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         ("calibration_method", CALIBRATION_METHODS, "how int8.onnx's ranges are computed from activations"),
     ):
         option, default = "--" + name.replace("_", "-"), getattr(standard, name)
-        parser.add_argument(option, choices=choices, default=default, help=f"{text} (default {default})")
-    parser.add_argument(
+        group.add_argument(option, choices=choices, default=default, help=f"{text} (default {default})")
+    group.add_argument(
         "--calibration-images",
         type=partial(integer, low=FEWEST, high=MOST),
         default=standard.calibration_images,
         metavar="N",
         help=f"maximum, balanced over the classes, {FEWEST} to {MOST} (default {standard.calibration_images})",
     )
-    parser.add_argument(
+    group.add_argument(
         "--min-runtime",
         nargs="+",
         metavar="NAME==VERSION",
         default=list(DEFAULT_FLOORS),
         help=f"oldest runtimes that must support the files (default {' '.join(DEFAULT_FLOORS)})",
     )
-    parser.add_argument(
+    group.add_argument(
         "--no-ladder",
         dest="ladder",
         action="store_false",
         help="if int8.tflite fails, publish nothing, instead of trying less aggressive quantization",
     )
-    parser.add_argument(
+    group.add_argument(
         "--jobs",
         type=partial(integer, low=0, high=MAX_JOBS),
         default=1,

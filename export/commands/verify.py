@@ -21,7 +21,9 @@ class VerifyOptions:
 
 def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subparsers' type private
     """Add the subcommand."""
-    parser = commands.add_parser("verify", help="check a bundle with the golden images that it contains")
+    parser = commands.add_parser(
+        "verify", help="check a bundle with the golden images that it contains", example="edge-export verify bundle"
+    )
     parser.add_argument("bundle", metavar="BUNDLE", type=Path)
     parser.add_argument("--json", action="store_true", help="print one JSON line for each artifact and runtime")
     set_action(parser, VerifyOptions, verify)

@@ -26,7 +26,11 @@ class WrapOptions:
 
 def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subparsers' type private
     """Add the subcommand."""
-    parser = commands.add_parser("wrap", help="make a bundle from a .tflite or .onnx file that is already exported")
+    parser = commands.add_parser(
+        "wrap",
+        help="make a bundle from a .tflite or .onnx file that is already exported",
+        example="edge-export wrap model.tflite --labels labels.txt --out bundle",
+    )
     parser.add_argument("model", metavar="MODEL", type=Path, help="a .tflite or .onnx classifier")
     parser.add_argument("--labels", type=Path, required=True, metavar="FILE", help="one label a line")
     parser.add_argument("--out", metavar="BUNDLE", type=Path, required=True, help="the bundle to publish")

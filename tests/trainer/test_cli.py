@@ -109,6 +109,24 @@ def test_bad_numbers_are_usage_errors(capsys, tmp_path, bad):
     assert bad[0] in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("--model", "cnn", "--weights", "imagenet"),
+        ("--model", "cnn_bn", "--weights", "file.h5"),
+        ("--model", "cnn_bn", "--alpha", "0.5"),
+        ("--model", "cnn", "--fine-tune-epochs", "3"),
+        ("--pooling", "none"),
+        ("--model", "cnn_bn", "--pooling", "max"),
+    ],
+    ids=" ".join,
+)
+def test_an_option_that_the_model_does_not_have_is_a_usage_error(capsys, tmp_path, data, wrong):
+    assert main(["train", str(data), "--out", str(tmp_path / "run"), *wrong]) == 2
+    assert f"{wrong[-2]} has no effect on --model" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 def test_an_image_size_that_the_spec_refuses(capsys, tmp_path, data):
     assert "'height' must be" in fails(capsys, "train", data, "--out", tmp_path / "run", "--image-size", 5000)
 

@@ -45,6 +45,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
     """Add the subcommand."""
     parser = commands.add_parser(
         "describe",
+        example="edge-train describe run",
         help="describe a model's layers, sizes, multiply-adds and memory",
         description="Print each layer's output size by the formula (n - f + 2p)/s + 1 and as Keras reports it, its "
         "parameters, multiply-adds and activation memory; draw its filters and feature maps.",

@@ -26,6 +26,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
     """Add the subcommand."""
     parser = commands.add_parser(
         "evaluate",
+        example="edge-train evaluate run --html evaluation.html",
         help="measure a RUN on its test photographs",
         description="Measure a RUN's model on the test photographs in the RUN, or on another labelled folder.",
     )

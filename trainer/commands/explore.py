@@ -37,6 +37,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
     """Add the subcommand."""
     parser = commands.add_parser(
         "explore",
+        example="edge-train explore photos --html data.html",
         help="look at a data folder before training",
         description="Describe a data folder: its classes, image sizes, files that cannot be used, and near-duplicates.",
     )
@@ -47,7 +48,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write one row for each file")
     parser.add_argument("--json", action="store_true", help="print the result as one JSON line")
     add_cache_options(parser)
-    add_data_options(parser, image_size_help=f"default: {IMAGE_SIZE}")
+    add_data_options(parser.add_argument_group("how the data is read"), image_size_help=f"default: {IMAGE_SIZE}")
     set_action(parser, ExploreOptions, explore, complete=_complete)
 
 

@@ -25,6 +25,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
     """Add the subcommand."""
     parser = commands.add_parser(
         "shapes",
+        example="edge-train shapes photos",
         help="draw a small set of images to train on",
         description="Draw shapes of varied colour, size, angle and background, one folder per shape.",
     )
