@@ -27,7 +27,7 @@ from export.sources.images import find_images
 from export.sources.labels import match_outputs, read_labels
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -66,6 +66,7 @@ def wrap(
     resize: ResizeMode = "stretch",
     data: Path | None = None,
     overwrite: bool = False,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> Wrapped:
     """Wrap a .tflite or .onnx classifier.
 
@@ -77,6 +78,7 @@ def wrap(
         resize: how a device resizes images to the input.
         data: images to measure it with, in one folder per label, or without labels.
         overwrite: replace an older bundle.
+        progress: called with each line of progress.
 
     Raises:
         ExportError, SpecError, InferenceError: the file is not an RGB classifier of these labels, or its range is
@@ -94,10 +96,18 @@ def wrap(
         name = f"{'int8' if ends.quantized else 'float32'}{model.suffix}"
         path = staging / f"model.{name}"
         path.write_bytes(with_pixel_input(model, ends, input_range))
-        return _fill(staging, out, path, model, spec, data)
+        return _fill(staging, out, path, model, spec, data, progress)
 
 
-def _fill(staging: Path, out: Path, path: Path, model: Path, spec: ModelSpec, data: Path | None) -> Wrapped:
+def _fill(
+    staging: Path,
+    out: Path,
+    path: Path,
+    model: Path,
+    spec: ModelSpec,
+    data: Path | None,
+    progress: Callable[[str], None],
+) -> Wrapped:
     """Write the bundle into a temporary folder and verify it in every installed runtime."""
     name = path.name.removeprefix("model.")
     able = BACKENDS_BY_FORMAT[path.suffix.removeprefix(".")]
@@ -106,6 +116,7 @@ def _fill(staging: Path, out: Path, path: Path, model: Path, spec: ModelSpec, da
         raise BackendUnavailable(f"{name} cannot be proved: {missing(able[0])}")
     paths, truth = _images(staging, spec, data)
     pixels = np.stack([preprocess(image, spec) for image in paths])
+    progress(f"running {model} on {len(pixels)} images in {', '.join(backends)}")
     runs = [run_on_device(path, spec, pixels, backend) for backend in backends]
     run = runs[0]
     _check_probabilities(run.probabilities, model, spec)
@@ -132,7 +143,8 @@ def _fill(staging: Path, out: Path, path: Path, model: Path, spec: ModelSpec, da
             "versions": tool_versions(),
         },
     )
-    verify_bundle(staging)
+    progress("verifying the finished bundle in every installed runtime")
+    verify_bundle(staging, progress)
     return Wrapped(out, name, int(parity["images"] or 0), accuracy)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_runtime.command_line.numbers import fraction, positive_float, positive_int
 from edge_runtime.command_line.runner import FAILURE, SUCCESS, set_action
+from edge_runtime.command_line.steps import report_next
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -97,6 +98,9 @@ def bench(options: BenchOptions) -> int:
         print(f"edge-run: {options.submit}: {rows} row{'s'[: rows > 1]}, ready to be published", file=sys.stderr)
     report = {"before": before, "after": after, "results": results, "best": chosen, "kept": kept}
     print(json.dumps(report) if options.json else _render(report))
+    if chosen:
+        following = ["watch", options.bundle, "--source", "0"] if kept else ["bench", options.bundle, "--keep"]
+        report_next("edge-run", "", ["edge-run", *following])
     return SUCCESS if chosen else FAILURE
 
 

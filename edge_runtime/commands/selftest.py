@@ -9,6 +9,7 @@ from typing import Any
 
 from edge_runtime.backends.names import BACKEND_NAMES, BackendName
 from edge_runtime.command_line.runner import SUCCESS, set_action
+from edge_runtime.command_line.steps import report_next
 from edge_runtime.errors import InferenceError
 
 
@@ -57,4 +58,5 @@ def selftest(options: SelftestOptions) -> int:
     if result.difference:
         explanation = f"; {result.explanation}" if result.explanation else ""
         raise InferenceError(f"{options.bundle}: {result.difference.message}{explanation}")
+    report_next("edge-run", "", ["edge-run", "bench", options.bundle, "--keep"])
     return SUCCESS

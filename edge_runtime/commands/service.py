@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,6 +90,10 @@ def service(options: ServiceOptions) -> int:
         ),
         end="",
     )
+    if sys.stdout.isatty():
+        print(
+            "edge-run: write it with > edgewise.service, move it to /etc/systemd/system/ and enable it", file=sys.stderr
+        )
     return SUCCESS
 
 

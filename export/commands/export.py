@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -13,6 +12,7 @@ from typing import Any, get_args
 
 from edge_runtime.command_line.numbers import fraction, integer
 from edge_runtime.command_line.runner import SUCCESS, set_action
+from edge_runtime.command_line.steps import report_next, reported_steps
 from edge_runtime.model.spec import ResizeMode
 from export.artifacts import ALL_NAMES, ARTIFACT_NAMES, EXPENDABLE, ArtifactName
 from export.commands.table import print_table
@@ -158,16 +158,19 @@ def export(options: ExportOptions) -> int:
     from export.pipeline import export_foreign, export_run
 
     foreign, plan = _foreign_model(options), _plan(options)
-    if foreign:
-        exported = export_foreign(foreign, options.out, plan, overwrite=options.overwrite, progress=_report_progress)
-    else:
-        exported = export_run(options.model, options.out, plan, overwrite=options.overwrite, progress=_report_progress)
+    with reported_steps() as steps:
+        if foreign:
+            exported = export_foreign(foreign, options.out, plan, overwrite=options.overwrite, progress=steps)
+        else:
+            exported = export_run(options.model, options.out, plan, overwrite=options.overwrite, progress=steps)
     _print_report(exported.folder, as_json=options.json)
+    report_next(
+        "edge-export",
+        f"{exported.folder}: the bundle, with its proof in {exported.folder / 'report.html'}",
+        ["edge-run", "classify", exported.folder, "photo.jpg"],
+        ["edge-run", "selftest", exported.folder],
+    )
     return SUCCESS
-
-
-def _report_progress(line: str) -> None:
-    print(line, file=sys.stderr)
 
 
 def _foreign_model(options: ExportOptions) -> ForeignModel | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from edge_runtime.command_line.runner import SUCCESS, set_action
+from edge_runtime.command_line.steps import report_next, reported_steps
 from edge_runtime.model.spec import ResizeMode
 from export.sources.keras_model import INPUT_RANGES, InputRange
 
@@ -47,18 +48,21 @@ def wrap(options: WrapOptions) -> int:
     """Publish the bundle and print its accuracy."""
     from export.wrap import wrap as wrap_file
 
-    wrapped = wrap_file(
-        options.model,
-        options.labels,
-        options.out,
-        input_range=options.input_range,
-        resize=options.resize,
-        data=options.data,
-        overwrite=options.overwrite,
-    )
+    with reported_steps() as steps:
+        wrapped = wrap_file(
+            options.model,
+            options.labels,
+            options.out,
+            input_range=options.input_range,
+            resize=options.resize,
+            data=options.data,
+            overwrite=options.overwrite,
+            progress=steps,
+        )
     if wrapped.accuracy is None:
         accuracy = "not measured; --data measures it"
     else:
         accuracy = f"{wrapped.accuracy:.1%} of {wrapped.images} images"
     print(f"{wrapped.folder}: {wrapped.artifact}; accuracy: {accuracy}")
+    report_next("edge-export", f"{wrapped.folder}: the bundle", ["edge-run", "classify", wrapped.folder, "photo.jpg"])
     return SUCCESS

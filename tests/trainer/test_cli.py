@@ -156,15 +156,24 @@ def test_a_missing_tensorflow_names_the_extra(monkeypatch):
 
 def test_shapes_then_train_then_evaluate(capsys, tmp_path):
     assert main(["shapes", str(tmp_path / "shapes"), "--count", "6", "--size", "48"]) == 0
-    assert "6 images each of circle, cross" in capsys.readouterr().out
+    out, err = capsys.readouterr()
+    assert "6 images each of circle, cross" in out
+    assert err == f"next: edge-train train {tmp_path / 'shapes'} --model cnn --out run\n"
     small = ["--model", "cnn", "--image-size", "43", "--epochs", "1"]
     assert main(["train", str(tmp_path / "shapes"), "--out", str(tmp_path / "run"), *small, "--json"]) == 0
-    trained = json.loads(capsys.readouterr().out)
+    out, err = capsys.readouterr()
+    trained = json.loads(out)
+    assert f"edge-export export {tmp_path / 'run'} --out bundle" in err.splitlines()[-1]
+    assert "computing features of the test photographs" in err
     assert main(["evaluate", str(tmp_path / "run"), "--json"]) == 0
     evaluated = json.loads(capsys.readouterr().out)
     assert evaluated["confusion"] == trained["confusion"]
     assert main(["evaluate", str(tmp_path / "run")]) == 0
-    assert "accuracy " in capsys.readouterr().out
+    out, err = capsys.readouterr()
+    assert "accuracy " in out
+    assert "classifying 7 photographs" in err  # the progress of a phase that is silent otherwise
+    assert err.splitlines()[-1].startswith("next: edge-export export ")
+    assert "tensorflow" not in err.lower()
 
 
 def test_evaluating_no_run(capsys, tmp_path):

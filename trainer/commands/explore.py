@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_runtime.command_line.runner import SUCCESS, set_action
+from edge_runtime.command_line.steps import report_next
 from trainer.commands.options import CacheOptions, add_cache_options, add_data_options, cache_folder
 from trainer.options import RECIPES, DataOptions
 from trainer.tensorflow_setup import require_modules
@@ -75,6 +76,8 @@ def explore(options: ExploreOptions) -> int:
         print(json.dumps(found.to_json()))
     else:
         _print(found)
+    made = ", ".join(str(path) for path in (options.csv, options.html) if path)
+    report_next("edge-train", f"written: {made}" if made else "", ["edge-train", "train", options.data, "--out", "run"])
     return SUCCESS
 
 

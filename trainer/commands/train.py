@@ -16,6 +16,7 @@ from edge_runtime.command_line.numbers import (
     positive_int,
 )
 from edge_runtime.command_line.runner import SUCCESS, UsageError, set_action
+from edge_runtime.command_line.steps import report_next
 from trainer.commands.options import CacheOptions, absolute_path, add_cache_options, add_data_options, cache_folder
 from trainer.commands.results import print_evaluation
 from trainer.options import RECIPES, ClassWeights, Options, Pooling, Strategy, recipe_of
@@ -197,6 +198,13 @@ def train(options: TrainOptions) -> int:
         raise UsageError("DATA and --out RUN are needed, or --resume RUN")
     if evaluation is not None:  # of several machines, only the chief has the result
         print_evaluation(evaluation, as_json=options.json)
+        run = options.resume or options.out
+        report_next(
+            "edge-train",
+            f"{run}: the RUN, with model.keras, metrics.json and plots/",
+            ["edge-train", "evaluate", run, "--html", "evaluation.html"],
+            ["edge-export", "export", run, "--out", "bundle"],
+        )
     return SUCCESS
 
 

@@ -11,6 +11,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit, log_expit, log_softmax, softmax
 
 from trainer.data.paging import take
+from trainer.progress import tracked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,20 +68,21 @@ class Calibration:
         }
 
 
-def features_of(model: Model, pixels: Pixels, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+def features_of(model: Model, pixels: Pixels, rows: NDArray[np.int64], what: str) -> NDArray[np.float32]:
     """Return the input of the last layer, float32 of shape (N, D).
 
     Args:
         model: a classifier whose last layer is dense.
         pixels: uint8 of shape (photos, H, W, 3).
         rows: the photographs to use, shape (N,).
+        what: the text of the progress on stderr.
 
     """
     import keras  # the other functions of this module are used without TensorFlow, too
 
     below = keras.Model(model.inputs, model.layers[-1].input)
     chunks = [rows[at : at + BATCH_SIZE] for at in range(0, len(rows), BATCH_SIZE)]
-    batches = (take(pixels, chunk) for chunk in chunks)
+    batches = (take(pixels, chunk) for chunk in tracked(chunks, len(chunks), what))
     return np.concatenate([below.predict_on_batch(batch.astype(np.float32)) for batch in batches])
 
 

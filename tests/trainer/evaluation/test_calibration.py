@@ -43,7 +43,7 @@ def test_the_temperature_is_applied_without_an_additional_layer(units, activatio
         [keras.Input((4, 4, 3)), keras.layers.Flatten(), keras.layers.Dense(units, activation=activation)]
     )
     pixels = np.random.default_rng(0).integers(0, 8, (5, 4, 4, 3), np.uint8)
-    logits, count = logits_of(model, features_of(model, pixels, np.arange(5))), len(model.layers)
+    logits, count = logits_of(model, features_of(model, pixels, np.arange(5), "computing features")), len(model.layers)
     divide_logits(model, 2.5)
     outputs = model.predict(pixels.astype(np.float32), verbose=0)
     np.testing.assert_allclose(outputs, probabilities_of(logits / 2.5)[:, -units:], atol=1e-5)
