@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 BATCH_SIZE = 64
+FOLDS = 5
 BINS = 15  # as in Guo et al. 2017
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.1, 10.0
 
@@ -48,20 +49,26 @@ class Calibration:
     """The effect of a temperature on the test photographs' probabilities.
 
     Attributes:
-        temperature: the divisor of the logits; above 1 the model was overconfident.
+        temperature: the divisor of the logits; above 1 the model was overconfident. 1 if it is not applied.
         before: photographs by the probability of their top class, without the temperature.
         after: the same with the temperature.
+        fitted: the temperature that was fitted.
+        reason: why it is not applied; empty if it is.
 
     """
 
     temperature: float
     before: tuple[Bin, ...]
     after: tuple[Bin, ...]
+    fitted: float = 1.0
+    reason: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object."""
         return {
             "temperature": self.temperature,
+            "fitted_temperature": self.fitted,
+            "reason": self.reason,
             "expected_calibration_error_before": calibration_error(self.before),
             "expected_calibration_error": calibration_error(self.after),
             "reliability": [one._asdict() for one in self.after],
@@ -112,6 +119,50 @@ def fit_temperature(logits: Floats, targets: NDArray[np.int64]) -> float:
 
     bounds = (math.log(MIN_TEMPERATURE), math.log(MAX_TEMPERATURE))
     return math.exp(float(minimize_scalar(loss, bounds=bounds, method="bounded").x))
+
+
+def calibrate(validation: tuple[Floats, NDArray[np.int64]], test: tuple[Floats, NDArray[np.int64]]) -> Calibration:
+    """Fit a temperature, and apply it only if it helps on photographs that it was not fitted on.
+
+    It is not applied if it raises the cross-entropy of the validation photographs in cross-validation, or the
+    calibration error of the test photographs: with few photographs, a fitted temperature can be worse than none.
+
+    Args:
+        validation: logits, shape (N, units), and class indices, shape (N,); the temperature is fitted on them.
+        test: the same of the test photographs.
+
+    """
+    fitted = fit_temperature(*validation)
+    logits, targets = test
+    before, after = (reliability(probabilities_of(logits / divisor), targets) for divisor in (1.0, fitted))
+    plain, tempered = cross_validated_losses(*validation)
+    worse, better = calibration_error(after), calibration_error(before)
+    reason = ""
+    if tempered >= plain:
+        reason = f"in cross-validation the loss is {tempered:.3f} with it and {plain:.3f} without"
+    elif worse > better:
+        reason = f"the calibration error of the test photographs is {worse:.3f} with it and {better:.3f} without"
+    return Calibration(1.0, before, before, fitted, reason) if reason else Calibration(fitted, before, after, fitted)
+
+
+def cross_validated_losses(logits: Floats, targets: NDArray[np.int64]) -> tuple[float, float]:
+    """Return the cross-entropy without a temperature, and with one that is fitted on the other photographs.
+
+    The photographs are divided into FOLDS parts; with fewer than two, both are 0.
+
+    Args:
+        logits: shape (N, units).
+        targets: class indices, shape (N,).
+
+    """
+    folds = min(FOLDS, len(targets))
+    if folds < 2:
+        return 0.0, 0.0
+    fold = np.random.default_rng(0).permutation(len(targets)) % folds
+    divisors = np.array([fit_temperature(logits[fold != one], targets[fold != one]) for one in range(folds)])
+    rows = np.arange(len(targets))
+    losses = [-log_probabilities(logits / divisor)[rows, targets].mean() for divisor in (1.0, divisors[fold][:, None])]
+    return float(losses[0]), float(losses[1])
 
 
 def divide_logits(model: Model, temperature: float) -> None:
