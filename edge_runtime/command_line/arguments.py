@@ -20,6 +20,7 @@ Kind = Literal["run", "bundle", "keras", "exported", "folder", "file", "missing"
 ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/+\S")  # pathlib shortens // to /
 ARTIFACT_FILE = re.compile(r"(?:.*/)?model\.([a-z0-9]+\.(?:tflite|onnx))")
 KERAS_FILES, EXPORTED_FILES = (".keras", ".h5", ".hdf5"), (".tflite", ".onnx")
+PHOTOGRAPHS = (".bmp", ".heic", ".jpeg", ".jpg", ".png", ".webp")
 RUN_FILES = ("spec.json", "model.keras", "holdout.npz", "training/job.json")  # the last: of an interrupted run
 WHAT: dict[Kind, str] = {
     "run": "a RUN, which edge-train train writes",
@@ -103,7 +104,7 @@ def _check_kind(program: str, metavar: str, path: Path, words: Sequence[str]) ->
         return
     if (kind not in accepted or kind in {"missing", "file"}) and (swapped := _swapped(path, accepted[0], words)):
         raise UsageError(f"{path}: not {metavar}; the arguments are swapped", _command(program, swapped))
-    if kind in accepted or (kind == "folder" and not _contains_folders(path)):
+    if kind in accepted or (kind == "folder" and not _is_data(path)):
         return  # the command's own message says what is missing
     if metavar == "BUNDLE" and (inside := _artifact_of(path)):
         named = [str(path.parent) if Path(word) == path else word for word in words]
@@ -162,5 +163,6 @@ def _check_address(program: str, metavar: str, value: str) -> None:
     raise UsageError(f"{value}: an address, where a file or folder is needed; download it first")
 
 
-def _contains_folders(folder: Path) -> bool:
-    return any(entry.is_dir() for entry in folder.iterdir())
+def _is_data(folder: Path) -> bool:
+    """Return whether a folder contains folders of photographs."""
+    return any(path.suffix.lower() in PHOTOGRAPHS for path in folder.glob("*/*"))

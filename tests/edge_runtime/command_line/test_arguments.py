@@ -30,6 +30,7 @@ def place(tmp_path, monkeypatch):
         "model.onnx",
         "labels.txt",
         "a.jpg",
+        "photos/cat/1.jpg",
     ):
         (tmp_path / name).write_bytes(b"content")
     monkeypatch.chdir(tmp_path)
