@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-packages test-whole pi pi-budgets lint format wheel device-wheel docs bench bench-page clean
+.PHONY: help setup demo test test-packages test-whole test-lowest lock sbom pi pi-budgets lint format wheel device-wheel docs bench bench-page clean
 
 help: ## show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,7 +31,7 @@ demo: $(READY) ## train on drawn shapes, export, verify, classify: a few minutes
 	$(BIN)/edge-run inspect demo/bundle --time
 
 test: lint ## lint, types, import rules and every test
-	$(BIN)/python -m pytest tests/edge_runtime tests/test_imports.py
+	$(BIN)/python -m pytest tests/edge_runtime tests/test_imports.py tests/test_usage.py
 	@echo "the other tests, two jobs in parallel; the output of each is shown when it has ended"
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-whole test-packages
 
@@ -42,6 +42,23 @@ test-packages: $(READY)
 
 test-whole: $(READY)
 	$(BIN)/python -m pytest tests/test_end_to_end.py tests/docs
+
+# The runtime alone, in an environment of its own; CI runs it with CPython 3.11. LiteRT's bound is that of the extra `pi`,
+# which also wants the newest Pillow. `make test` has the newest versions.
+LOWEST := build/lowest
+test-lowest: $(READY) ## the runtime's tests with the lowest versions that pyproject.toml allows
+	mkdir -p $(LOWEST)/models
+	$(BIN)/python tests/edge_runtime/make_models.py $(LOWEST)/models
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(LOWEST)/venv
+	$(BIN)/uv pip install --quiet --python $(LOWEST)/venv/bin/python --resolution lowest-direct \
+		'.[tflite-runtime,onnx,camera,mqtt,serve]' 'ai-edge-litert>=2.1' 'pytest>=8.3'
+	EDGEWISE_TEST_MODELS=$(abspath $(LOWEST)/models) $(LOWEST)/venv/bin/python -m pytest tests/edge_runtime
+
+# Versions and hashes of everything that a device installs, for CPython 3.11 and newer and every processor.
+lock: $(READY) ## write requirements/pi.txt with the newest versions
+	$(BIN)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-annotate --custom-compile-command "make lock" --extra pi --extra camera --extra mqtt --extra serve \
+		--output-file requirements/pi.txt pyproject.toml
 
 # Debian's packages, wheels and bundles are kept in ~/.cache/edgewise-pi.
 pi: $(READY) ## the runtime on emulated Raspberry Pis: needs qemu, says how to install it
@@ -64,9 +81,15 @@ format: $(READY) ## format the code and fix simple findings
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-wheel: $(READY) ## build the wheel and the sdist in dist/, and in build/device/ a wheel with only the runtime
+wheel: $(READY) ## build the wheel and the sdist in dist/, a wheel with only the runtime in build/device/, and the SBOM
 	$(BIN)/python -m build --outdir dist .
-	$(MAKE) --no-print-directory device-wheel
+	$(MAKE) --no-print-directory device-wheel sbom
+
+# A software bill of materials (CycloneDX) of what requirements/pi.txt installs on a device.
+sbom: $(READY)
+	mkdir -p build
+	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-format JSON \
+		--output-file build/edgewise.cdx.json requirements/pi.txt
 
 # A device runs neither trainer/ nor export/, which are half of the wheel. DEVICE is emptied first.
 DEVICE ?= build/device

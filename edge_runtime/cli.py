@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from edge_runtime.command_line.runner import add_version, run_command
+from edge_runtime.command_line.parser import CommandParser
+from edge_runtime.command_line.runner import run_command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,12 +33,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run_command(_build_parser(next((word for word in words if not word.startswith("-")), None)), words)
 
 
-def _build_parser(command: str | None) -> argparse.ArgumentParser:
+def _build_parser(command: str | None) -> CommandParser:
     """Build the parser of one subcommand, or of all if `command` is none of them: building all of them is slow."""
-    parser = argparse.ArgumentParser(
-        prog="edge-run", description="Run an exported image classifier on a small CPU device.", allow_abbrev=False
+    parser = CommandParser(
+        prog="edge-run",
+        description="Run an exported image classifier on a small CPU device.",
+        example="edge-run classify bundle photos/",
     )
-    add_version(parser)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for name in COMMANDS:
         if command == name or command not in COMMANDS:

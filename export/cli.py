@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 from typing import TYPE_CHECKING
 
-from edge_runtime.command_line.runner import add_version, run_command
+from edge_runtime.command_line.parser import CommandParser
+from edge_runtime.command_line.runner import run_command
 from export.commands import export, release, verify, wrap
 
 if TYPE_CHECKING:
@@ -17,12 +17,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return run_command(build_parser(), argv)
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> CommandParser:
     """Build the parser of all subcommands."""
-    parser = argparse.ArgumentParser(
-        prog="edge-export", description="Export a trained classifier and prove that the files decide like it."
+    parser = CommandParser(
+        prog="edge-export",
+        description="Export a trained classifier and prove that the files decide like it.",
+        example="edge-export export run --out bundle",
     )
-    add_version(parser)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in (export, wrap, verify, release):
         command.add_parser(commands)

@@ -50,7 +50,7 @@ def export_run(
         out: the bundle's folder.
         plan: the artifacts and the limits.
         overwrite: replace an older bundle, which stays whole until the new one is complete.
-        progress: called with each line of progress.
+        progress: called with each line of progress; one that begins with a space counts within the present step.
 
     Raises:
         ExportError: the run is unreadable, a conversion fails, a runtime refuses a file, or `out` exists.
@@ -102,11 +102,12 @@ def _publish(
 def fill(staging: Path, source: SourceModel, plan: Plan, progress: Callable[[str], None]) -> Proof:
     """Write a complete bundle of a model into a temporary folder. Raise as `export_run` does."""
     proof = prove(source, plan, staging, progress)
-    progress("writing golden images and the report")
+    progress("writing golden images")
     write_golden(source, proof.measured, staging)
     write_text(staging / "labels.txt", "".join(f"{label}\n" for label in source.spec.labels))
     write_json(staging / MANIFEST_NAME, manifest(source.spec, proof.measured, staging))
-    write_report(report_json(source, proof, plan), source, staging)
+    progress("measuring common preprocessing mistakes for the report")
+    write_report(report_json(source, proof, plan, progress), source, staging)
     progress("verifying the finished bundle in every installed runtime")
-    verify_bundle(staging)
+    verify_bundle(staging, progress)
     return proof

@@ -103,7 +103,13 @@ class _Images:
 
 
 def wrap(
-    model: Path, out: Path, stated: StatedFile, *, overwrite: bool = False, warn: Warn = lambda _: None
+    model: Path,
+    out: Path,
+    stated: StatedFile,
+    *,
+    overwrite: bool = False,
+    warn: Warn = lambda _: None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> Wrapped:
     """Wrap a .tflite or .onnx classifier.
 
@@ -113,6 +119,7 @@ def wrap(
         stated: what the user states about the file.
         overwrite: replace an older bundle.
         warn: called with each warning, one line.
+        progress: called with each line of progress.
 
     Raises:
         ExportError, SpecError, InferenceError: the file is not a classifier of these labels, or its range is unknown.
@@ -144,10 +151,14 @@ def wrap(
             has_labels=images.truth is not None,
             has_images=not images.are_drawn,
         )
+        progress(f"{model}: running it on {len(images.paths)} images")
         found = _search(model, ends, spec, images, known, stated.resize or says.resize, bgr=stated.input.bgr)
         for line in (*warnings, *known.warnings, *found.notes):
             warn(line)
-        return _fill(staging, out, model, ends, replace(spec, resize=found.resize), images, found, stated, warn)
+        wrapped = _fill(staging, out, model, ends, replace(spec, resize=found.resize), images, found, stated, warn)
+        progress("verifying the finished bundle in every installed runtime")
+        verify_bundle(staging, progress)
+        return wrapped
 
 
 def _search(
@@ -195,7 +206,7 @@ def _fill(
     stated: StatedFile,
     warn: Warn,
 ) -> Wrapped:
-    """Write the bundle into a temporary folder and verify it in every installed runtime."""
+    """Write the bundle into a temporary folder."""
     pixels = images.pixels(spec)
     (bare,) = bare_outputs(model, ends, pixels, [found.reading])
     head = head_of(bare, ends, model)
@@ -219,7 +230,6 @@ def _fill(
         for line in check_accuracy(predicted, images.truth, spec.labels, model, better=better, accept_chance=accept):
             warn(line)
     write_wrapped(path, spec, images.paths, images.truth, runs, model)
-    verify_bundle(staging)
     count = 0 if images.truth is None else len(images.paths)
     return Wrapped(out, path.name.removeprefix("model."), found.reading.name, count, accuracy)
 

@@ -181,12 +181,10 @@ def _finish(folder: Path, run: PreparedRun, trained: TrainingResult, earlier_s: 
 
     """
     from trainer.evaluation.calibration import (
-        Calibration,
+        calibrate,
         divide_logits,
-        fit_temperature,
         logits_of,
         probabilities_of,
-        reliability,
         thresholds_for,
     )
     from trainer.evaluation.scores import score
@@ -199,19 +197,20 @@ def _finish(folder: Path, run: PreparedRun, trained: TrainingResult, earlier_s: 
     measured: tuple[Split, ...] = ("validation", "test")
     targets = {split: dataset.targets(dataset.of(split)) for split in measured}
     logits = {split: logits_of(model, features[split]) for split in measured}
-    temperature = fit_temperature(logits["validation"], targets["validation"])
+    calibration = calibrate(*((logits[split], targets[split]) for split in measured))
+    if calibration.reason:
+        log(f"the temperature {calibration.fitted:.2f} is not applied: {calibration.reason}")
     correct = probabilities_of(logits["test"]).argmax(axis=1) == targets["test"]
     recognition = recognize(model, dataset, features, correct, options, frozen=_is_frozen(run, trained))
     if options.precision:
-        scores = probabilities_of(logits["validation"] / temperature) * recognition.factor(features["validation"])
+        scores = probabilities_of(logits["validation"] / calibration.temperature) * recognition.factor(
+            features["validation"]
+        )
         thresholds = thresholds_for(options.precision, scores, targets["validation"])
         _report_unreachable(dataset, thresholds, options.precision)
         dataset = replace(dataset, spec=replace(dataset.spec, thresholds=thresholds))
-    divide_logits(model, temperature)
-    uncalibrated, probabilities = (probabilities_of(logits["test"] / divisor) for divisor in (1.0, temperature))
-    bins = [reliability(scores, targets["test"]) for scores in (uncalibrated, probabilities)]
-    calibration = Calibration(temperature, *bins)
-    evaluation = score(probabilities, targets["test"], dataset.spec.labels)
+    divide_logits(model, calibration.temperature)
+    evaluation = score(probabilities_of(logits["test"] / calibration.temperature), targets["test"], dataset.spec.labels)
     wall_s = earlier_s + time.perf_counter() - run.started
     write_run(folder, dataset, run.journal, trained, evaluation, calibration, recognition, wall_s=wall_s)
     found = write_label_mistakes(folder / LABEL_MISTAKES, dataset, features, options.seed)

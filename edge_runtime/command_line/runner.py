@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import argparse
-import contextlib
 import io
 import os
 import re
 import sys
 import warnings
-from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, TypeVar, get_type_hints
 
+from edge_runtime.command_line.arguments import check_arguments
+from edge_runtime.command_line.parser import USAGE, UsageError, usage_error
 from edge_runtime.errors import DISK_FULL, EdgeError, one_line
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable, Sequence
 
-SUCCESS, FAILURE, USAGE, INTERRUPTED = 0, 1, 2, 130
+__all__ = ["FAILURE", "INTERRUPTED", "SUCCESS", "USAGE", "UsageError", "options_from", "run_command", "set_action"]
+
+SUCCESS, FAILURE, INTERRUPTED = 0, 1, 130
 
 OPTION = re.compile(r"--[a-z][a-z0-9-]*")
 NEGATIVE_VALUE = re.compile(r"-[.\d]")
 
 Options = TypeVar("Options")
-
-
-class UsageError(Exception):
-    """The options were parsed but do not fit together; the command prints its usage and exits with code 2."""
 
 
 def set_action(
@@ -74,12 +73,13 @@ def run_command(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> 
         sys.stdout.reconfigure(errors="backslashreplace")
     if not sys.warnoptions:  # hide Pillow's warnings about unusual files; what matters is raised as an error
         warnings.filterwarnings("ignore", module=r"PIL\.")
+    words = _join_negative_values(sys.argv[1:] if argv is None else argv)
     try:
-        args = parser.parse_args(_join_negative_values(sys.argv[1:] if argv is None else argv))
-    except SystemExit as stop:  # argparse has already printed the reason
+        args = _parse(parser, words)
+    except SystemExit as stop:  # the reason has already been printed
         return int(stop.code or SUCCESS)
     try:
-        return _run_action(args)
+        return _run_action(args, words)
     except EdgeError as problem:
         print(f"{parser.prog}: {one_line(problem)}", file=sys.stderr)
         return FAILURE
@@ -112,33 +112,34 @@ def _join_negative_values(argv: Sequence[str]) -> list[str]:
     return words
 
 
-def _run_action(args: argparse.Namespace) -> int:
-    """Build the options and run the action that `set_action` set."""
+def _parse(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
+    """Parse the words. Raise SystemExit after a usage error, help or the version was printed."""
+    commands = next((action.choices for action in parser._actions if isinstance(action.choices, dict)), None)  # noqa: SLF001
+    if commands is not None and (not words or words[0] not in commands):
+        from edge_runtime.command_line.suggestions import check_command
+
+        try:
+            check_command(parser.prog, words, list(commands))
+        except UsageError as problem:
+            parser.exit(USAGE, usage_error(parser, str(problem), problem.hint))
+    return parser.parse_args(words)
+
+
+def _run_action(args: argparse.Namespace, words: Sequence[str]) -> int:
+    """Check the arguments, build the options and run the action that `set_action` set."""
     values = vars(args)
-    values["_complete"](args)
+    parser: argparse.ArgumentParser = values["_parser"]
     try:
+        check_arguments(parser, args, words)
+        values["_complete"](args)
         code: int = values["_action"](options_from(values["_options"], args))
     except UsageError as problem:
-        with contextlib.suppress(SystemExit):
-            values["_parser"].error(str(problem))
+        sys.stderr.write(usage_error(parser, str(problem), problem.hint))
         return USAGE
     sys.stdout.flush()
     return code
 
 
-def add_version(parser: argparse.ArgumentParser) -> None:
-    """Add `--version`. The version is looked up only when it is asked for, because the lookup takes 20 ms."""
-    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
-
-
 def _discard_stdout() -> None:
     """Redirect standard output to /dev/null, so that flushing the buffer at exit does not fail again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-class _Version(argparse.Action):
-    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:  # noqa: ANN401 - argparse's own signature
-        from importlib.metadata import version
-
-        print(f"{parser.prog} {version('edgewise')}")
-        parser.exit()

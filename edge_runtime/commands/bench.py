@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_runtime.command_line.numbers import fraction, positive_float, positive_int
 from edge_runtime.command_line.runner import FAILURE, SUCCESS, set_action
+from edge_runtime.command_line.steps import report_next
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -40,7 +41,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
         help="measure every way to run a bundle on this device",
         description="Run every artifact in every installed backend that reads it, each in its own process. Report "
         "the cold start up to the first result, medians of decoding and resizing, and inference p50, p90, p99, in ms.",
-        allow_abbrev=False,
+        example="edge-run bench bundle --keep",
     )
     command.add_argument("bundle", metavar="BUNDLE", help="folder that edge-export wrote")
     command.add_argument(
@@ -97,6 +98,9 @@ def bench(options: BenchOptions) -> int:
         print(f"edge-run: {options.submit}: {rows} row{'s'[: rows > 1]}, ready to be published", file=sys.stderr)
     report = {"before": before, "after": after, "results": results, "best": chosen, "kept": kept}
     print(json.dumps(report) if options.json else _render(report))
+    if chosen:
+        following = ["watch", options.bundle, "--source", "0"] if kept else ["bench", options.bundle, "--keep"]
+        report_next("edge-run", "", ["edge-run", *following])
     return SUCCESS if chosen else FAILURE
 
 

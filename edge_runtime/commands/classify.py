@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from edge_runtime.command_line.numbers import fraction, positive_int
 from edge_runtime.command_line.runner import FAILURE, SUCCESS, set_action
 from edge_runtime.commands.options.model import ModelOptions, add_model_options
+from edge_runtime.commands.options.paths import check_paths
 from edge_runtime.errors import SourceError, one_line
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
         help="classify images",
         description="Classify images. An image that cannot be read is reported on stderr, the others are classified, "
         "and the exit code is 1.",
-        allow_abbrev=False,
+        example="edge-run classify bundle photos/",
     )
     command.add_argument("bundle", metavar="BUNDLE", help="folder that edge-export wrote")
     command.add_argument(
@@ -48,17 +49,16 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
         help="image, folder (searched with its subfolders), 'quoted/**/*.jpg', or - (paths on stdin)",
     )
     command.add_argument("--json", action="store_true", help="print one JSON object a line, with timings in _ms")
-    add_model_options(command)
     command.add_argument(
+        "--min-score", type=fraction, metavar="X", help="below this score: unknown (default: the spec's thresholds)"
+    )
+    command.add_argument("--top-k", type=positive_int, metavar="K", default=3, help="classes to print (default: 3)")
+    add_model_options(command).add_argument(
         "--workers",
         type=positive_int,
         metavar="N",
         help="images classified in parallel (default: one for each core when there are many images)",
     )
-    command.add_argument(
-        "--min-score", type=fraction, metavar="X", help="below this score: unknown (default: the spec's thresholds)"
-    )
-    command.add_argument("--top-k", type=positive_int, metavar="K", default=3, help="classes to print (default: 3)")
     set_action(command, ClassifyOptions, classify)
 
 
@@ -68,6 +68,7 @@ def classify(options: ClassifyOptions) -> int:
     from edge_runtime.classify.many import classify_many, expand_arguments
     from edge_runtime.model.bundle import Bundle
 
+    check_paths(options.paths, options.bundle)
     bundle = Bundle.open(options.bundle)
     model = options.model
 

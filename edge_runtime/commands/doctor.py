@@ -30,7 +30,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
         help="find problems of this device",
         description="Check the system, the libraries and the cameras, and print how to fix each problem. The exit code "
         "is 1 when something is broken.",
-        allow_abbrev=False,
+        example="edge-run doctor",
     )
     command.add_argument("--json", action="store_true", help="print one JSON object for each finding")
     set_action(command, DoctorOptions, doctor)

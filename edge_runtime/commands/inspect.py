@@ -25,7 +25,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
         "inspect",
         help="show what a bundle contains",
         description="Show what a bundle contains and check its digests.",
-        allow_abbrev=False,
+        example="edge-run inspect bundle",
     )
     command.add_argument("bundle", metavar="BUNDLE", help="folder that edge-export wrote")
     command.add_argument("--json", action="store_true", help="print one JSON object")

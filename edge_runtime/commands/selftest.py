@@ -9,6 +9,7 @@ from typing import Any
 
 from edge_runtime.backends.names import BACKEND_NAMES, BackendName
 from edge_runtime.command_line.runner import SUCCESS, set_action
+from edge_runtime.command_line.steps import report_next
 from edge_runtime.errors import InferenceError
 
 
@@ -30,7 +31,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
         help="check that this device computes the same results as the export",
         description="Replay the bundle's golden images. If a result differs from the export's, name the first stage "
         "that differs and exit with code 1.",
-        allow_abbrev=False,
+        example="edge-run selftest bundle",
     )
     command.add_argument("bundle", metavar="BUNDLE", type=Path, help="folder that edge-export wrote")
     command.add_argument("--json", action="store_true", help="print one JSON object")
@@ -57,4 +58,5 @@ def selftest(options: SelftestOptions) -> int:
     if result.difference:
         explanation = f"; {result.explanation}" if result.explanation else ""
         raise InferenceError(f"{options.bundle}: {result.difference.message}{explanation}")
+    report_next("edge-run", "", ["edge-run", "bench", options.bundle, "--keep"])
     return SUCCESS

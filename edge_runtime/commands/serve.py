@@ -60,7 +60,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
         help="watch a source and show it on a page",
         description="Watch a source, and serve a page that shows it, POST /classify, GET /events, /state, "
         "/picture.jpg, /healthz, /metrics and /openapi.json.",
-        allow_abbrev=False,
+        example="edge-run serve bundle --source 0",
     )
     command.add_argument("bundle", metavar="BUNDLE", help="folder that edge-export wrote")
     command.add_argument("--source", required=True, metavar="S", help=SOURCES)

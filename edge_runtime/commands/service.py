@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,7 +37,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
         "service",
         help="print a systemd unit that runs watch or serve",
         description="Print a hardened systemd unit. It restarts a classifier that stalls or needs too much memory.",
-        allow_abbrev=False,
+        example="edge-run service bundle --source 0 --serve",
     )
     command.add_argument("bundle", metavar="BUNDLE", help="folder that edge-export wrote")
     command.add_argument("--source", metavar="S", required=True, help="as for watch")
@@ -89,6 +90,10 @@ def service(options: ServiceOptions) -> int:
         ),
         end="",
     )
+    if sys.stdout.isatty():
+        print(
+            "edge-run: write it with > edgewise.service, move it to /etc/systemd/system/ and enable it", file=sys.stderr
+        )
     return SUCCESS
 
 
@@ -115,11 +120,10 @@ def _split(text: str) -> list[str]:
 
 def _accepted(argv: Sequence[str]) -> bool:
     """Return whether edge-run accepts these words; print why not. A unit that cannot start would restart for ever."""
-    import argparse
-
+    from edge_runtime.command_line.parser import CommandParser
     from edge_runtime.commands import serve, watch
 
-    parser = argparse.ArgumentParser(prog="edge-run", allow_abbrev=False)
+    parser = CommandParser(prog="edge-run")
     commands = parser.add_subparsers()
     (serve if argv[0] == "serve" else watch).add_parser(commands)
     try:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from edge_runtime.command_line.numbers import positive_float, positive_int
 from edge_runtime.command_line.runner import SUCCESS, set_action
+from edge_runtime.command_line.steps import report_next, reported_steps
 from edge_runtime.commands.options.model import ModelOptions, add_model_options, open_classifier
 from edge_runtime.commands.options.stream import add_mount
 from edge_runtime.errors import SpecError
@@ -46,7 +46,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
         "tune-decision",
         help="choose k, n and thresholds on a labelled video",
         description="Choose smoothing, k of n and thresholds by how well they find the events of a labelled video.",
-        allow_abbrev=False,
+        example="edge-run tune-decision bundle video.mp4 --labels events.csv --out rules.json",
     )
     command.add_argument("bundle", metavar="BUNDLE", help="folder that edge-export wrote")
     command.add_argument("video", metavar="VIDEO", help="a video file, or a folder of frames with --fps")
@@ -81,8 +81,11 @@ def tune_decision(options: TuneDecisionOptions) -> int:
     labels = classifier.spec.labels
     labelled = read_labels(options.labels, labels)
     source, mount = open_source(options.video, fps=options.fps), Mount(options.rotate, options.flip or "")
-    times, probabilities = read_scores(source, classifier, options.fps, mount)
-    ranked = tune(times, probabilities, labelled, classifier.spec.min_familiarity)[: options.show]
+    with reported_steps() as steps:
+        steps(f"classifying the frames of {options.video}")
+        times, probabilities = read_scores(source, classifier, options.fps, mount)
+        steps(f"trying rules on {len(times)} frames")
+        ranked = tune(times, probabilities, labelled, classifier.spec.min_familiarity)[: options.show]
     if options.json:
         for tuned in ranked:
             print(json.dumps(_facts(tuned, labels)))
@@ -90,7 +93,8 @@ def tune_decision(options: TuneDecisionOptions) -> int:
         print(_table(ranked, labels))
     if options.out:
         write_rules(options.out, ranked[0].rules, classifier.spec)
-        print(f"edge-run: wrote {options.out}; use it with: edge-run watch --decision {options.out}", file=sys.stderr)
+        watch = ["edge-run", "watch", options.bundle, "--source", "0", "--decision", options.out]
+        report_next("edge-run", f"{options.out}: the rules", watch)
     return SUCCESS
 
 

@@ -47,7 +47,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
         help="classify the frames of a camera or a video",
         description="Classify the frames of a source and print which classes enter and leave. A camera that stalls is "
         "reopened.",
-        allow_abbrev=False,
+        example="edge-run watch bundle --source 0",
     )
     command.add_argument("bundle", metavar="BUNDLE", help="folder that edge-export wrote")
     command.add_argument("--source", required=True, metavar="S", help=SOURCES)

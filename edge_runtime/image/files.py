@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import heapq
+import io
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -54,12 +55,16 @@ def image_files(given: str) -> Iterator[str]:
 def paths(given: str) -> Iterator[str]:
     """Yield the image files that one argument names.
 
-    As `image_files`, or for `-`, one path per line of standard input.
+    As `image_files`, or for `-`, one path per line of standard input. Raise SourceError if that is binary data.
     """
     if given != STDIN:
         yield from image_files(given)
         return
+    if isinstance(sys.stdin, io.TextIOWrapper):  # a name need not be UTF-8
+        sys.stdin.reconfigure(errors="surrogateescape")
     for line in sys.stdin:
+        if "\0" in line:
+            raise SourceError("standard input: binary data, where one path per line is needed")
         if path := line.rstrip("\r\n"):
             yield path
 

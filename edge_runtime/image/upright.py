@@ -87,7 +87,8 @@ def scale_key(image: Image.Image) -> None:
     key, tiles = image.info.get("transparency"), getattr(image, "tile", None)
     if key is None or not tiles:
         return
-    raw = tiles[0].args if isinstance(tiles[0].args, str) else ""
+    arguments = tiles[0][3]  # before version 11, Pillow's tiles have no attributes
+    raw = arguments if isinstance(arguments, str) else ""
     if isinstance(key, int) and raw in KEY_SCALE:
         image.info["transparency"] = key * KEY_SCALE[raw]
     elif isinstance(key, tuple) and raw == "RGB;16B":

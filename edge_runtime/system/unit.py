@@ -78,7 +78,7 @@ SystemCallFilter=@system-service
 SystemCallFilter=~@privileged @resources
 SystemCallErrorNumber=EPERM
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
-{addresses}# ProcSubset=pid is not set: on ARM, the runtimes read /proc/cpuinfo to choose their kernels.
+{addresses}# ProcSubset=pid is not set: without /proc/cpuinfo, the runtimes do not find their fast kernels.
 
 # Cameras, the Raspberry Pi's camera pipeline and its firmware's temperature sensor; no other device.
 DevicePolicy=closed

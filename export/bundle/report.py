@@ -15,6 +15,7 @@ from export.proof.preprocessing_mistakes import costs
 from export.proof.significance import loss_interval, mcnemar_p, smallest_visible_loss
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import numpy as np
@@ -28,13 +29,16 @@ if TYPE_CHECKING:
 MAX_LAYERS = 15  # in the report; the layers that lose most
 
 
-def report_json(source: SourceModel, proof: Proof, plan: Plan) -> dict[str, Any]:
+def report_json(
+    source: SourceModel, proof: Proof, plan: Plan, progress: Callable[[str], None] = lambda _: None
+) -> dict[str, Any]:
     """Return all measurements of an export, latencies included, as a JSON object.
 
     Args:
         source: the trained model and its held-out images.
         proof: the results of every artifact.
         plan: the tolerances and settings of the export.
+        progress: called with a line for each measurement that is made for the report.
 
     """
     labels, reference = source.holdout_labels, proof.reference
@@ -56,7 +60,7 @@ def report_json(source: SourceModel, proof: Proof, plan: Plan) -> dict[str, Any]
         "ladder": [asdict(attempt) for attempt in proof.attempts],
         "left_out": [asdict(attempt) for attempt in proof.left_out],
         "layers": [asdict(loss) for loss in proof.losses[:MAX_LAYERS]],
-        "fragility": [asdict(cost) for cost in costs(source, reference)],
+        "fragility": [asdict(cost) for cost in costs(source, reference, progress)],
         "versions": {"python": platform.python_version(), **tool_versions()},
     }
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -13,6 +12,7 @@ from typing import Any
 
 from edge_runtime.command_line.numbers import fraction, integer
 from edge_runtime.command_line.runner import SUCCESS, set_action
+from edge_runtime.command_line.steps import report_next, reported_steps
 from export.artifacts import ALL_NAMES, ARTIFACT_NAMES, EXPENDABLE, ArtifactName
 from export.commands.options import InputOptions, add_input_options
 from export.commands.table import print_table
@@ -57,6 +57,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
     """Add the subcommand."""
     parser = commands.add_parser(
         "export",
+        example="edge-export export run --out bundle",
         help="convert a model, prove every file, publish a bundle",
         description="Convert a RUN or a Keras model to TFLite and ONNX, compare every file with the trained model on "
         "held-out images, and publish a bundle if they pass.",
@@ -77,8 +78,8 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
         help="artifacts such as int8.tflite, the standard ones of a format (tflite, onnx), or all (default: the "
         f"standard six); {', '.join(EXPENDABLE)} are left out if they fail, unless they are named here",
     )
-    _add_tolerances(parser)
-    _add_settings(parser)
+    _add_tolerances(parser.add_argument_group("limits of the proof"))
+    _add_settings(parser.add_argument_group("conversion"))
     parser.add_argument("--overwrite", action="store_true", help="replace an older bundle once the new one is complete")
     parser.add_argument("--json", action="store_true", help="print the report as one JSON line")
     set_action(parser, ExportOptions, export)
@@ -96,7 +97,7 @@ def _add_foreign_options(parser: argparse.ArgumentParser) -> None:
     add_input_options(group)
 
 
-def _add_tolerances(parser: argparse.ArgumentParser) -> None:
+def _add_tolerances(group: argparse._ArgumentGroup) -> None:
     limits = Tolerances()
     for name, text in (
         ("max_abs_diff", "largest difference of a probability, for float32 artifacts"),
@@ -105,10 +106,10 @@ def _add_tolerances(parser: argparse.ArgumentParser) -> None:
         ("max_recall_loss", "largest loss of recall in any class, as a fraction"),
     ):
         option, default = "--" + name.replace("_", "-"), getattr(limits, name)
-        parser.add_argument(option, type=fraction, default=default, metavar="X", help=f"{text} (default {default:g})")
+        group.add_argument(option, type=fraction, default=default, metavar="X", help=f"{text} (default {default:g})")
 
 
-def _add_settings(parser: argparse.ArgumentParser) -> None:
+def _add_settings(group: argparse._ArgumentGroup) -> None:
     standard = Settings()
     for name, choices, text in (
         ("int8_input", IO_TYPES, "type of int8.tflite's input; uint8 takes pixels unchanged"),
@@ -117,28 +118,28 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         ("calibration_method", CALIBRATION_METHODS, "how int8.onnx's ranges are computed from activations"),
     ):
         option, default = "--" + name.replace("_", "-"), getattr(standard, name)
-        parser.add_argument(option, choices=choices, default=default, help=f"{text} (default {default})")
-    parser.add_argument(
+        group.add_argument(option, choices=choices, default=default, help=f"{text} (default {default})")
+    group.add_argument(
         "--calibration-images",
         type=partial(integer, low=FEWEST, high=MOST),
         default=standard.calibration_images,
         metavar="N",
         help=f"maximum, balanced over the classes, {FEWEST} to {MOST} (default {standard.calibration_images})",
     )
-    parser.add_argument(
+    group.add_argument(
         "--min-runtime",
         nargs="+",
         metavar="NAME==VERSION",
         default=list(DEFAULT_FLOORS),
         help=f"oldest runtimes that must support the files (default {' '.join(DEFAULT_FLOORS)})",
     )
-    parser.add_argument(
+    group.add_argument(
         "--no-ladder",
         dest="ladder",
         action="store_false",
         help="if int8.tflite fails, publish nothing, instead of trying less aggressive quantization",
     )
-    parser.add_argument(
+    group.add_argument(
         "--jobs",
         type=partial(integer, low=0, high=MAX_JOBS),
         default=1,
@@ -154,16 +155,19 @@ def export(options: ExportOptions) -> int:
     from export.pipeline import export_foreign, export_run
 
     foreign, plan = _foreign_model(options), _plan(options)
-    if foreign:
-        exported = export_foreign(foreign, options.out, plan, overwrite=options.overwrite, progress=_report_progress)
-    else:
-        exported = export_run(options.model, options.out, plan, overwrite=options.overwrite, progress=_report_progress)
+    with reported_steps() as steps:
+        if foreign:
+            exported = export_foreign(foreign, options.out, plan, overwrite=options.overwrite, progress=steps)
+        else:
+            exported = export_run(options.model, options.out, plan, overwrite=options.overwrite, progress=steps)
     _print_report(exported.folder, as_json=options.json)
+    report_next(
+        "edge-export",
+        f"{exported.folder}: the bundle, with its proof in {exported.folder / 'report.html'}",
+        ["edge-run", "classify", exported.folder, "photo.jpg"],
+        ["edge-run", "selftest", exported.folder],
+    )
     return SUCCESS
-
-
-def _report_progress(line: str) -> None:
-    print(line, file=sys.stderr)
 
 
 def _foreign_model(options: ExportOptions) -> ForeignModel | None:

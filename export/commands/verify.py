@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_runtime.command_line.runner import SUCCESS, set_action
+from edge_runtime.command_line.steps import report_next, reported_steps
 from export.commands.table import print_table
 
 
@@ -21,7 +22,9 @@ class VerifyOptions:
 
 def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subparsers' type private
     """Add the subcommand."""
-    parser = commands.add_parser("verify", help="check a bundle with the golden images that it contains")
+    parser = commands.add_parser(
+        "verify", help="check a bundle with the golden images that it contains", example="edge-export verify bundle"
+    )
     parser.add_argument("bundle", metavar="BUNDLE", type=Path)
     parser.add_argument("--json", action="store_true", help="print one JSON line for each artifact and runtime")
     set_action(parser, VerifyOptions, verify)
@@ -31,7 +34,9 @@ def verify(options: VerifyOptions) -> int:
     """Replay the golden images in every installed runtime and print the results."""
     from export.proof.verify import verify_bundle
 
-    verified = verify_bundle(options.bundle)
+    with reported_steps() as steps:
+        steps(f"replaying the golden images of {options.bundle} in every installed runtime")
+        verified = verify_bundle(options.bundle, steps)
     if options.json:
         for item in verified:
             print(json.dumps(asdict(item)))
@@ -42,4 +47,5 @@ def verify(options: VerifyOptions) -> int:
         for item in verified
     ]
     print_table(rows)
+    report_next("edge-export", f"{options.bundle}: decides as it was exported", ["edge-run", "bench", options.bundle])
     return SUCCESS

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_runtime.command_line.runner import SUCCESS, set_action
+from edge_runtime.command_line.steps import report_next, reported_steps
 from export.commands.options import InputOptions, add_input_options, image_size
 from export.sources.exported.ends import LAYOUTS, Layout, StatedShape
 
@@ -28,7 +29,11 @@ class WrapOptions:
 
 def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subparsers' type private
     """Add the subcommand."""
-    parser = commands.add_parser("wrap", help="make a bundle from a .tflite or .onnx file that is already exported")
+    parser = commands.add_parser(
+        "wrap",
+        help="make a bundle from a .tflite or .onnx file that is already exported",
+        example="edge-export wrap model.tflite --labels labels.txt --out bundle",
+    )
     parser.add_argument("model", metavar="MODEL", type=Path, help="a .tflite or .onnx classifier")
     parser.add_argument(
         "--labels", type=Path, metavar="FILE", help="one label a line; default: the labels that the file contains"
@@ -64,12 +69,14 @@ def wrap(options: WrapOptions) -> int:
         StatedShape(options.image_size, options.layout),
         options.input.accept_chance,
     )
-    wrapped = wrap_file(options.model, options.out, stated, overwrite=options.overwrite, warn=_warn)
+    with reported_steps() as steps:
+        wrapped = wrap_file(options.model, options.out, stated, overwrite=options.overwrite, warn=_warn, progress=steps)
     if wrapped.accuracy is None:
         accuracy = "not measured; --data measures it"
     else:
         accuracy = f"{wrapped.accuracy:.1%} of {wrapped.images} images"
     print(f"{wrapped.folder}: {wrapped.artifact}; input: {wrapped.reading}; accuracy: {accuracy}")
+    report_next("edge-export", f"{wrapped.folder}: the bundle", ["edge-run", "classify", wrapped.folder, "photo.jpg"])
     return SUCCESS
 
 

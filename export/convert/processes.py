@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +19,7 @@ from export.convert.converter import Converter, planned
 from export.errors import ExportError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from export.artifacts import ArtifactName, Candidate
     from export.settings import Settings
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from export.sources.source_model import SourceModel
 
 WORKER = [sys.executable, "-m", "export.convert.worker"]
+LOOK_EVERY_S = 0.2
 ERROR, NOW = (
     "error.txt",
     "now.txt",
@@ -48,6 +50,7 @@ def convert(
     jobs: int = 1,
     keep_float: Sequence[str] = (),
     expendable: Collection[ArtifactName] = (),
+    progress: Callable[[str], None] = lambda _: None,
 ) -> Converted:
     """Write artifacts into a folder.
 
@@ -59,6 +62,7 @@ def convert(
         jobs: number of processes that convert in parallel; 0 converts in this process.
         keep_float: for int8.tflite, the output tensors of the layers that stay in float.
         expendable: the names that may be missing in the result.
+        progress: called with a line for each artifact when its conversion begins.
 
     Raises:
         ExportError: a converter refuses the model, or its process crashes, for an artifact that is not expendable.
@@ -66,14 +70,15 @@ def convert(
 
     """
     candidates = [planned(name, folder) for name in names]
+    begun = _counter(names, progress)
     if jobs == 0:
-        refused = _in_this_process(source, names, folder, settings, keep_float, expendable)
+        refused = _in_this_process(source, names, folder, settings, keep_float, expendable, begun)
     else:
         with tempfile.TemporaryDirectory(prefix=".convert.", dir=folder) as scratch:
             np.save(Path(scratch) / "calibration.npy", source.calibration)
             with ThreadPoolExecutor(jobs) as pool:
                 started = [
-                    pool.submit(_in_children, source, group, Path(scratch), settings, keep_float, expendable)
+                    pool.submit(_in_children, source, group, Path(scratch), settings, keep_float, expendable, begun)
                     for group in _groups(names, jobs)
                 ]
                 refused = {name: why for future in started for name, why in future.result().items()}
@@ -90,10 +95,12 @@ def _in_this_process(
     settings: Settings,
     keep_float: Sequence[str],
     expendable: Collection[ArtifactName],
+    begun: Callable[[str], None],
 ) -> dict[ArtifactName, str]:
     converter = Converter(source.model, source.spec, source.calibration, folder, settings)
     refused: dict[ArtifactName, str] = {}
     for name in names:
+        begun(name)
         try:
             converter.write(name, keep_float=keep_float)
         except ExportError as problem:
@@ -120,6 +127,7 @@ def _in_children(
     settings: Settings,
     keep_float: Sequence[str],
     expendable: Collection[ArtifactName],
+    begun: Callable[[str], None],
 ) -> dict[ArtifactName, str]:
     """Convert in one process; after an expendable artifact that ended it, continue with the rest in another."""
     folder = Path(tempfile.mkdtemp(dir=scratch))
@@ -134,7 +142,7 @@ def _in_children(
     left = list(names)
     while left:
         (folder / "work.json").write_text(json.dumps({**work, "names": left}), encoding="utf-8")
-        done = subprocess.run([*WORKER, str(folder)], capture_output=True, text=True, check=False)
+        done = _run_worker(folder, begun)
         if done.returncode == 0:
             break
         now = (folder / NOW).read_text(encoding="utf-8") if (folder / NOW).exists() else ""
@@ -147,6 +155,41 @@ def _in_children(
         (folder / ERROR).unlink(missing_ok=True)
         left = left[left.index(at) + 1 :]
     return refused
+
+
+def _run_worker(folder: Path, begun: Callable[[str], None]) -> subprocess.CompletedProcess[str]:
+    """Run a worker to its end; call `begun` with each name that it writes to NOW."""
+    ended = threading.Event()
+
+    def follow() -> None:
+        """Look at the file until the worker has ended."""
+        name = ""
+        while not ended.wait(LOOK_EVERY_S):
+            now = (folder / NOW).read_text(encoding="utf-8") if (folder / NOW).exists() else ""
+            if now not in {"", name}:
+                name = now
+                begun(name)
+
+    follower = threading.Thread(target=follow, name="converting", daemon=True)
+    follower.start()
+    try:
+        return subprocess.run([*WORKER, str(folder)], capture_output=True, text=True, check=False)
+    finally:
+        ended.set()
+        follower.join()
+
+
+def _counter(names: Sequence[ArtifactName], progress: Callable[[str], None]) -> Callable[[str], None]:
+    """Return a function that reports an artifact whose conversion begins, with its number."""
+    order: list[str] = []
+
+    def begun(name: str) -> None:
+        """Report the name, unless it was begun before."""
+        if name not in order:
+            order.append(name)
+            progress(f"  {name} ({len(order)} of {len(names)})")
+
+    return begun
 
 
 def _file_json(file: ModelFile) -> dict[str, Any]:

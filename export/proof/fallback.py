@@ -93,7 +93,9 @@ def fallbacks(
     for form, name, keep in _forms(losses, have):
         progress(f"trying {form}")
         try:
-            (candidate,) = convert(source, [name], folder, settings, jobs=jobs, keep_float=keep).candidates
+            (candidate,) = convert(
+                source, [name], folder, settings, jobs=jobs, keep_float=keep, progress=progress
+            ).candidates
         except ExportError as problem:
             progress(f"{form}: {problem}")
             yield refused(form, name, problem)

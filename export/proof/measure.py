@@ -17,7 +17,7 @@ from export.runtimes.process import DeviceRun, DeviceTask, run_tasks
 from export.sources.calibration import balanced
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -74,7 +74,11 @@ class Measured:
 
 
 def measure(
-    candidate: Candidate, source: SourceModel, reference: NDArray[np.float32], floors: Sequence[Floor] = ()
+    candidate: Candidate,
+    source: SourceModel,
+    reference: NDArray[np.float32],
+    floors: Sequence[Floor] = (),
+    progress: Callable[[str], None] = lambda _: None,
 ) -> Measured:
     """Run a written file on the held-out images and compare it with the trained model's probabilities.
 
@@ -83,6 +87,7 @@ def measure(
         source: the held-out images and their labels.
         reference: the trained model's probabilities on them, (n_images, n_classes).
         floors: the oldest runtimes that must support the file.
+        progress: called with a line for each runtime.
 
     Raises:
         ExportError: a runtime cannot load the file or fails on it.
@@ -99,11 +104,13 @@ def measure(
     if source.unfamiliar is not None:
         own.append(DeviceTask(source.unfamiliar[: SLOW_IMAGES if candidate.precision == SLOW_PRECISION else None]))
     tasks = [DeviceTask(source.holdout[_some(source, count)], name) for name, count in kernels]
+    progress(f"  {candidate.name} in {candidate.backend}")
     runs = run_tasks(candidate.path, source.spec, candidate.backend, [*own, *tasks])
     run, golden, *of_other = runs[: len(own)]
     others = {f"{candidate.backend}:{name}": found for (name, _), found in zip(kernels, runs[len(own) :], strict=True)}
     spread = np.zeros(len(source.samples))
     for backend in () if missing else _other_backends(candidate):
+        progress(f"  {candidate.name} in {backend}")
         others[backend], samples = _run_few(candidate, source, backend)
         spread = np.maximum(spread, np.abs(samples.probabilities - golden.probabilities).max(axis=1))
     return Measured(

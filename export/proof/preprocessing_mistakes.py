@@ -52,12 +52,15 @@ class Cost:
     right_accuracy: float
 
 
-def costs(source: SourceModel, reference: NDArray[np.float32]) -> list[Cost]:
+def costs(
+    source: SourceModel, reference: NDArray[np.float32], progress: Callable[[str], None] = lambda _: None
+) -> list[Cost]:
     """Measure every mistake that can be applied to the preprocessed held-out images.
 
     Args:
         source: the model and its held-out images.
         reference: its probabilities for them.
+        progress: called with a line for each mistake.
 
     """
     pixels, labels = source.holdout, source.holdout_labels
@@ -67,10 +70,12 @@ def costs(source: SourceModel, reference: NDArray[np.float32]) -> list[Cost]:
         changed[SIDEWAYS] = np.rot90(pixels, axes=(1, 2))
     changed[OTHER_FIT] = np.stack([_refitted(image, source.spec) for image in pixels])
     changed[NEAREST] = np.stack([_coarse(image) for image in pixels])
-    return [
-        Cost(name, len(labels), float(np.mean(source.probabilities(inputs).argmax(axis=1) == labels)), right)
-        for name, inputs in changed.items()
-    ]
+    found: list[Cost] = []
+    for name, inputs in changed.items():
+        progress(f"  {name} ({len(found) + 1} of {len(changed)})")
+        accuracy = float(np.mean(source.probabilities(inputs).argmax(axis=1) == labels))
+        found.append(Cost(name, len(labels), accuracy, right))
+    return found
 
 
 def signatures(source: SourceModel) -> dict[str, NDArray[np.float32]]:

@@ -60,12 +60,14 @@ def prove(source: SourceModel, plan: Plan, folder: Path, progress: Callable[[str
     progress(f"running the trained model on {len(source.holdout)} held-out images")
     reference = source.probabilities(source.holdout)
     progress(f"converting to {', '.join(plan.names)}")
-    candidates, unmade = convert(source, plan.names, folder, plan.settings, jobs=plan.jobs, expendable=plan.expendable)
+    candidates, unmade = convert(
+        source, plan.names, folder, plan.settings, jobs=plan.jobs, expendable=plan.expendable, progress=progress
+    )
     failed = {name: refused(name, name, reason) for name, reason in unmade.items()}
     passed: list[Measured] = []
-    for candidate in candidates:
-        progress(f"{candidate.name}: measuring")
-        item = measure(candidate, source, reference, plan.floors)
+    for number, candidate in enumerate(candidates, 1):
+        progress(f"{candidate.name}: measuring ({number} of {len(candidates)})")
+        item = measure(candidate, source, reference, plan.floors, progress)
         reasons = failed_checks(item, plan.tolerances, source.spec.labels)
         if reasons:
             failed[candidate.name] = _attempt(candidate.name, item, reasons)
@@ -103,7 +105,7 @@ def _fall_back(
             tried.append(step)
             continue
         form, candidate = step
-        item = measure(candidate, source, reference, plan.floors)
+        item = measure(candidate, source, reference, plan.floors, progress)
         reasons = failed_checks(item, plan.tolerances, source.spec.labels)
         tried.append(_attempt(form, item, reasons))
         if not reasons:

@@ -17,6 +17,7 @@ from export.errors import ParityError
 from export.runtimes.process import run_on_device
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from edge_runtime.image.preprocess import Pixels
@@ -43,8 +44,12 @@ class Verified:
     reference_agreement: float
 
 
-def verify_bundle(folder: Path) -> list[Verified]:
+def verify_bundle(folder: Path, progress: Callable[[str], None] = lambda _: None) -> list[Verified]:
     """Verify a bundle.
+
+    Args:
+        folder: the bundle.
+        progress: called with a line for each artifact and runtime.
 
     Raises:
         BundleError, SpecError: a file is missing, changed or unreadable.
@@ -62,7 +67,10 @@ def verify_bundle(folder: Path) -> list[Verified]:
         for backend in installed(BACKENDS_BY_FORMAT[artifact.format])
     ]
     with ThreadPoolExecutor(default_threads()) as pool:  # each waits for its own process
-        found = list(pool.map(lambda pair: _replay(bundle, pair[0], pair[1], golden, pixels), pairs))
+        found = []
+        for verified in pool.map(lambda pair: _replay(bundle, pair[0], pair[1], golden, pixels), pairs):
+            found.append(verified)
+            progress(f"  {verified.artifact} in {verified.backend} ({len(found)} of {len(pairs)})")
     if not found:
         raise ParityError(f"{folder}: no runtime is installed; install one with: pip install 'edgewise[export]'")
     return found

@@ -44,6 +44,9 @@ def test_export_prints_one_row_an_artifact(tiny_run, tmp_path, capsys):
         main(["export", str(tiny_run.folder), "--out", str(tmp_path / "b"), "--formats", "int8.tflite", "--jobs", "0"])
         == 0
     )
-    header, row = capsys.readouterr().out.splitlines()
+    out, err = capsys.readouterr()
+    header, row = out.splitlines()
+    assert f"next: edge-run classify {tmp_path / 'b'} photo.jpg" in err.splitlines()[-1]
+    assert str(tmp_path / "b/report.html") in err.splitlines()[-2]
     assert header.split() == ["artifact", "size", "kB", "accuracy", "agreement", "ms"]
     assert row.startswith("int8.tflite")

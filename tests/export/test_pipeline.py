@@ -13,6 +13,7 @@ from export.convert.converter import Converter
 from export.errors import ExportError
 from export.pipeline import export_run
 from export.proof.plan import Plan
+from export.proof.verify import verify_bundle
 from export.quiet_tensorflow import keras
 
 
@@ -49,12 +50,21 @@ def test_every_file_was_also_run_in_other_runtimes_and_with_other_kernels(tiny_b
 
 
 def test_two_exports_of_one_run_are_byte_equal_but_for_times(tiny_run, tiny_bundle, tmp_path):
-    again = tmp_path / "again"
-    export_run(tiny_run.folder, again, Plan(ARTIFACT_NAMES, jobs=1))  # in a child, the first was not
+    again, lines = tmp_path / "again", []
+    plan = Plan(ARTIFACT_NAMES, jobs=1)  # in a child, the first was not
+    export_run(tiny_run.folder, again, plan, progress=lines.append)
     names = sorted(path.relative_to(again) for path in again.rglob("*") if path.is_file())
     assert names == sorted(path.relative_to(tiny_bundle) for path in tiny_bundle.rglob("*") if path.is_file())
     differing = [str(name) for name in names if (again / name).read_bytes() != (tiny_bundle / name).read_bytes()]
     assert set(differing) <= {"report.json", "report.html"}
+    converted = [line.split()[0] for line in lines if line.startswith("  ") and line.endswith(" of 6)")]
+    assert set(converted) <= set(ARTIFACT_NAMES)
+    assert "int8.onnx: measuring (6 of 6)" in lines
+    assert "  int8.tflite in litert" in lines
+    assert "  mirrored (4 of 7)" in lines
+    assert any(
+        line.endswith(f" ({len(verified)} of {len(verified)})") for verified in [verify_bundle(again)] for line in lines
+    )
 
 
 def broken_converter(change):

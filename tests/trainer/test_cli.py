@@ -109,6 +109,24 @@ def test_bad_numbers_are_usage_errors(capsys, tmp_path, bad):
     assert bad[0] in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("--model", "cnn", "--weights", "imagenet"),
+        ("--model", "cnn_bn", "--weights", "file.h5"),
+        ("--model", "cnn_bn", "--alpha", "0.5"),
+        ("--model", "cnn", "--fine-tune-epochs", "3"),
+        ("--pooling", "none"),
+        ("--model", "cnn_bn", "--pooling", "max"),
+    ],
+    ids=" ".join,
+)
+def test_an_option_that_the_model_does_not_have_is_a_usage_error(capsys, tmp_path, data, wrong):
+    assert main(["train", str(data), "--out", str(tmp_path / "run"), *wrong]) == 2
+    assert f"{wrong[-2]} has no effect on --model" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 def test_an_image_size_that_the_spec_refuses(capsys, tmp_path, data):
     assert "'height' must be" in fails(capsys, "train", data, "--out", tmp_path / "run", "--image-size", 5000)
 
@@ -138,15 +156,24 @@ def test_a_missing_tensorflow_names_the_extra(monkeypatch):
 
 def test_shapes_then_train_then_evaluate(capsys, tmp_path):
     assert main(["shapes", str(tmp_path / "shapes"), "--count", "6", "--size", "48"]) == 0
-    assert "6 images each of circle, cross" in capsys.readouterr().out
+    out, err = capsys.readouterr()
+    assert "6 images each of circle, cross" in out
+    assert err == f"next: edge-train train {tmp_path / 'shapes'} --model cnn --out run\n"
     small = ["--model", "cnn", "--image-size", "43", "--epochs", "1"]
     assert main(["train", str(tmp_path / "shapes"), "--out", str(tmp_path / "run"), *small, "--json"]) == 0
-    trained = json.loads(capsys.readouterr().out)
+    out, err = capsys.readouterr()
+    trained = json.loads(out)
+    assert f"edge-export export {tmp_path / 'run'} --out bundle" in err.splitlines()[-1]
+    assert "computing features of the test photographs" in err
     assert main(["evaluate", str(tmp_path / "run"), "--json"]) == 0
     evaluated = json.loads(capsys.readouterr().out)
     assert evaluated["confusion"] == trained["confusion"]
     assert main(["evaluate", str(tmp_path / "run")]) == 0
-    assert "accuracy " in capsys.readouterr().out
+    out, err = capsys.readouterr()
+    assert "accuracy " in out
+    assert "classifying 7 photographs" in err  # the progress of a phase that is silent otherwise
+    assert err.splitlines()[-1].startswith("next: edge-export export ")
+    assert "tensorflow" not in err.lower()
 
 
 def test_evaluating_no_run(capsys, tmp_path):

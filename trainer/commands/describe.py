@@ -8,16 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from edge_runtime.command_line.runner import SUCCESS, UsageError, set_action
+from edge_runtime.command_line.steps import report_next
 from edge_runtime.image.preprocess import preprocess
 from edge_runtime.model.spec import ModelSpec
 from edge_runtime.storage.publish import published_folder
 from trainer.errors import TrainingError
 from trainer.networks.keras_file import load_keras
 from trainer.progress import log
-from trainer.tensorflow_setup import require_tensorflow
+from trainer.tensorflow_setup import require_modules, require_tensorflow
 
 if TYPE_CHECKING:
     from edge_runtime.image.preprocess import Pixels
+    from trainer.description.pictures import Drawn
+    from trainer.description.summary import Description
     from trainer.networks.models import Model
 
 
@@ -45,13 +48,16 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
     """Add the subcommand."""
     parser = commands.add_parser(
         "describe",
+        example="edge-train describe run",
         help="describe a model's layers, sizes, multiply-adds and memory",
         description="Print each layer's output size by the formula (n - f + 2p)/s + 1 and as Keras reports it, its "
         "parameters, multiply-adds and activation memory; draw its filters and feature maps.",
     )
     parser.add_argument("model", type=Path, metavar="RUN|MODEL", help="a RUN, or a .keras or .h5 file")
     parser.add_argument("--json", action="store_true", help="print the result as one JSON line")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="the folder to write pictures to")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="the folder to write pictures and their page, index.html, to"
+    )
     parser.add_argument("--filters", action="store_true", help="draw each convolution's filters in DIR/filters")
     parser.add_argument(
         "--features", type=Path, metavar="IMAGE", help="draw each layer's feature maps of this image in DIR/features"
@@ -64,13 +70,15 @@ def describe(options: DescribeOptions) -> int:
     """Print the description, and draw the pictures if asked to."""
     if bool(options.out) != bool(options.filters or options.features):
         raise UsageError("--out DIR goes with --filters, --features IMAGE or both")
+    if options.out:
+        require_modules("jinja2")
     opened = open_described(options.model)
     from trainer.description import summary
     from trainer.description.text import text_of
 
     described = summary.describe(opened.model)
     if options.out:
-        _draw(opened, options.out, options)
+        _draw(opened, described, options.out, options)
     print(json.dumps(described.to_json()) if options.json else text_of(described))
     return SUCCESS
 
@@ -97,26 +105,34 @@ def open_described(path: Path) -> Opened:
     return Opened(load_keras(path, "use a .keras or .h5 file of a complete model"), path, lone)
 
 
-def _draw(opened: Opened, out: Path, options: DescribeOptions) -> None:
+def _draw(opened: Opened, described: Description, out: Path, options: DescribeOptions) -> None:
     from trainer.description.pictures import write_features, write_filters
+    from trainer.pages.description import INDEX, render
 
     if out.exists() and options.overwrite and not is_pictures(out):
         raise TrainingError(f"{out}: contains other files than pictures of a model, so it is not overwritten")
     pixels = _pixels(options.features, opened) if options.features else None
+    filters: list[Drawn] = []
+    features: list[Drawn] = []
     with published_folder(out, overwrite=options.overwrite, error=TrainingError) as staging:
         if options.filters:
             (staging / "filters").mkdir()
-            count = write_filters(staging / "filters", opened.model)
-            log(f"{out / 'filters'}: the filters of {count} layers")
+            filters = write_filters(staging / "filters", opened.model)
+            log(f"{out / 'filters'}: the filters of {len(filters)} layers")
         if pixels is not None:
             (staging / "features").mkdir()
-            count = write_features(staging / "features", opened.model, pixels)
-            log(f"{out / 'features'}: the feature maps of {count} layers for {options.features}")
+            features = write_features(staging / "features", opened.model, pixels)
+            log(f"{out / 'features'}: the feature maps of {len(features)} layers for {options.features}")
+        page = render(described, opened.path, filters=filters, features=features, image=options.features)
+        (staging / INDEX).write_text(page, encoding="utf-8")
+    report_next("edge-train", f"{out / INDEX}: the page with all pictures", ["xdg-open", out / INDEX])
 
 
 def is_pictures(folder: Path) -> bool:
     """Return whether a folder contains only what this command writes."""
-    return folder.is_dir() and {entry.name for entry in folder.iterdir()} <= {"filters", "features"}
+    from trainer.pages.description import INDEX
+
+    return folder.is_dir() and {entry.name for entry in folder.iterdir()} <= {"filters", "features", INDEX}
 
 
 def _pixels(image: Path, opened: Opened) -> Pixels:

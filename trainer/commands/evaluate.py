@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_runtime.command_line.runner import SUCCESS, set_action
+from edge_runtime.command_line.steps import report_next
 from trainer.commands.results import print_evaluation
 from trainer.tensorflow_setup import require_modules
 
@@ -26,6 +27,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
     """Add the subcommand."""
     parser = commands.add_parser(
         "evaluate",
+        example="edge-train evaluate run --html evaluation.html",
         help="measure a RUN on its test photographs",
         description="Measure a RUN's model on the test photographs in the RUN, or on another labelled folder.",
     )
@@ -58,4 +60,6 @@ def evaluate(options: EvaluateOptions) -> int:
 
         write_whole(options.html, render(measured, f"{options.run.name} on {options.data or 'its test photographs'}"))
     print_evaluation(measured.evaluation, measured.familiarity, as_json=options.json)
+    made = f"{options.html}: the page" if options.html else ""
+    report_next("edge-train", made, ["edge-export", "export", options.run, "--out", "bundle"])
     return SUCCESS

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_runtime.command_line.runner import SUCCESS, set_action
+from edge_runtime.command_line.steps import report_next
 from trainer.commands.options import CacheOptions, add_cache_options, add_data_options, cache_folder
 from trainer.options import RECIPES, DataOptions
 from trainer.tensorflow_setup import require_modules
@@ -37,6 +38,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
     """Add the subcommand."""
     parser = commands.add_parser(
         "explore",
+        example="edge-train explore photos --html data.html",
         help="look at a data folder before training",
         description="Describe a data folder: its classes, image sizes, files that cannot be used, and near-duplicates.",
     )
@@ -47,7 +49,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write one row for each file")
     parser.add_argument("--json", action="store_true", help="print the result as one JSON line")
     add_cache_options(parser)
-    add_data_options(parser, image_size_help=f"default: {IMAGE_SIZE}")
+    add_data_options(parser.add_argument_group("how the data is read"), image_size_help=f"default: {IMAGE_SIZE}")
     set_action(parser, ExploreOptions, explore, complete=_complete)
 
 
@@ -74,6 +76,8 @@ def explore(options: ExploreOptions) -> int:
         print(json.dumps(found.to_json()))
     else:
         _print(found)
+    made = ", ".join(str(path) for path in (options.csv, options.html) if path)
+    report_next("edge-train", f"written: {made}" if made else "", ["edge-train", "train", options.data, "--out", "run"])
     return SUCCESS
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from edge_runtime.command_line.numbers import non_negative_int, positive_int
 from edge_runtime.command_line.runner import SUCCESS, set_action
+from edge_runtime.command_line.steps import report_next
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
     """Add the subcommand."""
     parser = commands.add_parser(
         "shapes",
+        example="edge-train shapes photos",
         help="draw a small set of images to train on",
         description="Draw shapes of varied colour, size, angle and background, one folder per shape.",
     )
@@ -44,4 +46,5 @@ def shapes(options: ShapesOptions) -> int:
 
     write_shapes(options.out, count=options.count, size=options.size, seed=options.seed, overwrite=options.overwrite)
     print(f"{options.out}: {options.count} images each of {', '.join(OUTLINES)}")
+    report_next("edge-train", "", ["edge-train", "train", options.out, "--model", "cnn", "--out", "run"])
     return SUCCESS

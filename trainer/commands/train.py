@@ -16,12 +16,15 @@ from edge_runtime.command_line.numbers import (
     positive_int,
 )
 from edge_runtime.command_line.runner import SUCCESS, UsageError, set_action
+from edge_runtime.command_line.steps import report_next
 from trainer.commands.options import CacheOptions, absolute_path, add_cache_options, add_data_options, cache_folder
 from trainer.commands.results import print_evaluation
 from trainer.options import RECIPES, ClassWeights, Options, Pooling, Strategy, recipe_of
 
 if TYPE_CHECKING:
     import argparse
+
+BACKBONE_OPTIONS = ("weights", "alpha", "views", "fine_tune_layers", "fine_tune_epochs", "fine_tune_rate")
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
     """Add the subcommand."""
     parser = commands.add_parser(
         "train",
+        example="edge-train train photos --out run",
         help="train a classifier on a folder of photographs",
         description="Train a classifier on a folder of photographs and write a RUN folder.",
     )
@@ -64,7 +68,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
     add_data_options(parser.add_argument_group("data"), image_size_help=_defaults("image_size"))
     _add_learning_options(parser.add_argument_group("learning"))
     _add_backbone_options(parser.add_argument_group("mobilenet_*"))
-    parser.add_argument_group("cnn").add_argument("--pooling", choices=get_args(Pooling), default="max")
+    parser.add_argument_group("cnn").add_argument("--pooling", choices=get_args(Pooling), help="default: max")
     _add_device_options(parser.add_argument_group("devices"))
     set_action(parser, TrainOptions, train, complete=complete)
 
@@ -126,11 +130,10 @@ def _add_backbone_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--weights",
         type=_weights,
-        default="imagenet",
-        help="imagenet (downloads), a FILE.weights.h5, or none: train the whole network from scratch, with cnn_bn's "
-        "defaults except for the size",
+        help="default: imagenet (downloads); a FILE.weights.h5; or none: train the whole network from scratch, with "
+        "cnn_bn's defaults except for the size",
     )
-    group.add_argument("--alpha", type=positive_float, default=1.0, help="width of the backbone, default: %(default)s")
+    group.add_argument("--alpha", type=positive_float, help=f"width of the backbone, default: {Options.alpha:g}")
     group.add_argument(
         "--views",
         type=non_negative_int,
@@ -145,8 +148,8 @@ def _add_backbone_options(group: argparse._ArgumentGroup) -> None:
         "alone misclassifies more than 4%% of the photographs in cross-validation. With --weights none, all layers are "
         "trained in one phase",
     )
-    group.add_argument("--fine-tune-epochs", type=positive_int, default=6, help="default: %(default)s")
-    group.add_argument("--fine-tune-rate", type=positive_float, default=1e-4, help="default: %(default)s")
+    group.add_argument("--fine-tune-epochs", type=positive_int, help=f"default: {Options.fine_tune_epochs}")
+    group.add_argument("--fine-tune-rate", type=positive_float, help=f"default: {Options.fine_tune_rate:g}")
 
 
 def _defaults(setting: str) -> str:
@@ -158,7 +161,16 @@ def _defaults(setting: str) -> str:
 
 
 def complete(args: argparse.Namespace) -> None:
-    """Set the options that were not given to the model's defaults."""
+    """Set the options that were not given to the model's defaults. Raise UsageError if the model does not have one."""
+    backbone = args.model.startswith("mobilenet_")
+    given = [name for name in BACKBONE_OPTIONS if not backbone and getattr(args, name) not in {None, 0, "none"}]
+    given += ["pooling"] if args.model != "cnn" and args.pooling is not None else []
+    if given:
+        reason = "it has no pretrained backbone" if not backbone else "only cnn has it"
+        raise UsageError(f"--{given[0].replace('_', '-')} has no effect on --model {args.model}: {reason}")
+    for name in ("pooling", "weights", "alpha", "fine_tune_epochs", "fine_tune_rate"):
+        if getattr(args, name) is None:
+            setattr(args, name, getattr(Options, name))
     for name, default in recipe_of(args.model, args.weights)._asdict().items():
         if getattr(args, name) is None:
             setattr(args, name, default)
@@ -186,6 +198,13 @@ def train(options: TrainOptions) -> int:
         raise UsageError("DATA and --out RUN are needed, or --resume RUN")
     if evaluation is not None:  # of several machines, only the chief has the result
         print_evaluation(evaluation, as_json=options.json)
+        run = options.resume or options.out
+        report_next(
+            "edge-train",
+            f"{run}: the RUN, with model.keras, metrics.json and plots/",
+            ["edge-train", "evaluate", run, "--html", "evaluation.html"],
+            ["edge-export", "export", run, "--out", "bundle"],
+        )
     return SUCCESS
 
 

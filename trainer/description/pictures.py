@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import keras
 import numpy as np
@@ -31,16 +31,29 @@ DOTS_PER_INCH = 120
 SCALE_PERCENTILE = 99.5
 
 
-def write_filters(folder: Path, model: Model) -> int:
-    """Write a picture of each convolution's kernel into an existing folder; return their number."""
+class Drawn(NamedTuple):
+    """A picture of a layer.
+
+    Attributes:
+        file: its name in the folder.
+        layer: the layer's name.
+        caption: what the picture shows.
+
+    """
+
+    file: str
+    layer: str
+    caption: str
+
+
+def write_filters(folder: Path, model: Model) -> list[Drawn]:
+    """Write a picture of each convolution's kernel into an existing folder; return them in the order of the layers."""
     steps = [step for step in flatten(model).steps if isinstance(step.layer, CONVOLUTIONS) and step.first_call]
-    for number, step in enumerate(steps, 1):
-        _draw_filters(step).savefig(folder / _file_name(number, step))
-    return len(steps)
+    return [_saved(folder, number, step, _draw_filters(step)) for number, step in enumerate(steps, 1)]
 
 
-def write_features(folder: Path, model: Model, pixels: Pixels) -> int:
-    """Write each layer's feature maps of an image into an existing folder; return the number of pictures.
+def write_features(folder: Path, model: Model, pixels: Pixels) -> list[Drawn]:
+    """Write each layer's feature maps of an image into an existing folder; return them in the order of the layers.
 
     Args:
         folder: the destination.
@@ -49,9 +62,7 @@ def write_features(folder: Path, model: Model, pixels: Pixels) -> int:
 
     """
     maps = features_of(model, pixels)
-    for number, (step, values) in enumerate(maps, 1):
-        _draw_features(step, values).savefig(folder / _file_name(number, step))
-    return len(maps)
+    return [_saved(folder, number, step, _draw_features(step, values)) for number, (step, values) in enumerate(maps, 1)]
 
 
 def features_of(model: Model, pixels: Pixels) -> list[tuple[Step, Floats]]:
@@ -159,6 +170,14 @@ def _picture(values: Floats, title: str, **scale: Any) -> Figure:  # noqa: ANN40
     if scale:
         figure.colorbar(drawn, ax=axes, shrink=0.8, extend="both" if scale["vmin"] < 0 else "max")
     return figure
+
+
+def _saved(folder: Path, number: int, step: Step, figure: Figure) -> Drawn:
+    """Write a figure; its title, without the layer's name, becomes the caption."""
+    name = _file_name(number, step)
+    figure.savefig(folder / name)
+    title = figure.axes[0].get_title()
+    return Drawn(name, step.layer.name, title.removeprefix(f"{step.layer.name}: "))
 
 
 def _file_name(number: int, step: Step) -> str:

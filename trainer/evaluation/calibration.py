@@ -11,6 +11,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import expit, log_expit, log_softmax, softmax
 
 from trainer.images.paging import take
+from trainer.progress import tracked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 BATCH_SIZE = 64
+FOLDS = 5
 BINS = 15  # as in Guo et al. 2017
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.1, 10.0
 
@@ -47,40 +49,47 @@ class Calibration:
     """The effect of a temperature on the test photographs' probabilities.
 
     Attributes:
-        temperature: the divisor of the logits; above 1 the model was overconfident.
+        temperature: the divisor of the logits; above 1 the model was overconfident. 1 if it is not applied.
         before: photographs by the probability of their top class, without the temperature.
         after: the same with the temperature.
+        fitted: the temperature that was fitted.
+        reason: why it is not applied; empty if it is.
 
     """
 
     temperature: float
     before: tuple[Bin, ...]
     after: tuple[Bin, ...]
+    fitted: float = 1.0
+    reason: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object."""
         return {
             "temperature": self.temperature,
+            "fitted_temperature": self.fitted,
+            "reason": self.reason,
             "expected_calibration_error_before": calibration_error(self.before),
             "expected_calibration_error": calibration_error(self.after),
             "reliability": [one._asdict() for one in self.after],
         }
 
 
-def features_of(model: Model, pixels: Pixels, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+def features_of(model: Model, pixels: Pixels, rows: NDArray[np.int64], what: str) -> NDArray[np.float32]:
     """Return the input of the last layer, float32 of shape (N, D).
 
     Args:
         model: a classifier whose last layer is dense.
         pixels: uint8 of shape (photos, H, W, 3).
         rows: the photographs to use, shape (N,).
+        what: the text of the progress on stderr.
 
     """
     import keras  # the other functions of this module are used without TensorFlow, too
 
     below = keras.Model(model.inputs, model.layers[-1].input)
     chunks = [rows[at : at + BATCH_SIZE] for at in range(0, len(rows), BATCH_SIZE)]
-    batches = (take(pixels, chunk) for chunk in chunks)
+    batches = (take(pixels, chunk) for chunk in tracked(chunks, len(chunks), what))
     return np.concatenate([below.predict_on_batch(batch.astype(np.float32)) for batch in batches])
 
 
@@ -110,6 +119,50 @@ def fit_temperature(logits: Floats, targets: NDArray[np.int64]) -> float:
 
     bounds = (math.log(MIN_TEMPERATURE), math.log(MAX_TEMPERATURE))
     return math.exp(float(minimize_scalar(loss, bounds=bounds, method="bounded").x))
+
+
+def calibrate(validation: tuple[Floats, NDArray[np.int64]], test: tuple[Floats, NDArray[np.int64]]) -> Calibration:
+    """Fit a temperature, and apply it only if it helps on photographs that it was not fitted on.
+
+    It is not applied if it raises the cross-entropy of the validation photographs in cross-validation, or the
+    calibration error of the test photographs: with few photographs, a fitted temperature can be worse than none.
+
+    Args:
+        validation: logits, shape (N, units), and class indices, shape (N,); the temperature is fitted on them.
+        test: the same of the test photographs.
+
+    """
+    fitted = fit_temperature(*validation)
+    logits, targets = test
+    before, after = (reliability(probabilities_of(logits / divisor), targets) for divisor in (1.0, fitted))
+    plain, tempered = cross_validated_losses(*validation)
+    worse, better = calibration_error(after), calibration_error(before)
+    reason = ""
+    if tempered >= plain:
+        reason = f"in cross-validation the loss is {tempered:.3f} with it and {plain:.3f} without"
+    elif worse > better:
+        reason = f"the calibration error of the test photographs is {worse:.3f} with it and {better:.3f} without"
+    return Calibration(1.0, before, before, fitted, reason) if reason else Calibration(fitted, before, after, fitted)
+
+
+def cross_validated_losses(logits: Floats, targets: NDArray[np.int64]) -> tuple[float, float]:
+    """Return the cross-entropy without a temperature, and with one that is fitted on the other photographs.
+
+    The photographs are divided into FOLDS parts; with fewer than two, both are 0.
+
+    Args:
+        logits: shape (N, units).
+        targets: class indices, shape (N,).
+
+    """
+    folds = min(FOLDS, len(targets))
+    if folds < 2:
+        return 0.0, 0.0
+    fold = np.random.default_rng(0).permutation(len(targets)) % folds
+    divisors = np.array([fit_temperature(logits[fold != one], targets[fold != one]) for one in range(folds)])
+    rows = np.arange(len(targets))
+    losses = [-log_probabilities(logits / divisor)[rows, targets].mean() for divisor in (1.0, divisors[fold][:, None])]
+    return float(losses[0]), float(losses[1])
 
 
 def divide_logits(model: Model, temperature: float) -> None:

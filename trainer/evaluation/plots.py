@@ -96,7 +96,7 @@ def familiarity_curves(known: NDArray[np.float64], others: Mapping[str, NDArray[
 
 
 def reliability_diagram(calibration: Calibration) -> Figure:
-    """Draw accuracy over confidence, before and after the temperature; a calibrated model follows the diagonal."""
+    """Draw accuracy over confidence, before and after calibration; a calibrated model follows the diagonal."""
     figure, axes = _figure(5.2, 4.8)
     axes.plot([0, 1], [0, 1], color=MARK, linestyle=":", linewidth=1)
     parts = (("before", calibration.before, VALIDATION), ("after", calibration.after, TRAINING))

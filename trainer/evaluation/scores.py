@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
 
+from trainer.progress import tracked
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -89,7 +91,8 @@ class Evaluation:
 def predict(model: Model, pixels: Pixels) -> NDArray[np.float64]:
     """Return probabilities, float64 of shape (N, classes), for uint8 pixels of shape (N, H, W, 3)."""
     starts = range(0, len(pixels), BATCH_SIZE)
-    chunks = [model.predict_on_batch(pixels[at : at + BATCH_SIZE].astype(np.float32)) for at in starts]
+    steps = tracked(starts, len(starts), f"classifying {len(pixels)} photographs")
+    chunks = [model.predict_on_batch(pixels[at : at + BATCH_SIZE].astype(np.float32)) for at in steps]
     return per_class_probabilities(np.concatenate(chunks))
 
 

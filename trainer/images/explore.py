@@ -14,14 +14,16 @@ from PIL import Image
 
 from edge_runtime.image.preprocess import FORMATS
 from edge_runtime.storage.json_files import write_text
-from trainer.data.near_duplicates import Pair, near_pairs, perceptual_hash
+from trainer.data.near_duplicates import Pair, is_same_picture, near_pairs, perceptual_hash
 from trainer.data.split import SPLITS
 from trainer.errors import DataError
 from trainer.images.paging import take
+from trainer.progress import tracked
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from edge_runtime.image.preprocess import Pixels
     from trainer.images.dataset import Dataset, Photo
 
 FEW = 50  # of a class; with fewer, about ten remain for the test, too few to measure an accuracy
@@ -95,8 +97,19 @@ class Exploration:
 
 def explore(dataset: Dataset) -> Exploration:
     """Explore a dataset's photographs: sizes from their files, near-duplicates from their pixels."""
-    hashes = [perceptual_hash(take(dataset.pixels, np.array([photo.row]))[0]) for photo in dataset.photos]
-    return Exploration(dataset, tuple(_size(photo) for photo in dataset.photos), tuple(near_pairs(hashes)))
+    photos = tracked(dataset.photos, len(dataset.photos), f"comparing {len(dataset.photos)} photographs")
+    hashes = [perceptual_hash(_pixels(dataset, photo)) for photo in photos]
+    pairs = [
+        pair
+        for pair in near_pairs(hashes)
+        if is_same_picture(*(_pixels(dataset, dataset.photos[at]) for at in (pair.first, pair.second)))
+    ]
+    return Exploration(dataset, tuple(_size(photo) for photo in dataset.photos), tuple(pairs))
+
+
+def _pixels(dataset: Dataset, photo: Photo) -> Pixels:
+    pixels: Pixels = take(dataset.pixels, np.array([photo.row]))[0]
+    return pixels
 
 
 def warnings(seen: Exploration) -> list[str]:

@@ -86,7 +86,11 @@ class Recognition:
 
 def features_of_split(model: Model, dataset: Dataset, split: Split) -> Features:
     """Return the inputs of the last layer for photographs of a split; of many training photographs, some per class."""
-    return features_of(model, dataset.pixels, np.array([photo.row for photo in photos_of_split(dataset, split)]))
+    return features_of(model, dataset.pixels, _rows(dataset, split), f"computing features of the {split} photographs")
+
+
+def _rows(dataset: Dataset, split: Split) -> NDArray[np.int64]:
+    return np.array([photo.row for photo in photos_of_split(dataset, split)])
 
 
 def photos_of_split(dataset: Dataset, split: Split) -> list[Photo]:
@@ -126,11 +130,12 @@ def recognize(
         frozen=frozen,
         seed=options.seed,
     )
-    log("measuring the familiarity on images that belong to no class")
     photographs = np.array([photo.row for photo in balanced(dataset.of("test"), DRAWN)])
     others = other_images(dataset.spec, np.asarray(dataset.pixels[photographs]))
     known = fitted.of(features["test"])
-    separations = {name: separation(known, fitted.of(_features(model, pixels))) for name, pixels in others.items()}
+    separations = {
+        name: separation(known, fitted.of(_features(model, pixels, name))) for name, pixels in others.items()
+    }
     accepted = known >= MIN_FAMILIARITY
     of_kept = float(correct[accepted].mean()) if accepted.any() else None
     auroc = separations[SCENES].auroc
@@ -223,10 +228,10 @@ def measure_familiarity(
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as problem:
         raise TrainingError(f"{path}: not readable ({problem}); train again") from None
     others = other_images(spec, pixels) if unfamiliar is None else {str(unfamiliar): _folder(unfamiliar, spec)}
-    known = fitted.of(_features(model, pixels))
+    known = fitted.of(_features(model, pixels, "photographs"))
     kept = known >= MIN_FAMILIARITY
     accuracy = float(correct[kept].mean()) if kept.any() else None
-    measured = {name: (images, fitted.of(_features(model, images))) for name, images in others.items()}
+    measured = {name: (images, fitted.of(_features(model, images, name))) for name, images in others.items()}
     return MeasuredFamiliarity(known, accuracy, measured)
 
 
@@ -237,5 +242,5 @@ def _folder(folder: Path, spec: ModelSpec) -> Pixels:
     return found
 
 
-def _features(model: Model, pixels: Pixels) -> Features:
-    return features_of(model, pixels, np.arange(len(pixels)))
+def _features(model: Model, pixels: Pixels, name: str) -> Features:
+    return features_of(model, pixels, np.arange(len(pixels)), f"computing the familiarity of {len(pixels)} {name}")

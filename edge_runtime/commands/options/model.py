@@ -23,11 +23,13 @@ class ModelOptions:
     threads: int | None
 
 
-def add_model_options(command: argparse.ArgumentParser) -> None:
-    """Add the options of ModelOptions."""
-    command.add_argument("--artifact", metavar="NAME", help="such as int8.tflite (default: the bundle's)")
-    command.add_argument("--backend", choices=BACKEND_NAMES, help="default: LiteRT before tflite-runtime for .tflite")
-    command.add_argument("--threads", type=positive_int, metavar="N", help="default: one for each core, at most four")
+def add_model_options(command: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Add the options of ModelOptions and return their group."""
+    group = command.add_argument_group("how the model runs")
+    group.add_argument("--artifact", metavar="NAME", help="such as int8.tflite (default: the bundle's)")
+    group.add_argument("--backend", choices=BACKEND_NAMES, help="default: LiteRT before tflite-runtime for .tflite")
+    group.add_argument("--threads", type=positive_int, metavar="N", help="default: one for each core, at most four")
+    return group
 
 
 def open_classifier(bundle: str, options: ModelOptions) -> Classifier:

@@ -70,9 +70,14 @@ class Video:
     def __enter__(self) -> Self:
         """Open it. Raise SourceError."""
         self._container = self._opened()
-        if not self._container.streams.video:
+        streams = self._container.streams.video
+        most = int(MOST_PIXELS[self.live])
+        reason = "" if streams else "contains no video"
+        if streams and streams[0].width * streams[0].height > most:  # of PyAV before 18, opening does not check it
+            reason = f"{streams[0].width}x{streams[0].height} pixels are more than {most}"
+        if reason:
             self._container.close()
-            raise SourceError(f"{self.name}: contains no video")
+            raise SourceError(f"{self.name}: {reason}")
         return self
 
     def __exit__(
@@ -98,11 +103,20 @@ class Video:
     def _opened(self) -> Any:  # noqa: ANN401 - PyAV is imported only when it is used
         import av
 
+        # PyAV before 18 writes beyond its array of the streams' options if a format such as FLV or MPEG-TS shows its
+        # streams only later, and crashes.
+        for_streams = int(av.__version__.split(".")[0]) >= 18
         problems = []
         for options in self.options:
             try:
                 settings = {"max_pixels": MOST_PIXELS[self.live], **options}
-                return av.open(self.url, format=self.container_format, options=settings, timeout=self.timeout_s)
+                return av.open(
+                    self.url,
+                    format=self.container_format,
+                    options=settings if for_streams else None,
+                    container_options=None if for_streams else settings,
+                    timeout=self.timeout_s,
+                )
             except (av.error.FFmpegError, OSError, ValueError) as problem:
                 problems.append(self._reason(problem))
         raise SourceError(f"{self.name}: cannot be opened: {problems[-1]}") from None

@@ -37,7 +37,8 @@ def test_every_configuration_is_measured_in_its_own_process_and_reported(bundle,
     measured = {(item["artifact"], item["backend"]) for item in report["results"]}
     assert code == 0
     assert measured == {configuration[:2] for configuration in configurations(Bundle.open(bundle), [1])}
-    assert len(err) == len(measured)
+    assert len(err) == len(measured) + 1
+    assert err[-1] == f"next: edge-run watch {bundle} --source 0"
     for item in report["results"]:
         assert "error" not in item
         assert item["cold_start_ms"] > item["inference_ms"]["p50"]
@@ -185,7 +186,7 @@ def test_a_submitted_row_contains_device_versions_and_all_figures(bundle, edge_r
     code, _, err = bench(edge_run, bundle, tmp_path / "rows.json")
     (row,) = json.loads((tmp_path / "rows.json").read_text())["rows"]
     assert code == 0
-    assert err[-1].endswith("1 row, ready to be published")
+    assert err[-2].endswith("1 row, ready to be published")
     assert {"processor", "architecture", "memory_mb", "governor", "kernel", "c_library"} == set(row["device"])
     assert {"python", "edgewise", "numpy", "pillow"} <= set(row["versions"])
     assert row["bundle"]["input"] == [24, 32]

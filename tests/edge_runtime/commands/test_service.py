@@ -173,7 +173,7 @@ def test_home_folders_are_hidden_except_for_what_is_needed(monkeypatch, tmp_path
 def test_options_that_the_command_would_refuse_make_no_unit(bundle, edge_run, extra):
     code, out, err = edge_run("service", bundle, "--source", "0", *extra)
     assert (code, out) == (2, [])
-    assert "error: " in err[-1]
+    assert "error: " in err[-2]
 
 
 def test_a_bundle_that_is_not_there_is_one_line(refused, tmp_path):

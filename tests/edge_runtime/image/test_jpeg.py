@@ -125,6 +125,18 @@ def test_the_walk_continues_where_it_stopped_when_data_arrives_in_pieces(photo):
         assert (walk.width, walk.height, walk.is_multiscan) == (160, 120, "progressive" in settings)
 
 
+def test_the_end_of_a_scan_is_found_wherever_blocks_of_the_search_end(photo):
+    head = jpeg(photo)
+    start = head.index(b"\xff\xda") + 14
+    for length in (*range(4090, 4100), *range(65_530, 65_545), 2 * 65_536):
+        for filler in (b"\x01", b"\xff\x00", b"\x01\xff\x00"):
+            scan = (filler * length)[: length - 1] + b"\x00"
+            for end in (b"\xff\xd9", b"\xff\xff\xd9"):
+                walk = JpegWalk()
+                assert walk.advance(bytearray(head[:start] + scan + end + bytes(40)))
+                assert walk.end == start + length + len(end)
+
+
 def test_scans_and_coefficients_are_counted(photo):
     walk = JpegWalk()
     walk.advance(jpeg(photo, progressive=True, subsampling=0))

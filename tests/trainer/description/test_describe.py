@@ -1,6 +1,7 @@
 """The results of `edge-train describe`, compared with values from independent sources."""
 
 import json
+import re
 
 import keras
 import numpy as np
@@ -174,10 +175,17 @@ def test_describe_prints_text_and_json_and_draws_pictures(saved, tmp_path, capsy
     assert described["peak_activations"]["float32_bytes"] == 4 * described["peak_activations"]["int8_bytes"]
     assert "is stretched to 33x33" in err
     assert len(list((tmp_path / "out" / "filters").iterdir())) == 4
+    page = (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    assert set(re.findall(r'src="([^"]+)"', page)) == {
+        f"{folder}/{path.name}" for folder in ("filters", "features") for path in (tmp_path / "out" / folder).iterdir()
+    }
+    assert "<span>6 feature maps of 8x8</span>" in page  # a caption
+    assert f"next: xdg-open {tmp_path / 'out' / 'index.html'}" in err
     shown = sorted((tmp_path / "out" / "features").iterdir())
     assert shown[0].name == "001-image.png"
     for path in shown:
         assert np.asarray(Image.open(path).convert("L")).std() > 5  # the picture is not empty
+    assert main(["describe", str(saved), *pictures, "--overwrite"]) == 0
     assert main(["describe", str(saved), *pictures]) == 1
     assert "--overwrite" in capsys.readouterr().err
 

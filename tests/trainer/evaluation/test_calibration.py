@@ -6,7 +6,9 @@ import pytest
 
 from trainer.evaluation.calibration import (
     Bin,
+    calibrate,
     calibration_error,
+    cross_validated_losses,
     divide_logits,
     features_of,
     fit_temperature,
@@ -37,13 +39,50 @@ def test_a_few_correctly_classified_photographs_do_not_lead_to_extreme_probabili
     assert probabilities.max() < 0.95
 
 
+@pytest.mark.parametrize("classes", [2, 4])
+def test_a_temperature_that_helps_on_other_photographs_is_applied(classes):
+    calibration = calibrate(sampled(2000, 3.0, classes), sampled(2000, 3.0, classes, seed=1))
+    assert calibration.temperature == calibration.fitted == pytest.approx(3, rel=0.15)
+    assert calibration_error(calibration.after) < calibration_error(calibration.before) / 2
+    assert calibration.reason == ""
+
+
+def test_a_temperature_that_raises_the_error_of_the_test_photographs_is_not_applied():
+    calibration = calibrate(sampled(2000, 3.0, 4), sampled(2000, 1.0, 4, seed=1))
+    assert (calibration.temperature, calibration.after) == (1.0, calibration.before)
+    assert calibration.reason.startswith("the calibration error of the test photographs is 0.")
+    assert calibration.to_json()["fitted_temperature"] == pytest.approx(3, rel=0.15)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_calibration_never_raises_the_calibration_error(seed):
+    calibration = calibrate(sampled(40, 1.1, 3, seed), sampled(80, 1.1, 3, seed + 100))
+    assert calibration_error(calibration.after) <= calibration_error(calibration.before)
+    if calibration.reason:
+        assert calibration.temperature == 1.0
+
+
+def test_a_temperature_of_few_photographs_that_does_not_help_in_cross_validation_is_not_applied():
+    few = sampled(20, 1.0, 3, seed=0)
+    plain, tempered = cross_validated_losses(*few)
+    assert plain < tempered
+    calibration = calibrate(few, sampled(500, 1.0, 3, seed=50))
+    assert calibration.temperature == 1.0 != calibration.fitted
+    assert calibration.reason == f"in cross-validation the loss is {tempered:.3f} with it and {plain:.3f} without"
+
+
+def test_without_photographs_to_compare_no_temperature_is_applied():
+    one = (np.array([[1.5]]), np.array([1]))
+    assert calibrate(one, one).temperature == 1.0
+
+
 @pytest.mark.parametrize(("units", "activation"), [(1, "sigmoid"), (3, "softmax")])
 def test_the_temperature_is_applied_without_an_additional_layer(units, activation):
     model = keras.Sequential(
         [keras.Input((4, 4, 3)), keras.layers.Flatten(), keras.layers.Dense(units, activation=activation)]
     )
     pixels = np.random.default_rng(0).integers(0, 8, (5, 4, 4, 3), np.uint8)
-    logits, count = logits_of(model, features_of(model, pixels, np.arange(5))), len(model.layers)
+    logits, count = logits_of(model, features_of(model, pixels, np.arange(5), "computing features")), len(model.layers)
     divide_logits(model, 2.5)
     outputs = model.predict(pixels.astype(np.float32), verbose=0)
     np.testing.assert_allclose(outputs, probabilities_of(logits / 2.5)[:, -units:], atol=1e-5)
