@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class TrainOptions:
     """The options of `edge-train train`, as its help describes them."""
 
-    data: Path | None
+    data: list[Path]
     out: Path | None
     resume: Path | None
     overwrite: bool
@@ -48,9 +48,10 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
     parser.add_argument(
         "data",
         type=Path,
-        nargs="?",
+        nargs="*",
         metavar="DATA",
-        help="one folder per class, or train/, validation/, test/ with such folders",
+        help="one folder per class, or train/, validation/, test/ with such folders; of several DATA, each may have "
+        "only some of the classes",
     )
     parser.add_argument("--model", choices=RECIPES, default="mobilenet_v2", help="default: %(default)s")
     parser.add_argument("--out", type=Path, metavar="RUN", help="the folder to write")

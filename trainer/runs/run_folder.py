@@ -150,6 +150,7 @@ def metrics(
         "interrupted": any(phase.interrupted for phase in trained.phases),
         "data": {
             "folder": journal.data,
+            "more_folders": list(journal.more),
             "fingerprint": dataset.fingerprint(),
             "photographs": len(dataset.photos),
             "left_out": len(dataset.problems),
