@@ -37,6 +37,8 @@ class SourceModel:
         holdout_labels: their class indices, int64 (N,).
         samples: encoded test images, for golden images.
         unfamiliar: images of none of the classes, uint8 (M, height, width, 3), if the model computes a familiarity.
+        holdout_keys: the first 8 bytes of the SHA-256 of each held-out image's file, uint64 (N,); None if unknown.
+        learnt_keys: the same of the photographs that the model has learnt from, uint64 (M,); None if unknown.
         unchecked: what could not be checked without labelled images; None if everything was.
 
     """
@@ -49,6 +51,8 @@ class SourceModel:
     holdout_labels: NDArray[np.int64]
     samples: tuple[Path, ...]
     unfamiliar: Pixels | None = None
+    holdout_keys: NDArray[np.uint64] | None = None
+    learnt_keys: NDArray[np.uint64] | None = None
     unchecked: str | None = None
 
     @cached_property

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge_runtime.model.spec import ModelSpec
+from edge_runtime.model.training_digests import keys_of
 from edge_runtime.storage.json_files import write_json
 from trainer.data.paging import take
 from trainer.data.samples import balanced, write_samples
@@ -107,9 +108,14 @@ def write_run(
 
 
 def write_arrays(path: Path, dataset: Dataset, photos: Sequence[Photo]) -> None:
-    """Write photographs as .npz: `pixels`, uint8 of shape (N, H, W, 3), and `labels`, their int64 class indices."""
+    """Write photographs as .npz.
+
+    `pixels`, uint8 of shape (N, H, W, 3); `labels`, their int64 class indices; `keys`, the first 8 bytes of the SHA-256
+    of each one's file, uint64.
+    """
     rows = np.array([photo.row for photo in photos], np.int64)
-    np.savez_compressed(path, pixels=take(dataset.pixels, rows), labels=dataset.targets(photos))
+    keys = keys_of(photo.sha256 for photo in photos)
+    np.savez_compressed(path, pixels=take(dataset.pixels, rows), labels=dataset.targets(photos), keys=keys)
 
 
 def write_history(path: Path, phases: Iterable[Phase]) -> None:
