@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -18,10 +18,24 @@ from edge_runtime.command_line.numbers import (
 from edge_runtime.command_line.runner import SUCCESS, UsageError, set_action
 from trainer.commands.options import CacheOptions, absolute_path, add_cache_options, add_data_options, cache_folder
 from trainer.commands.results import print_evaluation
-from trainer.options import RECIPES, ClassWeights, Options, Pooling, Strategy, recipe_of
+from trainer.options import RECIPES, ClassWeights, DataOptions, Options, Pooling, Strategy, recipe_of
+from trainer.runs.earlier_options import read_options
 
 if TYPE_CHECKING:
     import argparse
+
+DATA_OPTIONS = [field.name for field in fields(DataOptions)]
+
+
+@dataclass(frozen=True)
+class NotGiven:
+    """The default value of an option that is not on the command line."""
+
+    value: Any
+
+    def __str__(self) -> str:
+        """Return the value's text, for the help."""
+        return str(self.value)
 
 
 @dataclass(frozen=True)
@@ -31,6 +45,7 @@ class TrainOptions:
     data: list[Path]
     out: Path | None
     resume: Path | None
+    from_run: Path | None
     overwrite: bool
     h5: bool
     json: bool
@@ -58,6 +73,13 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
     parser.add_argument(
         "--resume", type=Path, metavar="RUN", help="continue an interrupted run with its own options; without DATA"
     )
+    parser.add_argument(
+        "--from",
+        dest="from_run",
+        type=Path,
+        metavar="RUN",
+        help="take the options of an earlier RUN; options that are given on the command line override them",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace an older RUN")
     parser.add_argument("--h5", action="store_true", help="also write model.h5")
     parser.add_argument("--json", action="store_true", help="print the result as one JSON line")
@@ -67,6 +89,9 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
     _add_backbone_options(parser.add_argument_group("mobilenet_*"))
     parser.add_argument_group("cnn").add_argument("--pooling", choices=get_args(Pooling), default="max")
     _add_device_options(parser.add_argument_group("devices"))
+    # An option that is not given can then be distinguished from one that has its default value.
+    names = [field.name for field in fields(Options)]
+    parser.set_defaults(**{name: NotGiven(parser.get_default(name)) for name in names})
     set_action(parser, TrainOptions, train, complete=complete)
 
 
@@ -159,10 +184,24 @@ def _defaults(setting: str) -> str:
 
 
 def complete(args: argparse.Namespace) -> None:
-    """Set the options that were not given to the model's defaults."""
+    """Set the options that were not given to those of --from, or else to the model's defaults."""
+    earlier = _earlier(args) if args.from_run and not args.resume else {}
+    for name in [field.name for field in fields(Options)]:
+        value = getattr(args, name)
+        if isinstance(value, NotGiven):
+            setattr(args, name, earlier.get(name, value.value))
     for name, default in recipe_of(args.model, args.weights)._asdict().items():
         if getattr(args, name) is None:
             setattr(args, name, default)
+
+
+def _earlier(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the options of --from; without those that depend on the model if another model is given."""
+    earlier = read_options(args.from_run)
+    model = args.model
+    if isinstance(model, NotGiven) or model == earlier.get("model"):
+        return earlier
+    return {name: value for name, value in earlier.items() if name in DATA_OPTIONS and name != "image_size"}
 
 
 def train(options: TrainOptions) -> int:
@@ -171,8 +210,8 @@ def train(options: TrainOptions) -> int:
 
     cache = cache_folder(options.cache)
     if options.resume:
-        if options.data or options.out:
-            raise UsageError("--resume takes neither DATA nor --out, because the run contains them")
+        if options.data or options.out or options.from_run:
+            raise UsageError("--resume takes neither DATA nor --out nor --from, because the run contains them")
         evaluation = pipeline.resume(options.resume, cache)
     elif options.data and options.out:
         evaluation = pipeline.train(
