@@ -6,6 +6,7 @@ import errno
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from edge_runtime.drift.baseline import BASELINE_NAME
 from edge_runtime.model.manifest import MANIFEST_NAME
 from edge_runtime.model.training_digests import MOST_DIGESTS, TRAINING_DIGESTS, to_bytes
 from edge_runtime.storage.json_files import write_json, write_text
@@ -117,6 +118,8 @@ def fill(staging: Path, source: SourceModel, plan: Plan, progress: Callable[[str
     write_golden(source, proof.measured, staging)
     if source.learnt_keys is not None and len(source.learnt_keys) <= MOST_DIGESTS:
         (staging / TRAINING_DIGESTS).write_bytes(to_bytes(source.learnt_keys))
+    if source.baseline is not None:
+        write_json(staging / BASELINE_NAME, source.baseline.to_json())
     write_text(staging / "labels.txt", "".join(f"{label}\n" for label in source.spec.labels))
     write_json(staging / MANIFEST_NAME, manifest(source.spec, proof.measured, staging))
     report = {**report_json(source, proof, plan), "better_than": replacement and replacement.to_json()}

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_runtime.command_line.runner import SUCCESS, set_action
+from edge_runtime.commands.options.drift import DriftOptions, add_drift_options, drift_from
 from edge_runtime.commands.options.model import ModelOptions, add_model_options, open_classifier
 from edge_runtime.commands.options.sinks import SinkOptions, add_sink_options, close_all, sinks_from
 from edge_runtime.commands.options.stream import SOURCES, StreamOptions, add_stream_options, source_from, stream_from
@@ -41,6 +42,7 @@ class ServeOptions:
     model: ModelOptions
     stream: StreamOptions
     sinks: SinkOptions
+    drift: DriftOptions
 
 
 def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subparsers' type private
@@ -73,6 +75,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
     add_model_options(command)
     add_stream_options(command)
     add_sink_options(command)
+    add_drift_options(command)
     set_action(command, ServeOptions, serve)
 
 
@@ -90,6 +93,7 @@ def serve(options: ServeOptions) -> int:
     source = source_from(options.stream)
     # One for the camera, one for uploads: a classifier is not for use by two threads at once.
     watching, answering = (open_classifier(options.bundle, options.model) for _ in range(2))
+    drift = drift_from(options.drift, options.bundle) if source.live else None
     hub, stop = Hub(), threading.Event()
     sinks = sinks_from(options.sinks, source.name)
     if options.sinks.event_log:
@@ -102,6 +106,7 @@ def serve(options: ServeOptions) -> int:
             [hub, *sinks],
             stop=stop,
             on_frame=lambda frame, _prediction: hub.frame(frame, stream.candidate()),
+            drift=drift,
         )
         site = Site(
             hub,
@@ -113,11 +118,14 @@ def serve(options: ServeOptions) -> int:
             event_log=options.sinks.event_log,
             outboxes=[sink.outbox for sink in sinks if hasattr(sink, "outbox")],
             stale_s=2 * options.stream.stall_timeout,
+            drift=drift,
         )
         _run(options, site, stream, stop)
     finally:
         stopping()
         close_all(sinks)
+        if drift:
+            drift.close()
     return SUCCESS
 
 

@@ -63,6 +63,7 @@ class Prepared(NamedTuple):
         image: the decoded picture.
         decode_ms: time to decode it.
         preprocess_ms: time to resize it and to convert it to the graph's type.
+        pixels: the model's input before the conversion, uint8 of shape (height, width, 3).
 
     """
 
@@ -71,6 +72,7 @@ class Prepared(NamedTuple):
     image: Image.Image
     decode_ms: float
     preprocess_ms: float
+    pixels: Pixels
 
 
 class Unreadable(NamedTuple):
@@ -206,7 +208,7 @@ class Preparation:
         tensor = self._model_input(pixels[None]) if self._changed(pixels) else None
         ended = time.perf_counter()
         self.pace.prepared(ended - began)
-        return Prepared(frame, tensor, image, (decoded - began) * 1e3, (ended - decoded) * 1e3)
+        return Prepared(frame, tensor, image, (decoded - began) * 1e3, (ended - decoded) * 1e3, pixels)
 
     def _changed(self, pixels: Pixels) -> bool:
         """Return whether a frame differs from the last classified one; if so, it replaces that one."""

@@ -6,6 +6,7 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
+from edge_runtime.drift.baseline import BASELINE_NAME
 from edge_runtime.model.manifest import MANIFEST_VERSION
 from edge_runtime.model.training_digests import TRAINING_DIGESTS
 from edge_runtime.storage.digest import sha256_of
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from edge_runtime.model.spec import ModelSpec
     from export.proof.measure import Measured
 
-LISTED = ("labels.txt", TRAINING_DIGESTS)  # the second is optional
+LISTED = ("labels.txt", TRAINING_DIGESTS, BASELINE_NAME)  # the last two are optional
 TOOLS = (
     "edgewise",
     "tensorflow",

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edge_runtime.drift.baseline import BASELINE_NAME, MOST_BYTES, Baseline, parse_baseline
+from edge_runtime.errors import BundleError
 from edge_runtime.model.spec import ModelSpec
 from edge_runtime.model.training_digests import keys_of
+from edge_runtime.storage.regular_files import read_at_most
 from export.errors import ExportError
 from export.sources.calibration import choose
 from export.sources.familiarity import MIN_FAMILIARITY
@@ -62,7 +65,18 @@ def read_run(run: Path, *, calibration_images: int = 200) -> SourceModel:
         unfamiliar=_arrays(run / "unfamiliar.npz", spec, ("pixels",))["pixels"] if familiarity else None,
         holdout_keys=_holdout_keys(run / "holdout.npz", len(holdout["pixels"])),
         learnt_keys=_learnt_keys(run / "split.csv"),
+        baseline=_baseline(run / BASELINE_NAME),
     )
+
+
+def _baseline(path: Path) -> Baseline | None:
+    """Return how the training photographs look; None for a RUN that does not contain it."""
+    try:
+        return parse_baseline(read_at_most(path, MOST_BYTES), str(path))
+    except FileNotFoundError:
+        return None
+    except (OSError, BundleError) as problem:
+        raise ExportError(f"{path}: damaged ({problem}); train again") from None
 
 
 def _holdout_keys(path: Path, images: int) -> NDArray[np.uint64] | None:

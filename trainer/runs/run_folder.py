@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edge_runtime.drift.baseline import BASELINE_NAME
 from edge_runtime.model.spec import ModelSpec
 from edge_runtime.model.training_digests import keys_of
 from edge_runtime.storage.json_files import write_json
@@ -24,6 +25,7 @@ from trainer.data.unfamiliar import draw_scenes
 from trainer.errors import TrainingError
 from trainer.evaluation.plots import write_plots
 from trainer.fitting.fit import Epoch
+from trainer.runs.drift_baseline import write_baseline
 from trainer.runs.journal import FOLDER
 from trainer.runs.versions import versions
 
@@ -98,6 +100,7 @@ def write_run(
     write_plots(folder / "plots", trained.phases, evaluation, calibration)
     write_history(folder / "history.csv", trained.phases)
     write_split(folder / "split.csv", dataset)
+    write_baseline(folder / BASELINE_NAME, dataset, recognition)
     if recognition.familiarity:
         recognition.familiarity.write(folder / "familiarity.npz")
         scene = next(draw_scenes(1, SCENE_SEED))
