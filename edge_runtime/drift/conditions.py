@@ -88,7 +88,7 @@ def counting(found: Compared, moved: float | None, usual_unfamiliar: float | Non
 
     A statistic counts if its mean position is shifted and
 
-    - the samples are worth so many independent pictures that chance is excluded; or
+    - the samples are worth enough independent pictures to exclude chance; or
     - all samples are beyond everything that is expected of the training kind; or
     - the camera's own past was different, and the position is now in the tail of the training's.
 

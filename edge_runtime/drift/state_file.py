@@ -27,7 +27,7 @@ class StateFile:
         self._failed = False
 
     def restore(self, monitor: Monitor) -> None:
-        """Let a monitor continue with the file's state. A file that cannot be used is reported and then replaced."""
+        """Restore a monitor from the file. A file that cannot be used is reported and later replaced."""
         if not self.path.exists():
             return
         try:

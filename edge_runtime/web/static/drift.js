@@ -8,14 +8,12 @@ const STATISTICS = {
 let shownDrift = "";
 
 function drawPosition(name, value) {
-  const row = element("div");
+  const row = element("li");
   const track = element("span", "position");
   const mark = element("span", value < 0.1 || value > 0.9 ? "mark-far" : "mark-near");
   mark.style.left = `${value * 100}%`;
   track.append(mark);
-  const number = element("dd", "", `${Math.round(value * 100)}\u00a0%`);
-  number.prepend(track);
-  row.append(element("dt", "", STATISTICS[name] || name), number);
+  row.append(element("span", "name", STATISTICS[name] || name), track, element("span", "percent", `${Math.round(value * 100)}\u00a0%`));
   return row;
 }
 
