@@ -6,14 +6,18 @@ import errno
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from edge_runtime.drift.baseline import BASELINE_NAME
 from edge_runtime.model.manifest import MANIFEST_NAME
+from edge_runtime.model.training_digests import MOST_DIGESTS, TRAINING_DIGESTS, to_bytes
 from edge_runtime.storage.json_files import write_json, write_text
 from edge_runtime.storage.publish import published_folder
+from export.bundle.default_artifact import choose_default
 from export.bundle.golden import write_golden
 from export.bundle.manifest import manifest
 from export.bundle.report import report_json, write_report
 from export.errors import ExportError
 from export.proof.prove import Proof, prove
+from export.proof.replacement import compare_with, open_older, refuse_if_worse
 from export.proof.verify import verify_bundle
 from export.sources.foreign import ForeignModel, read_foreign
 from export.sources.run import read_run
@@ -101,13 +105,26 @@ def _publish(
 
 def fill(staging: Path, source: SourceModel, plan: Plan, progress: Callable[[str], None]) -> Proof:
     """Write a complete bundle of a model into a temporary folder. Raise as `export_run` does."""
+    older = open_older(plan.better_than, source.spec) if plan.better_than else None
     proof = prove(source, plan, staging, progress)
+    replacement = None
+    if older:
+        progress(f"comparing with {older.folder}")
+        default = choose_default(proof.measured).name
+        replacement = compare_with(older, next(one for one in proof.measured if one.candidate.name == default), source)
+        refuse_if_worse(replacement)
+        progress(replacement.summary())
     progress("writing golden images")
     write_golden(source, proof.measured, staging)
+    if source.learnt_keys is not None and len(source.learnt_keys) <= MOST_DIGESTS:
+        (staging / TRAINING_DIGESTS).write_bytes(to_bytes(source.learnt_keys))
+    if source.baseline is not None:
+        write_json(staging / BASELINE_NAME, source.baseline.to_json())
     write_text(staging / "labels.txt", "".join(f"{label}\n" for label in source.spec.labels))
     write_json(staging / MANIFEST_NAME, manifest(source.spec, proof.measured, staging))
     progress("measuring common preprocessing mistakes for the report")
-    write_report(report_json(source, proof, plan, progress), source, staging)
+    report = {**report_json(source, proof, plan, progress), "better_than": replacement and replacement.to_json()}
+    write_report(report, source, staging)
     progress("verifying the finished bundle in every installed runtime")
     verify_bundle(staging, progress)
     return proof

@@ -27,7 +27,7 @@ from trainer.runs.versions import versions
 from trainer.tensorflow_setup import require_tensorflow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from trainer.data.split import Split
     from trainer.evaluation.scores import Evaluation
@@ -60,7 +60,7 @@ class PreparedRun:
 
 
 def train(
-    data: Path,
+    data: Path | Sequence[Path],
     out: Path,
     options: Options,
     *,
@@ -68,12 +68,13 @@ def train(
     overwrite: bool = False,
     cache: Path | None = None,
 ) -> Evaluation | None:
-    """Train on a data folder and write a RUN.
+    """Train on one or more data folders and write a RUN.
 
     During training, RUN/training contains what `resume` needs. An older RUN stays complete until the end.
 
     Args:
-        data: photographs in one folder per class, or in train/, validation/ and test/ with such folders.
+        data: photographs in one folder per class, or in train/, validation/ and test/ with such folders; or several
+            such folders, see `trainer.data.several_folders`.
         out: the RUN folder.
         options: the settings.
         legacy_h5: also write model.h5.
@@ -89,13 +90,15 @@ def train(
 
     """
     started = time.perf_counter()
+    folders = [data] if isinstance(data, Path) else data
     cluster = read_cluster(options.strategy)
     if cluster.chief:
-        check_output(data, out, overwrite=overwrite)
+        check_output(folders, out, overwrite=overwrite)
     if options.model.startswith("mobilenet"):
         require_weights(options.weights)  # before the data is read, which takes minutes for a large folder
-    dataset = read_data(data, options, cache)
-    journal = Journal(str(data.absolute()), options, legacy_h5, dataset.fingerprint(), versions())
+    dataset = read_data(folders, options, cache)
+    first, *more = (str(folder.absolute()) for folder in folders)
+    journal = Journal(first, options, legacy_h5, dataset.fingerprint(), versions(), tuple(more))
     if cluster.chief:
         begin(out, journal)
     return _complete(PreparedRun(out, journal, dataset, cluster, started))
@@ -111,10 +114,11 @@ def resume(out: Path, cache: Path | None = None) -> Evaluation | None:
     """
     started = time.perf_counter()
     journal = read_journal(out)
-    dataset = read_data(Path(journal.data), journal.options, cache)
+    dataset = read_data(journal.folders, journal.options, cache)
     if dataset.fingerprint() != journal.fingerprint:
         raise DataError(
-            f"{journal.data}: has changed since {out} began, so its epochs no longer fit; train again with --overwrite"
+            f"{', '.join(map(str, journal.folders))}: has changed since {out} began, so its epochs no longer fit; "
+            "train again with --overwrite"
         )
     changed = changed_versions(journal)
     if changed:

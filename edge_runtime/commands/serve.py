@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_runtime.command_line.runner import SUCCESS, set_action
+from edge_runtime.commands.options.drift import DriftOptions, add_drift_options, drift_from
 from edge_runtime.commands.options.model import ModelOptions, add_model_options, open_classifier
 from edge_runtime.commands.options.sinks import SinkOptions, add_sink_options, close_all, sinks_from
 from edge_runtime.commands.options.stream import (
@@ -51,6 +52,7 @@ class ServeOptions:
     model: ModelOptions
     stream: StreamOptions
     sinks: SinkOptions
+    drift: DriftOptions
 
 
 def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subparsers' type private
@@ -83,6 +85,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
     add_model_options(command)
     add_stream_options(command)
     add_sink_options(command)
+    add_drift_options(command)
     set_action(command, ServeOptions, serve)
 
 
@@ -101,6 +104,7 @@ def serve(options: ServeOptions) -> int:
     # One for the camera, one for uploads: a classifier is not for use by two threads at once.
     follower = Follower(options.bundle, options.stream.roi)
     watching, answering = (open_classifier(options.bundle, options.model) for _ in range(2))
+    drift = drift_from(options.drift, options.bundle) if source.live else None
     hub, stop = Hub(), threading.Event()
     sinks = sinks_from(options.sinks, source.name)
     if options.sinks.event_log:
@@ -119,6 +123,7 @@ def serve(options: ServeOptions) -> int:
             [hub, *sinks],
             stop=stop,
             on_frame=on_frame,
+            drift=drift,
         )
         site = Site(
             hub,
@@ -130,6 +135,7 @@ def serve(options: ServeOptions) -> int:
             event_log=options.sinks.event_log,
             outboxes=[sink.outbox for sink in sinks if hasattr(sink, "outbox")],
             stale_s=2 * options.stream.stall_timeout,
+            drift=drift,
         )
 
         def switch(new: Classifier) -> None:
@@ -143,6 +149,8 @@ def serve(options: ServeOptions) -> int:
     finally:
         stopping()
         close_all(sinks)
+        if drift:
+            drift.close()
     return SUCCESS
 
 

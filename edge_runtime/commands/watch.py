@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from edge_runtime.command_line.runner import FAILURE, SUCCESS, set_action
 from edge_runtime.command_line.signals import stop_on_signals
 from edge_runtime.command_line.standard_output import results_stream
+from edge_runtime.commands.options.drift import DriftOptions, add_drift_options, drift_from
 from edge_runtime.commands.options.model import ModelOptions, add_model_options, open_classifier
 from edge_runtime.commands.options.reports import report_end
 from edge_runtime.commands.options.sinks import SinkOptions, add_sink_options, close_all, sinks_from
@@ -38,6 +39,7 @@ class WatchOptions:
     model: ModelOptions
     stream: StreamOptions
     sinks: SinkOptions
+    drift: DriftOptions
 
 
 def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subparsers' type private
@@ -57,6 +59,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
     form.add_argument("--csv", action="store_true", help="print one CSV row for each frame and event")
     add_stream_options(command)
     add_sink_options(command)
+    add_drift_options(command)
     set_action(command, WatchOptions, watch)
 
 
@@ -70,10 +73,13 @@ def _watch(options: WatchOptions, results: TextIO) -> int:
     source = source_from(options.stream)
     follower = Follower(options.bundle, options.stream.roi)
     classifier = open_classifier(options.bundle, options.model)
+    drift = drift_from(options.drift, options.bundle) if source.live else None
     sinks = [_console(options, results, live=source.live), *sinks_from(options.sinks, source.name)]
     try:
         with stop_on_signals() as stop:
-            stream = stream_from(options.stream, source, classifier, sinks, stop=stop, on_frame=follower.on_frame)
+            stream = stream_from(
+                options.stream, source, classifier, sinks, stop=stop, on_frame=follower.on_frame, drift=drift
+            )
             ready()
             with follower.start(
                 lambda: open_classifier(options.bundle, options.model),
@@ -84,6 +90,8 @@ def _watch(options: WatchOptions, results: TextIO) -> int:
     finally:
         stopping()
         close_all(sinks)
+        if drift:
+            drift.close()
     return FAILURE if tally.unreadable and not source.live else SUCCESS
 
 

@@ -64,6 +64,7 @@ class Prepared(NamedTuple):
         decode_ms: time to decode it.
         preprocess_ms: time to resize it and to convert it to the graph's type.
         classifier: the model for which it was prepared, and which must run it.
+        pixels: the model's input before the conversion, uint8 of shape (height, width, 3).
 
     """
 
@@ -73,6 +74,7 @@ class Prepared(NamedTuple):
     decode_ms: float
     preprocess_ms: float
     classifier: Classifier
+    pixels: Pixels
 
 
 class Unreadable(NamedTuple):
@@ -212,7 +214,7 @@ class Preparation:
         tensor = classifier.backend.model_input(pixels[None]) if self._changed(pixels) else None
         ended = time.perf_counter()
         self.pace.prepared(ended - began)
-        return Prepared(frame, tensor, image, (decoded - began) * 1e3, (ended - decoded) * 1e3, classifier)
+        return Prepared(frame, tensor, image, (decoded - began) * 1e3, (ended - decoded) * 1e3, classifier, pixels)
 
     def _changed(self, pixels: Pixels) -> bool:
         """Return whether a frame differs from the last classified one; if so, it replaces that one."""

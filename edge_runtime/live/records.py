@@ -136,12 +136,12 @@ class FramePrediction:
         }
 
 
-EventKind = Literal["entered", "left", "stalled", "lost", "recovered"]
+EventKind = Literal["entered", "left", "stalled", "lost", "recovered", "drifted", "drift_ended"]
 
 
 @dataclass(frozen=True)
 class Event:
-    """A class entered or left, or the state of the camera changed.
+    """A class entered or left, the state of the camera changed, or what it sees differs from the training.
 
     Attributes:
         kind: "entered" and "left" refer to a label, the others to the source.
@@ -149,7 +149,8 @@ class Event:
         at: wall-clock time, seconds since the epoch.
         label: the class; empty for events about the source.
         score: the best smoothed probability of the label so far, 0..1; 0 for events about the source.
-        duration_s: for "left", how long the class was present; for "recovered", how long the camera was away; else 0.
+        duration_s: for "left", how long the class was present; for "recovered", how long the camera was away; for
+            "drift_ended", how long what it saw was different; else 0.
         frame: number of the frame at which the event was decided; for "left", of the best frame.
         detail: for events about the source, the reason.
         thumbnail: a small JPEG of the best frame, or None.

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from edge_runtime.classify.classifier import Classifier
     from edge_runtime.errors import SourceError
+    from edge_runtime.image.preprocess import Pixels
     from edge_runtime.live.freshness import Skip
     from edge_runtime.live.liveness import State as SourceState
     from edge_runtime.live.records import Frame, Sink, Source
@@ -62,6 +63,11 @@ def _do_nothing(*_: object) -> None:
     """Do nothing; the default of the hooks."""
 
 
+def inspect_nothing(_pixels: Pixels, _prediction: FramePrediction) -> tuple[Event, ...]:
+    """Return no events; the default of `Hooks.inspect`."""
+    return ()
+
+
 @dataclass(frozen=True)
 class Hooks:
     """Functions that the loop calls in its own thread.
@@ -72,6 +78,8 @@ class Hooks:
         on_frame: called with each frame and its prediction, before the sinks.
         on_unreadable: called with each frame that could not be decoded, and the reason.
         on_skipped: called with the counts of the frames that were not passed on, after these have grown.
+        inspect: called with the model's input, uint8 of shape (height, width, 3), and the prediction, after the sinks;
+            returns events to publish.
 
     """
 
@@ -79,6 +87,7 @@ class Hooks:
     on_frame: Callable[[Frame, FramePrediction], None] = _do_nothing
     on_unreadable: Callable[[Frame, SourceError], None] = _do_nothing
     on_skipped: Callable[[Mapping[Skip, int]], None] = _do_nothing
+    inspect: Callable[[Pixels, FramePrediction], Iterable[Event]] = inspect_nothing
 
 
 class Stream:
@@ -290,6 +299,7 @@ class Stream:
         for sink in self._sinks:
             sink.prediction(prediction)
         self._publish(self._new_events(item))
+        self._publish(self._hooks.inspect(item.pixels, prediction))
 
     def _advance(self, probabilities: NDArray[np.float32]) -> None:
         self._probabilities = probabilities

@@ -37,6 +37,7 @@ STATIC = {
     "page.js": "text/javascript; charset=utf-8",
     "elements.js": "text/javascript; charset=utf-8",
     "events.js": "text/javascript; charset=utf-8",
+    "drift.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
 MAX_UPLOADS = 4  # one is classified while the others wait
@@ -149,7 +150,9 @@ def _metrics_response(site: Site) -> Response:
     # Imported here, so that a server that Prometheus does not scrape does not load its library.
     from edge_runtime.web.metrics import CONTENT_TYPE, render_metrics
 
-    text = render_metrics(site.hub, site.outboxes, dict(site.upload_responses))
+    text = render_metrics(
+        site.hub, site.outboxes, dict(site.upload_responses), site.drift.snapshot if site.drift else None
+    )
     return Response(text, headers={"Content-Type": CONTENT_TYPE})
 
 

@@ -88,7 +88,7 @@ async def full_state(site: Site) -> dict[str, Any]:
     if now_s - site.device_read_s > DEVICE_EVERY_S:
         site.device_read_s = now_s
         site.device = await asyncio.to_thread(_read_device)
-    return {**site.hub.state().to_json(), **site.device}
+    return {**site.hub.state().to_json(), **site.device, "drift": site.drift.snapshot if site.drift else None}
 
 
 def _read_device() -> dict[str, Any]:

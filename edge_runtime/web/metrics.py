@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from edge_runtime.drift.reasons import REASONS
 from edge_runtime.system.device_state import temperature_c
 from edge_runtime.web.hub import PERCENTILES
 
@@ -36,26 +37,38 @@ class ServerCollector(Collector):
         hub: the live loop's results.
         outboxes: outboxes of the sinks, for their counts of delivered and dropped events.
         uploads: number of responses to POST /classify by HTTP status.
+        drift: the snapshot of `DriftWatch`; None if nothing compares what the camera sees with the training.
 
     """
 
-    def __init__(self, hub: Hub, outboxes: Sequence[Outbox[Event]], uploads: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        hub: Hub,
+        outboxes: Sequence[Outbox[Event]],
+        uploads: Mapping[str, int],
+        drift: Mapping[str, Any] | None = None,
+    ) -> None:
         self.hub = hub
         self.outboxes = outboxes
         self.uploads = uploads
+        self.drift = drift
 
     def collect(self) -> Iterator[Metric]:
         """Yield all metric families that have a known value."""
         yield from _live_families(self.hub)
         yield from _sink_families(self.outboxes)
         yield from _counters("uploads_total", "Responses to POST /classify.", self.uploads, "status")
+        if self.drift:
+            yield from _drift_families(self.drift)
         yield from _process_families()
 
 
-def render_metrics(hub: Hub, outboxes: Sequence[Outbox[Event]], uploads: Mapping[str, int]) -> bytes:
+def render_metrics(
+    hub: Hub, outboxes: Sequence[Outbox[Event]], uploads: Mapping[str, int], drift: Mapping[str, Any] | None = None
+) -> bytes:
     """Return the current metrics in Prometheus's text format, as UTF-8; see `ServerCollector` for the arguments."""
     registry = CollectorRegistry()
-    registry.register(ServerCollector(hub, outboxes, uploads))
+    registry.register(ServerCollector(hub, outboxes, uploads, drift))
     return generate_latest(registry)
 
 
@@ -91,6 +104,24 @@ def _sink_families(outboxes: Sequence[Outbox[Event]]) -> Iterator[Metric]:
         dropped.add_metric((outbox.name,), counts.dropped)
         waiting.add_metric((outbox.name,), counts.waiting)
     yield from (delivered, dropped, waiting)
+
+
+def _drift_families(drift: Mapping[str, Any]) -> Iterator[Metric]:
+    now = {reason["name"] for reason in drift["reasons"]}
+    reasons = GaugeMetricFamily("edgewise_drift", "1 if this is different from the training.", labels=("reason",))
+    for name in REASONS:
+        reasons.add_metric((name,), float(name in now))
+    yield reasons
+    positions = GaugeMetricFamily(
+        "edgewise_drift_position",
+        "Mean position of what the camera sees among the training photographs; 0.5 is as in training.",
+        labels=("statistic",),
+    )
+    for name, value in drift["positions"].items():
+        positions.add_metric((name,), value)
+    if drift["positions"]:
+        yield positions
+    yield from _gauge("unfamiliar_ratio", "Fraction of what the camera sees that is unfamiliar.", drift["unfamiliar"])
 
 
 def _process_families() -> Iterator[Metric]:

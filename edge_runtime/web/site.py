@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge_runtime.classify.classifier import Classifier
+    from edge_runtime.live.drifting import DriftWatch
     from edge_runtime.live.records import Event
     from edge_runtime.live.sinks.outbox import Outbox
     from edge_runtime.web.hub import Hub
@@ -33,6 +34,7 @@ class Site:
         roi: x, y, width and height of the region that is classified, in pixels of a frame; None classifies all of it.
         event_log: the file that contains the events from before the start; None if there is none.
         outboxes: outboxes of the sinks, for the metrics.
+        drift: compares what the camera sees with the training; None if nothing does.
         is_stopping: returns True when the server stops, so that the event streams end.
         stale_s: seconds without a prediction after which /healthz responds 503.
         viewers: number of connected event streams.
@@ -52,6 +54,7 @@ class Site:
     roi: tuple[int, int, int, int] | None = None
     event_log: Path | None = None
     outboxes: Sequence[Outbox[Event]] = ()
+    drift: DriftWatch | None = None
     is_stopping: Callable[[], bool] = lambda: False
     stale_s: float = STALE_S
     viewers: int = 0

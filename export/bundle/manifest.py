@@ -6,7 +6,9 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
+from edge_runtime.drift.baseline import BASELINE_NAME
 from edge_runtime.model.manifest import MANIFEST_VERSION
+from edge_runtime.model.training_digests import TRAINING_DIGESTS
 from edge_runtime.storage.digest import sha256_of
 from export.bundle.default_artifact import choose_default
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from edge_runtime.model.spec import ModelSpec
     from export.proof.measure import Measured
 
+LISTED = ("labels.txt", TRAINING_DIGESTS, BASELINE_NAME)  # the last two are optional
 TOOLS = (
     "edgewise",
     "tensorflow",
@@ -43,6 +46,7 @@ def manifest(spec: ModelSpec, measured: Sequence[Measured], folder: Path) -> dic
 
     """
     golden = sorted((folder / "golden").iterdir())
+    others = [folder / name for name in LISTED if (folder / name).exists()]
     return {
         "version": MANIFEST_VERSION,
         "spec": spec.to_json(),
@@ -57,7 +61,7 @@ def manifest(spec: ModelSpec, measured: Sequence[Measured], folder: Path) -> dic
             }
             for item in measured
         ],
-        "files": [file_entry(path, folder) for path in (folder / "labels.txt", *golden)],
+        "files": [file_entry(path, folder) for path in (*others, *golden)],
         "versions": {"python": platform.python_version(), **tool_versions()},
     }
 

@@ -48,6 +48,7 @@ class ExportOptions:
     settings: Settings
     min_runtime: list[str]
     ladder: bool
+    better_than: Path | None
     jobs: int
     overwrite: bool
     json: bool
@@ -80,6 +81,12 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
     )
     _add_tolerances(parser.add_argument_group("limits of the proof"))
     _add_settings(parser.add_argument_group("conversion"))
+    parser.add_argument(
+        "--better-than",
+        type=Path,
+        metavar="BUNDLE",
+        help="publish nothing if the new model is worse than this bundle beyond chance, on the held-out images",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace an older bundle once the new one is complete")
     parser.add_argument("--json", action="store_true", help="print the report as one JSON line")
     set_action(parser, ExportOptions, export)
@@ -199,6 +206,7 @@ def _plan(options: ExportOptions) -> Plan:
         floors=[parse_floor(text) for text in options.min_runtime],
         jobs=options.jobs,
         ladder=options.ladder,
+        better_than=options.better_than,
         expendable=[name for name in EXPENDABLE if name not in named],
     )
 

@@ -11,6 +11,7 @@ from export.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+    from pathlib import Path
 
     from export.artifacts import ArtifactName
 
@@ -27,6 +28,7 @@ class Plan:
         jobs: number of processes that convert in parallel; 0 converts in this process.
         ladder: whether other forms are tried if int8.tflite fails; else nothing is published.
         expendable: the names that are left out if they fail; if another one fails, nothing is published.
+        better_than: an older bundle; if the new one is worse beyond chance, nothing is published.
 
     """
 
@@ -37,3 +39,4 @@ class Plan:
     jobs: int = 1
     ladder: bool = True
     expendable: Collection[ArtifactName] = ()
+    better_than: Path | None = None

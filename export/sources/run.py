@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import csv
 import zipfile
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edge_runtime.drift.baseline import BASELINE_NAME, MOST_BYTES, Baseline, parse_baseline
+from edge_runtime.errors import BundleError
 from edge_runtime.model.spec import ModelSpec
+from edge_runtime.model.training_digests import keys_of
+from edge_runtime.storage.regular_files import read_at_most
 from export.errors import ExportError
 from export.sources.calibration import choose
 from export.sources.familiarity import MIN_FAMILIARITY
@@ -21,6 +26,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_runtime.image.preprocess import Pixels
+
+LEARNT_FROM = ("train", "validation")  # the validation photographs choose the epoch and calibrate the probabilities
 
 
 def read_run(run: Path, *, calibration_images: int = 200) -> SourceModel:
@@ -56,7 +63,43 @@ def read_run(run: Path, *, calibration_images: int = 200) -> SourceModel:
         holdout_labels=_checked_labels(holdout, spec, run / "holdout.npz"),
         samples=samples,
         unfamiliar=_arrays(run / "unfamiliar.npz", spec, ("pixels",))["pixels"] if familiarity else None,
+        holdout_keys=_holdout_keys(run / "holdout.npz", len(holdout["pixels"])),
+        learnt_keys=_learnt_keys(run / "split.csv"),
+        baseline=_baseline(run / BASELINE_NAME),
     )
+
+
+def _baseline(path: Path) -> Baseline | None:
+    """Return how the training photographs look; None for a RUN that does not contain it."""
+    try:
+        return parse_baseline(read_at_most(path, MOST_BYTES), str(path))
+    except FileNotFoundError:
+        return None
+    except (OSError, BundleError) as problem:
+        raise ExportError(f"{path}: damaged ({problem}); train again") from None
+
+
+def _holdout_keys(path: Path, images: int) -> NDArray[np.uint64] | None:
+    """Return the keys of the held-out images; None for a RUN of an older version, which has none."""
+    with np.load(path, allow_pickle=False) as file:
+        if "keys" not in file:
+            return None
+        keys: NDArray[np.uint64] = file["keys"]
+    if keys.dtype != np.uint64 or keys.shape != (images,):
+        raise ExportError(f"{path}: contains {keys.dtype} {keys.shape} as keys of {images} images; train again")
+    return keys
+
+
+def _learnt_keys(path: Path) -> NDArray[np.uint64] | None:
+    """Return the keys of the training and validation photographs in split.csv; None if there is no such file."""
+    if not path.exists():
+        return None
+    try:
+        with path.open(newline="", encoding="utf-8") as stream:
+            digests = [row["sha256"] for row in csv.DictReader(stream) if row["split"] in LEARNT_FROM]
+        return keys_of(digests)
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as problem:
+        raise ExportError(f"{path}: damaged ({problem}); train again") from None
 
 
 def _arrays(path: Path, spec: ModelSpec, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:

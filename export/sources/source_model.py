@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from edge_runtime.drift.baseline import Baseline
     from edge_runtime.image.preprocess import Pixels
     from edge_runtime.model.spec import ModelSpec
     from export.sources.keras_model import ModelFile
@@ -37,6 +38,9 @@ class SourceModel:
         holdout_labels: their class indices, int64 (N,).
         samples: encoded test images, for golden images.
         unfamiliar: images of none of the classes, uint8 (M, height, width, 3), if the model computes a familiarity.
+        holdout_keys: the first 8 bytes of the SHA-256 of each held-out image's file, uint64 (N,); None if unknown.
+        learnt_keys: the same of the photographs that the model has learnt from, uint64 (M,); None if unknown.
+        baseline: how its training photographs look; None if unknown.
         unchecked: what could not be checked without labelled images; None if everything was.
 
     """
@@ -49,6 +53,9 @@ class SourceModel:
     holdout_labels: NDArray[np.int64]
     samples: tuple[Path, ...]
     unfamiliar: Pixels | None = None
+    holdout_keys: NDArray[np.uint64] | None = None
+    learnt_keys: NDArray[np.uint64] | None = None
+    baseline: Baseline | None = None
     unchecked: str | None = None
 
     @cached_property

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import asdict
 from importlib import util
 
 import pytest
@@ -183,3 +184,39 @@ def test_evaluating_no_run(capsys, tmp_path):
 def test_shapes_are_overwritten_only_on_request(capsys, tmp_path):
     (tmp_path / "circle").mkdir()
     assert "--overwrite" in fails(capsys, "shapes", tmp_path, "--count", 1)
+
+
+def write_arguments(run, **changed):
+    run.mkdir()
+    arguments = {**asdict(Options(model="cnn", image_size=64, epochs=7, patience=3, learning_rate=0.01)), **changed}
+    (run / "metrics.json").write_text(json.dumps({"arguments": arguments}))
+    return run
+
+
+def test_from_takes_the_options_of_a_run_and_the_command_line_overrides_them(tmp_path):
+    run = write_arguments(tmp_path / "run", seed=5, augment="article", tensorboard="/logs", corrections="/c.csv")
+    parse = build_parser().parse_args
+    found = options_of(parse(["train", "data", "--out", "x", "--from", str(run)]))
+    assert (found.model, found.image_size, found.epochs, found.seed, found.augment) == ("cnn", 64, 7, 5, "standard")
+    assert (found.tensorboard, found.corrections) == ("", "/c.csv")
+    given = ["--seed", "0", "--augment", "none", "--epochs", "9", "--corrections", ""]
+    found = options_of(parse(["train", "data", "--out", "x", "--from", str(run), *given]))
+    assert (found.seed, found.augment, found.epochs, found.corrections, found.image_size) == (0, "none", 9, "", 64)
+
+
+def test_from_with_another_model_takes_only_how_the_data_is_read(tmp_path):
+    run = write_arguments(tmp_path / "run", seed=5, test_fraction=0.3, dropout=0.7)
+    arguments = ["train", "data", "--out", "x", "--from", str(run), "--model", "cnn_bn"]
+    found = options_of(build_parser().parse_args(arguments))
+    assert (found.model, found.seed, found.test_fraction) == ("cnn_bn", 5, 0.3)
+    assert (found.image_size, found.dropout, found.learning_rate) == (128, 0.2, 3e-3)
+
+
+@pytest.mark.parametrize(("name", "value"), [("seed", "x"), ("epochs", 2.5), ("model", "vgg"), ("mixed_precision", 1)])
+def test_from_a_damaged_run_is_one_line(tmp_path, capsys, name, value):
+    run = write_arguments(tmp_path / "run", **{name: value})
+    assert f"'{name}' cannot be" in fails(capsys, "train", tmp_path, "--out", tmp_path / "x", "--from", run)
+
+
+def test_from_a_folder_that_is_no_run_is_one_line(tmp_path, capsys):
+    assert "not a finished RUN" in fails(capsys, "train", tmp_path, "--out", tmp_path / "x", "--from", tmp_path)

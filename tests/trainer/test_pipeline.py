@@ -42,7 +42,7 @@ def run(source, tmp_path_factory):
 def test_a_run_holds_what_the_design_says_and_nothing_else(run):
     assert {path.name for path in run.iterdir()} == {
         *("model.keras", "model.h5", "spec.json", "metrics.json", "history.csv", "split.csv"),
-        *("calibration.npz", "holdout.npz", "samples", "plots", "label_mistakes.csv"),
+        *("calibration.npz", "holdout.npz", "samples", "plots", "label_mistakes.csv", "drift.json"),
     }
     assert {path.name for path in (run / "plots").iterdir()} == {
         *("accuracy.png", "loss.png", "confusion_matrix.png", "per_class.png", "reliability.png"),

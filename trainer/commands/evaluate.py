@@ -18,7 +18,7 @@ class EvaluateOptions:
 
     run: Path
     json: bool
-    data: Path | None
+    data: list[Path] | None
     unfamiliar: Path | None
     html: Path | None
 
@@ -34,7 +34,11 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
     parser.add_argument("run", type=Path, metavar="RUN", help="the folder that edge-train train wrote")
     parser.add_argument("--json", action="store_true", help="print the result as one JSON line")
     parser.add_argument(
-        "--data", type=Path, metavar="DIR", help="one folder per class, instead of the test photographs"
+        "--data",
+        type=Path,
+        action="append",
+        metavar="DIR",
+        help="one folder per class, instead of the test photographs; give it again for further folders",
     )
     parser.add_argument(
         "--unfamiliar",
@@ -58,7 +62,8 @@ def evaluate(options: EvaluateOptions) -> int:
         from trainer.images.explore import write_whole
         from trainer.pages.evaluation import render
 
-        write_whole(options.html, render(measured, f"{options.run.name} on {options.data or 'its test photographs'}"))
+        photographs = ", ".join(map(str, options.data or ())) or "its test photographs"
+        write_whole(options.html, render(measured, f"{options.run.name} on {photographs}"))
     print_evaluation(measured.evaluation, measured.familiarity, as_json=options.json)
     made = f"{options.html}: the page" if options.html else ""
     report_next("edge-train", made, ["edge-export", "export", options.run, "--out", "bundle"])

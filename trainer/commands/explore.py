@@ -26,7 +26,7 @@ IMAGE_SIZE = RECIPES["mobilenet_v2"].image_size
 class ExploreOptions:
     """The options of `edge-train explore`, as its help describes them."""
 
-    data: Path
+    data: list[Path]
     html: Path | None
     csv: Path | None
     json: bool
@@ -43,7 +43,11 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
         description="Describe a data folder: its classes, image sizes, files that cannot be used, and near-duplicates.",
     )
     parser.add_argument(
-        "data", type=Path, metavar="DATA", help="one folder per class, or train/, validation/, test/ with such folders"
+        "data",
+        type=Path,
+        nargs="+",
+        metavar="DATA",
+        help="folders with one folder per class, or with train/, validation/, test/ with such folders",
     )
     parser.add_argument("--html", type=Path, metavar="REPORT", help="write a page with pictures")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write one row for each file")

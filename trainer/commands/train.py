@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -19,21 +19,36 @@ from edge_runtime.command_line.runner import SUCCESS, UsageError, set_action
 from edge_runtime.command_line.steps import report_next
 from trainer.commands.options import CacheOptions, absolute_path, add_cache_options, add_data_options, cache_folder
 from trainer.commands.results import print_evaluation
-from trainer.options import RECIPES, ClassWeights, Options, Pooling, Strategy, recipe_of
+from trainer.options import RECIPES, ClassWeights, DataOptions, Options, Pooling, Strategy, recipe_of
+from trainer.runs.earlier_options import read_options
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Collection
 
 BACKBONE_OPTIONS = ("weights", "alpha", "views", "fine_tune_layers", "fine_tune_epochs", "fine_tune_rate")
+DATA_OPTIONS = [field.name for field in fields(DataOptions)]
+
+
+@dataclass(frozen=True)
+class NotGiven:
+    """The default value of an option that is not on the command line."""
+
+    value: Any
+
+    def __str__(self) -> str:
+        """Return the value's text, for the help."""
+        return str(self.value)
 
 
 @dataclass(frozen=True)
 class TrainOptions:
     """The options of `edge-train train`, as its help describes them."""
 
-    data: Path | None
+    data: list[Path]
     out: Path | None
     resume: Path | None
+    from_run: Path | None
     overwrite: bool
     h5: bool
     json: bool
@@ -52,14 +67,22 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
     parser.add_argument(
         "data",
         type=Path,
-        nargs="?",
+        nargs="*",
         metavar="DATA",
-        help="one folder per class, or train/, validation/, test/ with such folders",
+        help="one folder per class, or train/, validation/, test/ with such folders; of several DATA, each may have "
+        "only some of the classes",
     )
     parser.add_argument("--model", choices=RECIPES, default="mobilenet_v2", help="default: %(default)s")
     parser.add_argument("--out", type=Path, metavar="RUN", help="the folder to write")
     parser.add_argument(
         "--resume", type=Path, metavar="RUN", help="continue an interrupted run with its own options; without DATA"
+    )
+    parser.add_argument(
+        "--from",
+        dest="from_run",
+        type=Path,
+        metavar="RUN",
+        help="take the options of an earlier RUN; options that are given on the command line override them",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace an older RUN")
     parser.add_argument("--h5", action="store_true", help="also write model.h5")
@@ -70,6 +93,9 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
     _add_backbone_options(parser.add_argument_group("mobilenet_*"))
     parser.add_argument_group("cnn").add_argument("--pooling", choices=get_args(Pooling), help="default: max")
     _add_device_options(parser.add_argument_group("devices"))
+    # An option that is not given can then be distinguished from one that has its default value.
+    names = [field.name for field in fields(Options)]
+    parser.set_defaults(**{name: NotGiven(parser.get_default(name)) for name in names})
     set_action(parser, TrainOptions, train, complete=complete)
 
 
@@ -160,14 +186,32 @@ def _defaults(setting: str) -> str:
     return "default: " + ", ".join(f"{name} {value:g}" for name, value in values.items())
 
 
-def complete(args: argparse.Namespace) -> None:
-    """Set the options that were not given to the model's defaults. Raise UsageError if the model does not have one."""
+def _refuse_unused(args: argparse.Namespace, given: Collection[str]) -> None:
+    """Raise UsageError if the model does not have an option that was given."""
     backbone = args.model.startswith("mobilenet_")
-    given = [name for name in BACKBONE_OPTIONS if not backbone and getattr(args, name) not in {None, 0, "none"}]
-    given += ["pooling"] if args.model != "cnn" and args.pooling is not None else []
-    if given:
+    unused = [
+        name for name in BACKBONE_OPTIONS if name in given and not backbone and getattr(args, name) not in {0, "none"}
+    ]
+    unused += ["pooling"] if "pooling" in given and args.model != "cnn" else []
+    if unused:
         reason = "it has no pretrained backbone" if not backbone else "only cnn has it"
-        raise UsageError(f"--{given[0].replace('_', '-')} has no effect on --model {args.model}: {reason}")
+        raise UsageError(f"--{unused[0].replace('_', '-')} has no effect on --model {args.model}: {reason}")
+
+
+def complete(args: argparse.Namespace) -> None:
+    """Set the options that were not given to those of --from, or else to the model's defaults.
+
+    Raise UsageError if the model does not have an option that was given.
+    """
+    earlier = _earlier(args) if args.from_run and not args.resume else {}
+    given = set()
+    for name in [field.name for field in fields(Options)]:
+        value = getattr(args, name)
+        if isinstance(value, NotGiven):
+            setattr(args, name, earlier.get(name, value.value))
+        else:
+            given.add(name)
+    _refuse_unused(args, given)
     for name in ("pooling", "weights", "alpha", "fine_tune_epochs", "fine_tune_rate"):
         if getattr(args, name) is None:
             setattr(args, name, getattr(Options, name))
@@ -176,14 +220,23 @@ def complete(args: argparse.Namespace) -> None:
             setattr(args, name, default)
 
 
+def _earlier(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the options of --from; without those that depend on the model if another model is given."""
+    earlier = read_options(args.from_run)
+    model = args.model
+    if isinstance(model, NotGiven) or model == earlier.get("model"):
+        return earlier
+    return {name: value for name, value in earlier.items() if name in DATA_OPTIONS and name != "image_size"}
+
+
 def train(options: TrainOptions) -> int:
     """Train, or resume a run, and print the result on the test photographs."""
     from trainer import pipeline
 
     cache = cache_folder(options.cache)
     if options.resume:
-        if options.data or options.out:
-            raise UsageError("--resume takes neither DATA nor --out, because the run contains them")
+        if options.data or options.out or options.from_run:
+            raise UsageError("--resume takes neither DATA nor --out nor --from, because the run contains them")
         evaluation = pipeline.resume(options.resume, cache)
     elif options.data and options.out:
         evaluation = pipeline.train(

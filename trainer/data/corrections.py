@@ -21,7 +21,7 @@ def corrected(layout: Layout, file: Path) -> Layout:
 
     Args:
         layout: what `scan` found.
-        file: a CSV file with a header and the columns `path`, relative to the data folder, and `label`: the right
+        file: a CSV file with a header and the columns `path`, a file's name in the layout, and `label`: the right
             class, or empty to leave the photograph out. Other columns are ignored.
 
     Raises:
@@ -33,7 +33,7 @@ def corrected(layout: Layout, file: Path) -> Layout:
     labels: dict[str, str] = {}
     for number, (path, label) in enumerate(rows, start=2):
         if path not in known:
-            raise DataError(f"{file}: line {number}: {path!r} is not a photograph in {layout.folder}")
+            raise DataError(f"{file}: line {number}: {path!r} is not a photograph in {layout.where}")
         if label and label not in layout.labels:
             raise DataError(f"{file}: line {number}: {label!r} is not a class; classes are {', '.join(layout.labels)}")
         if labels.setdefault(path, label) != label:

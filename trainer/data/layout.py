@@ -7,12 +7,17 @@ import stat
 import unicodedata
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from trainer.data.parts import Part, divided
 from trainer.errors import DataError
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 BACKGROUND = "background"
 EXPECTED = "expected one folder per class, or train/, validation/ and test/ with one folder per class"
+SIDECAR = ".json"
 NOT_REGULAR = "not a regular file but a pipe, socket or device; move it to another place"
 
 
@@ -22,7 +27,7 @@ class Found:
 
     Attributes:
         path: its path.
-        name: its path relative to the data folder, with forward slashes.
+        name: its path relative to the data folder, with forward slashes; of several folders, see `scan_all`.
         label: its class.
         part: "all" in a set that is not divided and for background images, else its part.
 
@@ -39,7 +44,7 @@ class Problem:
     """A file that is left out.
 
     Attributes:
-        path: relative to the data folder, with forward slashes.
+        path: its name, as `Found.name`.
         reason: what is wrong with it, in one line.
 
     """
@@ -50,28 +55,36 @@ class Problem:
 
 @dataclass(frozen=True)
 class Layout:
-    """The classes and files of a data folder.
+    """The classes and files of one or more data folders.
 
     Attributes:
-        folder: the data folder.
+        folders: the data folders.
         labels: class names, sorted; the order of the model's outputs.
         files: every file of a class, sorted by name.
         problems: entries that belong to no class.
 
     """
 
-    folder: Path
+    folders: tuple[Path, ...]
     labels: tuple[str, ...]
     files: tuple[Found, ...]
     problems: tuple[Problem, ...]
 
+    @property
+    def where(self) -> str:
+        """Return the names of the folders, for messages."""
+        return ", ".join(map(str, self.folders))
 
-def scan(folder: Path) -> Layout:
+
+def scan(folder: Path, *, is_one_of_several: bool = False) -> Layout:
     """List the classes and files of a data folder.
 
     Args:
         folder: contains one folder per class; or train/ and validation/, test/ or both (or the names in
-            `trainer.data.parts`) with one folder per class. Hidden files and folders are ignored.
+            `trainer.data.parts`) with one folder per class. Hidden files and folders are ignored, and so are JSON files
+            that belong to a photograph, because they have its name.
+        is_one_of_several: whether other folders may have the other classes: then one class is enough, and class
+            folders may be empty.
 
     Raises:
         DataError: there is no such folder, it cannot be read, it has fewer than two classes, two that differ only by
@@ -79,26 +92,26 @@ def scan(folder: Path) -> Layout:
 
     """
     try:
-        return _scan(folder)
+        return _scan(folder, is_one_of_several=is_one_of_several)
     except OSError as problem:
         place = problem.filename or folder
         raise DataError(f"{place}: cannot be read: {problem.strerror}; let this user read it, or move it") from None
 
 
-def _scan(folder: Path) -> Layout:
+def _scan(folder: Path, *, is_one_of_several: bool) -> Layout:
     _check_folder(folder)
     parts = divided(folder, _folders) or {"all": folder}
-    _check_same_classes(parts)
+    _check_same_classes(parts, fewest=1 if is_one_of_several else 2)
     found: list[Found] = []
     problems: list[Problem] = []
     for part, root in parts.items():
         for entry in _visible(root):
             if entry.is_dir():
-                found += _class_files(folder, entry, part, problems)
+                found += _class_files(folder, entry, part, problems, may_be_empty=is_one_of_several)
             else:
                 problems.append(Problem(_name(folder, entry), "is next to the class folders, not in one of them"))
     kept = _named_in_utf8(found, problems)
-    return Layout(folder, tuple(sorted({file.label for file in found})), tuple(kept), tuple(problems))
+    return Layout((folder,), tuple(sorted({file.label for file in found})), tuple(kept), tuple(problems))
 
 
 def with_background(layout: Layout, folder: Path) -> Layout:
@@ -110,7 +123,7 @@ def with_background(layout: Layout, folder: Path) -> Layout:
     """
     if BACKGROUND in layout.labels:
         raise DataError(
-            f"{layout.folder}: already has a class {BACKGROUND!r}; leave --background out or rename the class"
+            f"{layout.where}: already has a class {BACKGROUND!r}; leave --background out or rename the class"
         )
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; --background takes a folder of images of none of the classes")
@@ -128,7 +141,7 @@ def _background_files(folder: Path, problems: list[Problem]) -> list[Path]:
     found: list[Path] = []
     waiting = [folder]
     while waiting:
-        for entry in _listed(waiting.pop()):
+        for entry in _without_sidecars(_listed(waiting.pop())):
             if entry.is_dir(follow_symlinks=False):
                 waiting.append(Path(entry.path))
             elif _is_special(entry):
@@ -159,15 +172,14 @@ def _check_folder(folder: Path) -> None:
         raise DataError(f"{folder}: a file, not a folder; {EXPECTED}")
 
 
-def _check_same_classes(parts: dict[Part, Path]) -> None:
+def _check_same_classes(parts: dict[Part, Path], fewest: int) -> None:
     classes = {part: {entry.name for entry in _folders(root)} for part, root in parts.items()}
     for part, root in parts.items():
-        _check_twins(root, sorted(classes[part]))
-        if len(classes[part]) < 2:
+        check_copies_by_case(str(root), sorted(classes[part]))
+        if len(classes[part]) < fewest:
             names = ", ".join(classes[part]) or "no class folder"
-            raise DataError(
-                f"{root}: contains {names}; a classifier needs at least two classes, one folder each{_deeper(root)}"
-            )
+            needed = "at least two classes, one folder each" if fewest > 1 else "one folder for each class"
+            raise DataError(f"{root}: contains {names}; a classifier needs {needed}{_deeper(root)}")
         missing = set().union(*classes.values()) - classes[part]
         if missing:
             raise DataError(f"{root}: has no folder for class {min(missing)!r}, which another part has; add it")
@@ -179,24 +191,26 @@ def _deeper(root: Path) -> str:
     return f"; {inner[0]} contains folders: pass that one" if len(inner) == 1 and len(_folders(inner[0])) > 1 else ""
 
 
-def _check_twins(root: Path, names: list[str]) -> None:
+def check_copies_by_case(where: str, names: Sequence[str]) -> None:
     """Raise DataError if two classes differ only by case, because many file systems cannot keep both."""
     seen: dict[str, str] = {}
     for name in names:
         twin = seen.setdefault(unicodedata.normalize("NFC", name).casefold(), name)
         if twin != name:
-            raise DataError(f"{root}: the classes {twin!r} and {name!r} differ only by case; merge them or rename one")
+            raise DataError(f"{where}: the classes {twin!r} and {name!r} differ only by case; merge them or rename one")
 
 
-def _class_files(folder: Path, class_folder: Path, part: Part, problems: list[Problem]) -> list[Found]:
-    entries = _listed(class_folder)
+def _class_files(
+    folder: Path, class_folder: Path, part: Part, problems: list[Problem], *, may_be_empty: bool
+) -> list[Found]:
+    entries = _without_sidecars(_listed(class_folder))
     folders = {entry.name for entry in entries if _is_folder(entry)}
     if entries and len(folders) == len(entries):
         raise DataError(
             f"{class_folder}: contains only folders; move their photographs up into it, or, if they are the classes, "
             f"pass {class_folder} as the data folder"
         )
-    if not entries:
+    if not entries and not may_be_empty:
         raise DataError(f"{class_folder}: an empty class folder; add photographs or remove the empty folder")
     label, within = class_folder.name, _name(folder, class_folder)
     found = []
@@ -209,6 +223,12 @@ def _class_files(folder: Path, class_folder: Path, part: Part, problems: list[Pr
         else:
             found.append(Found(Path(entry.path), name, label, part))
     return found
+
+
+def _without_sidecars(entries: list[os.DirEntry[str]]) -> list[os.DirEntry[str]]:
+    """Return the entries without the JSON files that have the name of another file: what is known about that one."""
+    others = {Path(entry.name).stem for entry in entries if not entry.name.endswith(SIDECAR)}
+    return [entry for entry in entries if not (entry.name.endswith(SIDECAR) and Path(entry.name).stem in others)]
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -1,4 +1,4 @@
-"""Assign each photograph to a split by its content, so that new photographs never move old ones."""
+"""Assign each photograph to a split by its content or its burst, so that new photographs never move old ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
@@ -26,31 +26,62 @@ class Fractions(NamedTuple):
     test: float
 
 
-def share(seed: int, digest: str) -> float:
-    """Return the photograph's place in [0, 1), which depends only on the seed and the SHA-256 of its bytes."""
-    mixed = hashlib.sha256(f"{seed}:{digest}".encode()).digest()
+def share(seed: int, key: str) -> float:
+    """Return the place of a photograph or a burst in [0, 1), which depends only on the seed and its key.
+
+    The key is the SHA-256 of the photograph's bytes, or the burst's name.
+    """
+    mixed = hashlib.sha256(f"{seed}:{key}".encode()).digest()
     return int.from_bytes(mixed[:8], "big") / 2**64
 
 
-def split_class(digests: Sequence[str], fractions: Fractions, seed: int) -> dict[str, Split]:
+def split_class(
+    keys: Collection[str],
+    fractions: Fractions,
+    seed: int,
+    *,
+    fixed: Collection[str] = (),
+    from_train: Collection[str] = (),
+    held_out: Collection[Split] = (),
+    filled: Collection[Split] = (),
+) -> dict[str, Split]:
     """Split one class.
 
-    Each photograph's split follows from its own content and the seed. Only if a split would be empty, it gets the
-    photograph nearest to its range; only such a photograph may move back when photographs are added.
+    Each key's split follows from itself and the seed. Only if a split would be empty, it gets the key nearest to its
+    range; only such a key may move back when photographs are added.
 
     Args:
-        digests: the class's photographs by SHA-256, distinct; at least one for each split.
+        keys: the class's photographs and bursts, as in `share`; at least one for each split.
         fractions: the fractions of validation and test; a split with a fraction of 0 stays empty.
         seed: selects one of the possible splits.
+        fixed: keys that are not moved to fill an empty split, because other classes have them, too.
+        from_train: keys in a folder for training, which get none of the splits `held_out`.
+        held_out: the splits for which the data has a folder.
+        filled: the splits that have photographs of this class already.
+
+    Raises:
+        ValueError: a split stays empty.
 
     """
     ranges = _ranges(fractions)
-    places = {digest: share(seed, digest) for digest in sorted(digests)}
-    chosen = {digest: next(s for s, (low, high) in ranges.items() if low <= at < high) for digest, at in places.items()}
+    fewer = _ranges(
+        Fractions(*(0.0 if split in held_out else getattr(fractions, split) for split in ("validation", "test")))
+    )
+    places = {key: share(seed, key) for key in sorted(set(keys))}
+    chosen = {key: _split_at(at, fewer if key in from_train else ranges) for key, at in places.items()}
+    movable = {key: at for key, at in places.items() if key not in fixed}
     for split in ranges:
-        if split not in chosen.values():
-            chosen[_nearest(split, chosen, places, ranges)] = split
+        if split not in filled and split not in chosen.values():
+            bounds = (fewer if from_train else ranges).get(split, ranges[split])
+            nearest = _nearest(bounds, chosen, movable)
+            if nearest is None:
+                raise ValueError(f"no photograph is left for {split}")
+            chosen[nearest] = split
     return chosen
+
+
+def _split_at(at: float, ranges: Mapping[Split, tuple[float, float]]) -> Split:
+    return next(split for split, (low, high) in ranges.items() if low <= at < high)
 
 
 def _ranges(fractions: Fractions) -> dict[Split, tuple[float, float]]:
@@ -63,14 +94,9 @@ def _ranges(fractions: Fractions) -> dict[Split, tuple[float, float]]:
     return {split: (low, high) for split, (low, high) in ranges.items() if low < high}
 
 
-def _nearest(
-    split: Split,
-    chosen: Mapping[str, Split],
-    places: Mapping[str, float],
-    ranges: Mapping[Split, tuple[float, float]],
-) -> str:
-    """Return the photograph nearest to an empty split's range, from a split that has more than one."""
-    low, high = ranges[split]
+def _nearest(bounds: tuple[float, float], chosen: Mapping[str, Split], movable: Mapping[str, float]) -> str | None:
+    """Return the movable key nearest to an empty split's range, from a split that has more than one; None if none."""
+    low, high = bounds
     counts = Counter(chosen.values())
-    spare = [digest for digest in chosen if counts[chosen[digest]] > 1]
-    return min(spare, key=lambda digest: max(low - places[digest], places[digest] - high))
+    spare = [key for key in movable if counts[chosen[key]] > 1]
+    return min(spare, key=lambda key: max(low - movable[key], movable[key] - high), default=None)

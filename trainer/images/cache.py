@@ -80,19 +80,20 @@ def default_cache() -> Path | None:
         return None
 
 
-def cached_decode(folder: Path, files: Sequence[Found], spec: ModelSpec, cache: Path) -> Decoded:
+def cached_decode(folders: Sequence[Path], files: Sequence[Found], spec: ModelSpec, cache: Path) -> Decoded:
     """Read, check and preprocess files, as `decode` does, but only those that changed since the last run.
 
     Args:
-        folder: the data folder.
-        files: the files found in it.
+        folders: the data folders.
+        files: the files found in them.
         spec: the input size and resize mode.
         cache: the folder of caches.
 
     If the cache cannot be written, a warning is printed and nothing is cached.
 
     """
-    place = cache / _key(spec) / _digest(str(folder.resolve()))
+    places = [str(folder.resolve()) for folder in folders]
+    place = cache / _key(spec) / _digest(places if len(places) > 1 else places[0])
     stamps = [_stamp(file) for file in files]
     entry = _checked(_read(place, spec, stamps))
     if entry is None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from trainer.data.bursts import divided_bursts, group_of
 from trainer.data.layout import Found, Layout, Problem
 from trainer.data.parts import PARTS, Part
 from trainer.data.split import SPLITS, Fractions, Split, split_class
@@ -17,7 +18,7 @@ from trainer.images.cache import cached_decode
 from trainer.images.pixels import decode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -52,7 +53,7 @@ class Dataset:
     """A data folder, ready to train on.
 
     Attributes:
-        folder: the data folder.
+        folders: the data folders.
         spec: the spec of the pixels, with the labels.
         photos: the usable photographs, sorted by name.
         problems: the files that are left out.
@@ -60,7 +61,7 @@ class Dataset:
 
     """
 
-    folder: Path
+    folders: tuple[Path, ...]
     spec: ModelSpec
     photos: tuple[Photo, ...]
     problems: tuple[Problem, ...]
@@ -95,17 +96,25 @@ def load(layout: Layout, spec: ModelSpec, fractions: Fractions, seed: int, cache
         DataError: a class has too few usable photographs.
 
     """
-    decoded = cached_decode(layout.folder, layout.files, spec, cache) if cache else decode(layout.files, spec)
+    decoded = cached_decode(layout.folders, layout.files, spec, cache) if cache else decode(layout.files, spec)
     digests = {file.name: digest for file, digest in zip(layout.files, decoded.digests, strict=True)}
-    bad = [Problem(file.name, why) for file, why in zip(layout.files, decoded.reasons, strict=True) if why]
-    unusable = {problem.path for problem in bad}
-    repeated = repetitions([file for file in layout.files if file.name not in unusable], digests)
-    unusable |= {problem.path for problem in repeated}
-    rows = {file.name: row for row, file in enumerate(layout.files) if file.name not in unusable}
-    splits = _splits([layout.files[row] for row in rows.values()], digests, layout, fractions, seed)
-    photos = tuple(Photo(layout.files[row], digests[name], row, splits[name]) for name, row in rows.items())
-    problems = sorted((*layout.problems, *bad, *repeated), key=lambda problem: problem.path)
-    return Dataset(layout.folder, spec, photos, tuple(problems), decoded.pixels)
+    problems = [Problem(file.name, why) for file, why in zip(layout.files, decoded.reasons, strict=True) if why]
+    usable = _without(layout.files, problems)
+    problems += (repeated := repetitions(usable, digests))
+    usable = _without(usable, repeated)
+    groups = {file.name: group_of(file, digests[file.name]) for file in usable}
+    problems += (leaks := divided_bursts(usable, groups))
+    usable = _without(usable, leaks)
+    splits = _splits(usable, groups, layout, fractions, seed)
+    rows = {file.name: row for row, file in enumerate(layout.files)}
+    photos = tuple(Photo(file, digests[file.name], rows[file.name], splits[file.name]) for file in usable)
+    problems = sorted((*layout.problems, *problems), key=lambda problem: problem.path)
+    return Dataset(layout.folders, spec, photos, tuple(problems), decoded.pixels)
+
+
+def _without(files: Iterable[Found], problems: Iterable[Problem]) -> list[Found]:
+    unusable = {problem.path for problem in problems}
+    return [file for file in files if file.name not in unusable]
 
 
 def repetitions(files: Iterable[Found], digests: dict[str, str]) -> list[Problem]:
@@ -138,24 +147,41 @@ def _repeated(group: list[Found]) -> list[Problem]:
 
 
 def _splits(
-    files: list[Found], digests: dict[str, str], layout: Layout, fractions: Fractions, seed: int
+    files: list[Found], groups: Mapping[str, str], layout: Layout, fractions: Fractions, seed: int
 ) -> dict[str, Split]:
+    """Return the split of each file by its name.
+
+    Files of one group, see `group_of`, have the same split, also if they have different classes.
+    """
     splits: dict[str, Split] = {}
     classes: defaultdict[str, list[Found]] = defaultdict(list)
+    parts: defaultdict[str, set[Part]] = defaultdict(set)
+    for file in layout.files:
+        parts[file.label].add(file.part)
     for file in files:
         classes[file.label].append(file)
-    given = {file.part for file in layout.files} - {"all"}
+    own_groups = {label: {groups[file.name] for file in classes[label]} for label in layout.labels}
+    counts = Counter(group for own in own_groups.values() for group in own)
+    from_train = {groups[file.name] for file in files if file.part == "train"}
     for label in layout.labels:
-        own = classes[label]
-        free = [file for file in own if file.part in {"all", "train"}]
-        own_parts = given if any(file.part != "all" for file in own) else set()
-        _check_enough(own, layout, label, own_parts)
-        shares = Fractions(
-            validation=0.0 if "validation" in own_parts else fractions.validation,
-            test=0.0 if "test" in own_parts else fractions.test,
-        )
-        chosen = split_class([digests[file.name] for file in free], shares, seed)
-        splits |= {file.name: held_out(file) or chosen[digests[file.name]] for file in own}
+        own, given = classes[label], parts[label] - {"all"}
+        _check_enough(own, groups, layout, label, given)
+        try:
+            chosen = split_class(
+                {groups[file.name] for file in own if not held_out(file)},
+                fractions,
+                seed,
+                fixed=[group for group in own_groups[label] if counts[group] > 1],
+                from_train=from_train & own_groups[label],
+                held_out=[split for split in SPLITS[1:] if any(split in every for every in parts.values())],
+                filled=[split for split in SPLITS[1:] if split in given],
+            )
+        except ValueError:
+            raise DataError(
+                f"{layout.where}: class {label!r} shares most of its bursts with other classes, so training, "
+                "validation and test cannot have one each; add photographs that were taken at other times"
+            ) from None
+        splits |= {file.name: held_out(file) or chosen[groups[file.name]] for file in own}
     return splits
 
 
@@ -164,13 +190,22 @@ def held_out(file: Found) -> Split | None:
     return file.part if file.part in {"validation", "test"} else None
 
 
-def _check_enough(files: list[Found], layout: Layout, label: str, given: set[Part]) -> None:
+def _check_enough(files: list[Found], groups: Mapping[str, str], layout: Layout, label: str, given: set[Part]) -> None:
     """Raise DataError unless each split can get a photograph of the class, from its own part if that is given."""
     counts = Counter(file.part for file in files)
-    from_train = MIN_PER_CLASS - len(given - {"train"})  # splits that are filled from train/, or from all
-    if counts["train"] + counts["all"] < from_train or any(not counts[part] for part in given):
-        parts = ", ".join(f"{counts[part]} in {part}/" for part in PARTS if part in given)
+    wanted = MIN_PER_CLASS - len(given - {"train"})  # splits that are filled from train/, or from all
+    free = {groups[file.name] for file in files if not held_out(file)}
+    if len(free) >= wanted and all(counts[part] for part in given):
+        return
+    parts = ", ".join(f"{counts[part]} in {part}/" for part in PARTS if part in given)
+    if counts["train"] + counts["all"] >= wanted and not parts:
+        bursts = "one burst" if len(free) == 1 else f"{len(free)} bursts"
         raise DataError(
-            f"{layout.folder}: class {label!r} has {len(files)} usable photographs{f' ({parts})' if parts else ''}; "
-            f"training, validation and test need one each, {MIN_PER_CLASS} in total: add some"
+            f"{layout.where}: class {label!r} has {len(files)} usable photographs in {bursts}; training, validation "
+            f"and test need one burst or single photograph each, {MIN_PER_CLASS} in total, because the frames of a "
+            "burst look alike: add some that were taken at other times"
         )
+    raise DataError(
+        f"{layout.where}: class {label!r} has {len(files)} usable photographs{f' ({parts})' if parts else ''}; "
+        f"training, validation and test need one each, {MIN_PER_CLASS} in total: add some"
+    )

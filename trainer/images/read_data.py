@@ -7,24 +7,27 @@ from typing import TYPE_CHECKING
 
 from edge_runtime.model.spec import ModelSpec
 from trainer.data.corrections import corrected
-from trainer.data.layout import scan, with_background
+from trainer.data.layout import with_background
+from trainer.data.several_folders import scan_all
 from trainer.data.split import SPLITS, Fractions
 from trainer.errors import DataError
 from trainer.images.dataset import Dataset, load
 from trainer.progress import log
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from trainer.data.layout import Layout
     from trainer.options import DataOptions
 
 PROBLEMS_TOLD = 10
 
 
-def read_data(data: Path, options: DataOptions, cache: Path | None = None) -> Dataset:
+def read_data(data: Path | Sequence[Path], options: DataOptions, cache: Path | None = None) -> Dataset:
     """Read, check and split the photographs, and report the counts on stderr. Raise DataError.
 
     Args:
-        data: the data folder.
+        data: the data folder, or several.
         options: how it is split and preprocessed.
         cache: the folder of caches; None for no cache.
 
@@ -33,7 +36,7 @@ def read_data(data: Path, options: DataOptions, cache: Path | None = None) -> Da
         raise DataError(
             "--validation-fraction and --test-fraction leave nothing for training; their sum must be below 1"
         )
-    layout = scan(data)
+    layout = scan_all([data] if isinstance(data, Path) else data)
     if options.background:
         layout = with_background(layout, Path(options.background))
     if options.corrections:

@@ -53,7 +53,7 @@ def render(seen: Exploration, limits: Limits | None = STANDARD) -> str:
     others = [pair for pair in seen.pairs if pair not in leaks]
     return render_page(
         "exploration.html",
-        name=dataset.folder.name,
+        name=", ".join(folder.name for folder in dataset.folders),
         photos=len(dataset.photos),
         warnings=warnings(seen),
         splits=SPLITS,

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from edge_runtime.storage.json_files import expect_keys, read_json, write_json
 from trainer.errors import TrainingError
 from trainer.options import OLD_AUGMENTATIONS, Options
 from trainer.runs.versions import versions
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 FOLDER = "training"
 JOURNAL_VERSION = 1
@@ -25,6 +22,7 @@ class Journal:
 
     Attributes:
         data: the data folder, as an absolute path.
+        more: further data folders, as absolute paths.
         options: the settings.
         legacy_h5: whether model.h5 is written, too.
         fingerprint: of the photographs, classes and splits.
@@ -37,6 +35,12 @@ class Journal:
     legacy_h5: bool
     fingerprint: str
     versions: dict[str, str]
+    more: tuple[str, ...] = ()
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Return all data folders."""
+        return tuple(map(Path, (self.data, *self.more)))
 
 
 def begin(run: Path, journal: Journal) -> Path:
@@ -65,7 +69,7 @@ def read_journal(run: Path) -> Journal:
             f"{path}: version {found!r} is not {JOURNAL_VERSION}, which this version of edgewise can resume; "
             "train again with --overwrite"
         )
-    expect_keys(data, KEYS, str(path), TrainingError)
+    expect_keys(data, KEYS, str(path), TrainingError, optional=["more"])
     for name, value in {"keep": 0.0, "corrections": ""}.items():  # a run of an older version has none of them
         data["options"].setdefault(name, value)
     expect_keys(data["options"], [field.name for field in fields(Options)], str(path), TrainingError)
@@ -76,7 +80,7 @@ def read_journal(run: Path) -> Journal:
         "augment": OLD_AUGMENTATIONS.get(data["options"]["augment"], data["options"]["augment"]),
     }
     values = {key: data[key] for key in KEYS if key not in {"version", "options"}}
-    return Journal(options=Options(**options), **values)
+    return Journal(options=Options(**options), more=tuple(data.get("more", ())), **values)
 
 
 def discard_if_empty(run: Path) -> None:

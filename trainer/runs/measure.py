@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from trainer.data.layout import Layout, scan
+from trainer.data.several_folders import scan_all
 from trainer.errors import DataError, TrainingError
 from trainer.images.pixels import decode
 from trainer.networks.keras_file import load_keras
@@ -15,12 +16,13 @@ from trainer.progress import log
 from trainer.tensorflow_setup import require_tensorflow
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from edge_runtime.image.preprocess import Pixels
     from edge_runtime.model.spec import ModelSpec
+    from trainer.data.layout import Layout
     from trainer.evaluation.scores import Evaluation
     from trainer.runs.recognition import MeasuredFamiliarity
     from trainer.runs.run_folder import Holdout
@@ -47,13 +49,13 @@ class Measured(NamedTuple):
     familiarity: MeasuredFamiliarity | None = None
 
 
-def evaluate_run(folder: Path, data: Path | None = None) -> Evaluation:
+def evaluate_run(folder: Path, data: Path | Sequence[Path] | None = None) -> Evaluation:
     """Measure a RUN's model; arguments and errors as for `measure_run`."""
     return measure_run(folder, data).evaluation
 
 
-def measure_run(folder: Path, data: Path | None = None, unfamiliar: Path | None = None) -> Measured:
-    """Measure a RUN's model on the test photographs in the RUN, or on a folder with one folder per class.
+def measure_run(folder: Path, data: Path | Sequence[Path] | None = None, unfamiliar: Path | None = None) -> Measured:
+    """Measure a RUN's model on the test photographs in the RUN, or on one or more folders with one folder per class.
 
     The familiarity is measured on built-in images of none of the classes, or on those of the folder `unfamiliar`.
 
@@ -68,7 +70,8 @@ def measure_run(folder: Path, data: Path | None = None, unfamiliar: Path | None 
     from trainer.runs.run_folder import read_holdout, read_spec
 
     spec = read_spec(folder)
-    pixels, targets = _labelled(data, spec) if data else _kept(read_holdout(folder, spec))
+    folders = [data] if isinstance(data, Path) else data
+    pixels, targets = _labelled(folders, spec) if folders else _kept(read_holdout(folder, spec))
     model = load_keras(folder / "model.keras", "train again")
     probabilities = predict(model, pixels)
     correct = probabilities.argmax(axis=1) == targets
@@ -78,32 +81,38 @@ def measure_run(folder: Path, data: Path | None = None, unfamiliar: Path | None 
     return Measured(spec, score(probabilities, targets, spec.labels), probabilities, targets, pixels, familiarity)
 
 
+def check_classes(layout: Layout, spec: ModelSpec) -> None:
+    """Raise DataError if a data folder has a class that the model does not have."""
+    unknown = set(layout.labels) - set(spec.labels)
+    if unknown:
+        known, place = ", ".join(spec.labels), next(file for file in layout.files if file.label == min(unknown)).path
+        raise DataError(f"{place.parent}: not a class of the model, whose classes are {known}; rename or move it")
+
+
 def _kept(holdout: Holdout) -> tuple[Pixels, NDArray[np.int64]]:
     return holdout.pixels, holdout.targets
 
 
 def held_out_part(layout: Layout) -> Layout:
-    """Return only the test photographs of a folder that is divided, or else its validation photographs."""
+    """Return only the test photographs of a folder that is divided, or else its validation photographs.
+
+    Of several folders, those that are not divided stay as they are.
+    """
     parts = {file.part for file in layout.files}
     for part in ("test", "validation"):
-        if part in parts and len(parts) > 1:
-            log(f"{layout.folder}: is divided; only the {part} photographs are measured")
-            return replace(layout, files=tuple(file for file in layout.files if file.part == part))
+        if part in parts and len(parts - {"all"}) > 1:
+            log(f"{layout.where}: is divided; only the {part} photographs are measured")
+            return replace(layout, files=tuple(file for file in layout.files if file.part in {part, "all"}))
     return layout
 
 
-def _labelled(data: Path, spec: ModelSpec) -> tuple[Pixels, NDArray[np.int64]]:
-    layout = held_out_part(scan(data))
-    strangers = set(layout.labels) - set(spec.labels)
-    if strangers:
-        known = ", ".join(spec.labels)
-        raise DataError(
-            f"{data / min(strangers)}: not a class of the model, whose classes are {known}; rename or move it"
-        )
+def _labelled(folders: Sequence[Path], spec: ModelSpec) -> tuple[Pixels, NDArray[np.int64]]:
+    layout = held_out_part(scan_all(folders))
+    check_classes(layout, spec)
     decoded = decode(layout.files, spec)
     good = [at for at, reason in enumerate(decoded.reasons) if not reason]
     if not good:
-        raise DataError(f"{data}: contains no usable photograph; {layout.files[0].name}: {decoded.reasons[0]}")
+        raise DataError(f"{layout.where}: contains no usable photograph; {layout.files[0].name}: {decoded.reasons[0]}")
     if len(good) < len(layout.files):
         log(f"{len(layout.files) - len(good)} files left out")
     targets = np.array([spec.labels.index(layout.files[at].label) for at in good], np.int64)

@@ -10,15 +10,17 @@ from trainer.errors import TrainingError
 from trainer.runs.journal import FOLDER
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 ROOM_BYTES = 300 * 2**20  # the space that a RUN with its checkpoints may need
 
 
-def check_output(data: Path, out: Path, *, overwrite: bool) -> None:
+def check_output(folders: Iterable[Path], out: Path, *, overwrite: bool) -> None:
     """Raise TrainingError unless a RUN may be written at `out` and there is room for it."""
     try:
-        check_place(data, out, overwrite=overwrite)
+        for data in folders:
+            check_place(data, out, overwrite=overwrite)
         check_room(out)
     except OSError as problem:  # such as a name that is too long
         raise TrainingError(f"{out}: cannot be written: {problem.strerror}; choose another place") from None
@@ -33,7 +35,9 @@ def check_place(data: Path, out: Path, *, overwrite: bool) -> None:
         raise TrainingError(f"{out}: exists and is not a RUN, so it is not overwritten; choose another place")
     inner, outer = out.resolve(), data.resolve()
     if inner == outer or outer in inner.parents or inner in outer.parents:
-        raise TrainingError(f"{out}: is inside of the data folder or contains it; choose another place for the RUN")
+        raise TrainingError(
+            f"{out}: is inside of the data folder {data} or contains it; choose another place for the RUN"
+        )
 
 
 def is_run(out: Path) -> bool:

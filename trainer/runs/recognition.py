@@ -220,19 +220,26 @@ def measure_familiarity(
         DataError: the folder contains no readable image.
 
     """
-    path = folder / "familiarity.npz"
-    if not path.exists():
+    fitted = read_familiarity(folder)
+    if fitted is None:
         return None
-    try:
-        fitted = Familiarity.read(path)
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as problem:
-        raise TrainingError(f"{path}: not readable ({problem}); train again") from None
     others = other_images(spec, pixels) if unfamiliar is None else {str(unfamiliar): _folder(unfamiliar, spec)}
     known = fitted.of(_features(model, pixels, "photographs"))
     kept = known >= MIN_FAMILIARITY
     accuracy = float(correct[kept].mean()) if kept.any() else None
     measured = {name: (images, fitted.of(_features(model, images, name))) for name, images in others.items()}
     return MeasuredFamiliarity(known, accuracy, measured)
+
+
+def read_familiarity(folder: Path) -> Familiarity | None:
+    """Read the familiarity of a RUN; None if it has none. Raise TrainingError if it cannot be read."""
+    path = folder / "familiarity.npz"
+    if not path.exists():
+        return None
+    try:
+        return Familiarity.read(path)
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as problem:
+        raise TrainingError(f"{path}: not readable ({problem}); train again") from None
 
 
 def _folder(folder: Path, spec: ModelSpec) -> Pixels:

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edge_runtime.drift.baseline import BASELINE_NAME
 from edge_runtime.model.spec import ModelSpec
+from edge_runtime.model.training_digests import keys_of
 from edge_runtime.storage.json_files import write_json
 from trainer.data.split import SPLITS
 from trainer.data.unfamiliar import draw_scenes
@@ -23,6 +25,7 @@ from trainer.evaluation.plots import write_plots
 from trainer.fitting.fit import Epoch
 from trainer.images.paging import take
 from trainer.images.samples import balanced, write_samples
+from trainer.runs.drift_baseline import write_baseline
 from trainer.runs.journal import FOLDER
 from trainer.runs.versions import versions
 
@@ -97,6 +100,7 @@ def write_run(
     write_plots(folder / "plots", trained.phases, evaluation, calibration)
     write_history(folder / "history.csv", trained.phases)
     write_split(folder / "split.csv", dataset)
+    write_baseline(folder / BASELINE_NAME, dataset, recognition)
     if recognition.familiarity:
         recognition.familiarity.write(folder / "familiarity.npz")
         scene = next(draw_scenes(1, SCENE_SEED))
@@ -107,9 +111,14 @@ def write_run(
 
 
 def write_arrays(path: Path, dataset: Dataset, photos: Sequence[Photo]) -> None:
-    """Write photographs as .npz: `pixels`, uint8 of shape (N, H, W, 3), and `labels`, their int64 class indices."""
+    """Write photographs as .npz.
+
+    `pixels`, uint8 of shape (N, H, W, 3); `labels`, their int64 class indices; `keys`, the first 8 bytes of the SHA-256
+    of each one's file, uint64.
+    """
     rows = np.array([photo.row for photo in photos], np.int64)
-    np.savez_compressed(path, pixels=take(dataset.pixels, rows), labels=dataset.targets(photos))
+    keys = keys_of(photo.sha256 for photo in photos)
+    np.savez_compressed(path, pixels=take(dataset.pixels, rows), labels=dataset.targets(photos), keys=keys)
 
 
 def write_history(path: Path, phases: Iterable[Phase]) -> None:
@@ -150,6 +159,7 @@ def metrics(
         "interrupted": any(phase.interrupted for phase in trained.phases),
         "data": {
             "folder": journal.data,
+            "more_folders": list(journal.more),
             "fingerprint": dataset.fingerprint(),
             "photographs": len(dataset.photos),
             "left_out": len(dataset.problems),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from edge_runtime.classify.classifier import Classifier
+    from edge_runtime.live.drifting import DriftWatch
     from edge_runtime.live.records import Frame, FramePrediction, Sink, Source
     from edge_runtime.live.smoothing import Rules
     from edge_runtime.live.stream import Stream
@@ -171,12 +172,13 @@ def stream_from(
     *,
     stop: threading.Event,
     on_frame: Callable[[Frame, FramePrediction], None] = lambda _frame, _prediction: None,
+    drift: DriftWatch | None = None,
 ) -> Stream:
     """Set up the live loop that the options describe; it also notifies systemd's watchdog. Raise SpecError."""
     from edge_runtime.image.upright import Mount
     from edge_runtime.live.capture import Patience
     from edge_runtime.live.preparation import Selection
-    from edge_runtime.live.stream import Hooks, Stream
+    from edge_runtime.live.stream import Hooks, Stream, inspect_nothing
     from edge_runtime.system.notification import heartbeat
 
     return Stream(
@@ -191,7 +193,13 @@ def stream_from(
         top_k=options.top_k,
         frames=options.frames,
         stop=stop,
-        hooks=Hooks(heartbeat(), on_frame, unreadable_reporter(source), skipped_reporter(source)),
+        hooks=Hooks(
+            heartbeat(),
+            on_frame,
+            unreadable_reporter(source),
+            skipped_reporter(source),
+            drift.inspect if drift else inspect_nothing,
+        ),
     )
 
 

@@ -21,6 +21,7 @@ class Topics(NamedTuple):
     event: str
     camera: str
     thumbnail: str
+    drift: str
 
 
 def topics(base: str) -> Topics:
@@ -78,6 +79,14 @@ def _entities(at: Topics) -> dict[tuple[str, str], dict[str, Any]]:
             "value_template": "{{ value_json.age_ms }}",
         },
         ("binary_sensor", "camera"): {"state_topic": at.camera, "name": "Camera", "device_class": "connectivity"},
+        ("binary_sensor", "drift"): {
+            "state_topic": at.drift,
+            "value_template": "{{ value_json.state }}",
+            "json_attributes_topic": at.drift,
+            "name": "Drift",
+            "device_class": "problem",
+            "entity_category": "diagnostic",
+        },
         ("event", "event"): {"state_topic": at.event, "name": "Event", "event_types": list(get_args(EventKind))},
         ("image", "best"): {"image_topic": at.thumbnail, "name": "Best frame", "content_type": "image/jpeg"},
     }

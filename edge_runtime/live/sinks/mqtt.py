@@ -45,6 +45,7 @@ NAME_LENGTH = 40
 OFFLINE_S = 1.0  # time limit for the broker to acknowledge the last message
 USER_VARIABLE, PASSWORD_VARIABLE = "EDGE_RUN_MQTT_USER", "EDGE_RUN_MQTT_PASSWORD"
 LOGIN_REFUSED = frozenset({"Not authorized", "Bad user name or password"})
+DRIFT_KINDS = ("drifted", "drift_ended")
 CAMERA_STATE = {"stalled": "OFF", "lost": "OFF", "recovered": "ON"}
 
 
@@ -101,6 +102,7 @@ class Mqtt:
         self.topics = topics(base)
         self._announcements = discovery(node, base, version("edgewise"))
         self._camera = "ON"
+        self._drift: list[str] = []  # what is different from the training, in words
         self._connected = threading.Event()
         self._address = f"{broker.host}:{broker.port}"
         self._user = login.user if login else None
@@ -147,6 +149,11 @@ class Mqtt:
         if event.kind in CAMERA_STATE:
             self._camera = CAMERA_STATE[event.kind]
             self._publish_retained(self.topics.camera, self._camera)
+        if event.kind in DRIFT_KINDS:
+            words = event.detail.partition(", since ")[0]
+            self._drift = [known for known in self._drift if known != words]
+            self._drift += [words] if event.kind == "drifted" else []
+            self._publish_drift()
         if event.thumbnail:
             self._publish_retained(self.topics.thumbnail, event.thumbnail)
         payload = json.dumps({"event_type": event.kind, **event.to_json()})
@@ -166,7 +173,12 @@ class Mqtt:
         for topic, message in self._announcements.items():
             self._publish_retained(topic, json.dumps(message))
         self._publish_retained(self.topics.camera, self._camera)
+        self._publish_drift()
         self._publish_retained(self.topics.availability, "online")
+
+    def _publish_drift(self) -> None:
+        state = {"state": "ON" if self._drift else "OFF", "reasons": self._drift}
+        self._publish_retained(self.topics.drift, json.dumps(state))
 
     def _publish_retained(self, topic: str, payload: str | bytes) -> None:
         self._client.publish(topic, payload, qos=1, retain=True)

@@ -11,6 +11,8 @@ function describe(event) {
     case "left": return [`${event.label} left`, `after ${elapsed || "0 s"}, best score ${percent(event.score)}`];
     case "recovered": return ["Camera recovered", elapsed ? `after ${elapsed}` : event.detail];
     case "stalled": return ["Camera stalled", event.detail];
+    case "drifted": return ["Different from training", event.detail];
+    case "drift_ended": return ["As in training again", `${event.detail}; it lasted ${elapsed || "0 s"}`];
     default: return ["Camera lost", event.detail];
   }
 }

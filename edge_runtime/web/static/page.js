@@ -96,6 +96,7 @@ function showState(state) {
   byId("temperature").title = state.throttling ? state.throttling.join(", ") : "";
   drawLatency(state.latency_ms);
   setStatus(kind, text);
+  showDrift(state.drift);
   if (!prediction) return;
   showDecision(prediction, kind === "live" ? state.candidate : null);
   showRegion(state.frame_size);

@@ -9,6 +9,7 @@ import shutil
 import socket
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from chromium import browsers
@@ -331,3 +332,47 @@ def luminance(color):
 def contrast(one, other):
     light, dark = max(one, other), min(one, other)
     return (light + 0.05) / (dark + 0.05)
+
+
+DRIFT = {
+    "reasons": [
+        {"name": "darker", "since": 1.0, "sentence": "darker than in training, since Tuesday 14:05"},
+        {"name": "unfamiliar", "since": 1.0, "sentence": "<b>52%</b> of what it sees is unfamiliar, since 09:12"},
+    ],
+    "positions": {
+        "brightness": 0.02,
+        "contrast": 0.3,
+        "sharpness": 0.55,
+        "colourfulness": 0.48,
+        "redness": 0.5,
+        "yellowness": 0.61,
+    },
+    "unfamiliar": 0.52,
+}
+
+
+@pytest.mark.parametrize("phone", [False, True], ids=["desktop", "phone"])
+def test_the_page_says_what_is_different_from_training(serving, live, browser, phone):
+    drift = SimpleNamespace(snapshot=DRIFT)
+    server = serving(drift=drift)
+    live(server.hub)
+    page = browser(phone=phone)
+    page.open(server.address)
+    page.until("return document.querySelectorAll('#drift-reasons li').length === 2")
+    assert "<b>52%</b> of what it sees" in page.text("drift-reasons")
+    page.run("document.querySelector('#drift details').open = true")
+    assert page.run("return document.querySelectorAll('#drift-positions li').length") == 6
+    assert page.run("return document.documentElement.scrollWidth <= window.innerWidth")
+    drift.snapshot = {**DRIFT, "reasons": []}
+    page.until("return document.getElementById('drift-summary').textContent === 'As in the training photographs'")
+    assert page.run("return document.querySelector('#drift details').open")
+    assert page.console() == []
+
+
+def test_a_server_that_compares_nothing_shows_no_card_for_it(serving, live, browser):
+    server = serving()
+    live(server.hub)
+    page = browser()
+    page.open(server.address)
+    page.until("return !document.getElementById('picture').hidden")
+    assert page.run("return document.getElementById('drift').hidden")

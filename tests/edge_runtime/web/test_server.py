@@ -126,6 +126,23 @@ def test_metrics_escape_label_values_and_leave_out_unknown_values():
     assert "edgewise_latency_seconds" not in text
 
 
+def test_metrics_contain_what_is_different_from_training_as_the_state_does(serving):
+    drift = SimpleNamespace(
+        snapshot={
+            "reasons": [{"name": "moved", "since": 1.0, "sentence": "the camera has moved, since 14:05"}],
+            "positions": {"brightness": 0.25},
+            "unfamiliar": 0.125,
+        }
+    )
+    server = serving(drift=drift)
+    lines = request(server, "GET", "/metrics")[1].decode().splitlines()
+    assert 'edgewise_drift{reason="moved"} 1.0' in lines
+    assert 'edgewise_drift{reason="darker"} 0.0' in lines
+    assert 'edgewise_drift_position{statistic="brightness"} 0.25' in lines
+    assert "edgewise_unfamiliar_ratio 0.125" in lines
+    assert json.loads(request(server, "GET", "/state")[1])["drift"] == drift.snapshot
+
+
 METRICS = {
     "edgewise_frames": "counter",
     "edgewise_frames_dropped": "counter",

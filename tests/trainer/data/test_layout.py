@@ -187,7 +187,7 @@ def test_a_file_that_becomes_a_pipe_after_the_scan_is_left_out(data, monkeypatch
     seen = scan(data)
     (data / "cat" / "cat000.png").unlink()
     os.mkfifo(data / "cat" / "cat000.png")
-    monkeypatch.setattr("trainer.images.read_data.scan", lambda folder: seen)
+    monkeypatch.setattr("trainer.images.read_data.scan_all", lambda folders: seen)
     [problem] = read_data(data, DataOptions(image_size=32)).problems
     assert problem.reason == "cannot be read: is not a regular file"
 

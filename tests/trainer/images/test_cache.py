@@ -32,7 +32,7 @@ def decoded(monkeypatch):
 
 
 def read(data, cache, spec=SPEC):
-    return cached_decode(data, scan(data).files, spec, cache)
+    return cached_decode([data], scan(data).files, spec, cache)
 
 
 def assert_right(result, data):
@@ -72,7 +72,7 @@ def test_two_processes_fill_one_cache_at_once(data, tmp_path):
         "from trainer.images.cache import cached_decode; from trainer.data.layout import scan; "
         "data = Path(sys.argv[1]); "
         "spec = ModelSpec(height=16, width=16, labels=('cat', 'dog'), output='sigmoid'); "
-        "print(cached_decode(data, scan(data).files, spec, Path(sys.argv[2])).pixels.sum())"
+        "print(cached_decode([data], scan(data).files, spec, Path(sys.argv[2])).pixels.sum())"
     )
     command = [sys.executable, "-c", code, data, tmp_path / "cache"]
     both = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(2)]

@@ -13,6 +13,7 @@ import textwrap
 import threading
 import time
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
@@ -116,6 +117,7 @@ def test_all_entities_are_announced_to_home_assistant(mqtt, listener, wait_until
             ("sensor", "score"),
             ("sensor", "age"),
             ("binary_sensor", "camera"),
+            ("binary_sensor", "drift"),
             ("event", "event"),
             ("image", "best"),
         ]
@@ -137,6 +139,23 @@ def test_a_later_subscriber_gets_the_present_state_and_no_old_events(mqtt, liste
     assert kept["camera"] == b"OFF"
     assert kept["thumbnail"] == b"jpeg"
     assert "event" not in kept
+
+
+def test_what_is_different_from_training_is_kept_for_later_subscribers(mqtt, listener, wait_until, make_event):
+    sink = mqtt()
+    for number, (kind, detail) in enumerate(
+        [
+            ("drifted", "darker than in training, since 14:05"),
+            ("drifted", "the camera has moved, since 14:09"),
+            ("drift_ended", "darker than in training, since Tuesday 14:05"),
+        ]
+    ):
+        sink.event(replace(make_event(number, kind), detail=detail))
+    wait_until(lambda: sink.outbox.counts().delivered == 3)
+    got = listener()
+    wait_until(lambda: payloads(got, "edgewise/porch/drift"))
+    state = json.loads(payloads(got, "edgewise/porch/drift")[0])
+    assert state == {"state": "ON", "reasons": ["the camera has moved"]}
 
 
 def test_nothing_is_subscribed_to_so_that_no_large_message_arrives(mqtt, listener, wait_until):

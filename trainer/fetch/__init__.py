@@ -1,0 +1,1 @@
+"""Fetch the labelled pictures of a device."""
