@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 
 MAX_COUNT = 10_000  # classes, epochs, threads: a larger number is a typing error, and some libraries crash on it
 MAX_INT32 = 2**31 - 1
+MAX_BYTES = 10**15
+SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(B|kB|MB|GB|TB|)", re.ASCII | re.IGNORECASE)
+UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
+PER_MINUTE = {"": 1.0, "min": 1.0, "s": 60.0, "h": 1 / 60, "d": 1 / 1440}
 
 
 def integer(text: str, low: int, high: int) -> int:
@@ -65,6 +70,24 @@ def non_negative_float(text: str) -> float:
     if not 0 <= value < math.inf:
         raise argparse.ArgumentTypeError(f"must be a number of at least 0, not {text!r}")
     return value
+
+
+def byte_size(text: str) -> int:
+    """Parse a size such as 500MB, 2GB, 1.5GB or 100kB, in decimal units; a plain number is in bytes."""
+    match = SIZE.fullmatch(text)
+    size = round(float(match[1]) * UNITS[match[2].lower()]) if match else 0
+    if not 0 < size <= MAX_BYTES:
+        raise argparse.ArgumentTypeError(f"must be a size such as 500MB or 2GB, not {text!r}")
+    return size
+
+
+def per_minute(text: str) -> float:
+    """Parse a rate such as 10/min, 1/s or 100/h; a plain number is per minute."""
+    count, _, unit = text.partition("/")
+    rate = _number(count) * PER_MINUTE.get(unit, math.nan)
+    if not 0 < rate < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a rate such as 10/min or 100/h, not {text!r}")
+    return rate
 
 
 def _number(text: str) -> float:

@@ -101,7 +101,7 @@ def serve(options: ServeOptions) -> int:
             watching,
             [hub, *sinks],
             stop=stop,
-            on_frame=lambda frame, _prediction: hub.frame(frame, stream.candidate()),
+            on_frame=[lambda frame, _prediction: hub.frame(frame, stream.candidate())],
         )
         site = Site(
             hub,

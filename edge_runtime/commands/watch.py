@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from edge_runtime.command_line.runner import FAILURE, SUCCESS, set_action
 from edge_runtime.command_line.signals import stop_on_signals
 from edge_runtime.command_line.standard_output import results_stream
+from edge_runtime.commands.options.keep import KeepOptions, add_keep_options, keeper_from
 from edge_runtime.commands.options.model import ModelOptions, add_model_options, open_classifier
 from edge_runtime.commands.options.reports import report_end
 from edge_runtime.commands.options.sinks import SinkOptions, add_sink_options, close_all, sinks_from
@@ -30,6 +31,7 @@ class WatchOptions:
     model: ModelOptions
     stream: StreamOptions
     sinks: SinkOptions
+    keep: KeepOptions
 
 
 def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subparsers' type private
@@ -49,6 +51,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
     form.add_argument("--csv", action="store_true", help="print one CSV row for each frame and event")
     add_stream_options(command)
     add_sink_options(command)
+    add_keep_options(command)
     set_action(command, WatchOptions, watch)
 
 
@@ -61,16 +64,18 @@ def watch(options: WatchOptions) -> int:
 def _watch(options: WatchOptions, results: TextIO) -> int:
     source = source_from(options.stream)
     classifier = open_classifier(options.bundle, options.model)
+    keeper = keeper_from(options.keep, classifier, source, options.stream.roi)
     sinks = [_console(options, results, live=source.live), *sinks_from(options.sinks, source.name)]
     try:
         with stop_on_signals() as stop:
-            stream = stream_from(options.stream, source, classifier, sinks, stop=stop)
+            on_frame = [keeper.offer] if keeper else []
+            stream = stream_from(options.stream, source, classifier, sinks, stop=stop, on_frame=on_frame)
             ready()
             tally = stream.run()
             report_end(source, tally)
     finally:
         stopping()
-        close_all(sinks)
+        close_all([*sinks, *([keeper] if keeper else [])])
     return FAILURE if tally.unreadable and not source.live else SUCCESS
 
 

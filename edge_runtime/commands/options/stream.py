@@ -170,14 +170,21 @@ def stream_from(
     sinks: Sequence[Sink],
     *,
     stop: threading.Event,
-    on_frame: Callable[[Frame, FramePrediction], None] = lambda _frame, _prediction: None,
+    on_frame: Sequence[Callable[[Frame, FramePrediction], None]] = (),
 ) -> Stream:
-    """Set up the live loop that the options describe; it also notifies systemd's watchdog. Raise SpecError."""
+    """Set up the live loop that the options describe; it also notifies systemd's watchdog. Raise SpecError.
+
+    The functions in `on_frame` are called with each frame and its prediction, in their order.
+    """
     from edge_runtime.image.upright import Mount
     from edge_runtime.live.capture import Patience
     from edge_runtime.live.preparation import Selection
     from edge_runtime.live.stream import Hooks, Stream
     from edge_runtime.system.notification import heartbeat
+
+    def call_all(frame: Frame, prediction: FramePrediction) -> None:
+        for function in on_frame:
+            function(frame, prediction)
 
     return Stream(
         source,
@@ -191,7 +198,7 @@ def stream_from(
         top_k=options.top_k,
         frames=options.frames,
         stop=stop,
-        hooks=Hooks(heartbeat(), on_frame, unreadable_reporter(source), skipped_reporter(source)),
+        hooks=Hooks(heartbeat(), call_all, unreadable_reporter(source), skipped_reporter(source)),
     )
 
 

@@ -1,0 +1,9 @@
+"""The error of collecting and reviewing pictures."""
+
+from __future__ import annotations
+
+from edge_runtime.errors import EdgeError
+
+
+class CollectionError(EdgeError):
+    """A folder, label or picture that cannot be used for collecting or reviewing."""
