@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from edge_runtime.collection.looks import is_near_repeat
 from edge_runtime.collection.names import new_burst
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from edge_runtime.collection.looks import Look
+
 GAP_S = 2.0
 LONGEST_EVENT_S = 300.0  # a class may be present all day, while what shows it changes
-ALIKE_BITS = 3
 
 
 @dataclass
@@ -29,26 +31,26 @@ class Bursts:
     _began_s: float = 0.0
     _last_s: float = 0.0
     _event: int | None = None
-    _hash: int | None = None
+    _look: Look | None = None
 
-    def next(self, at_s: float, average_hash: int, event: int | None = None) -> str:
+    def next(self, at_s: float, look: Look, event: int | None = None) -> str:
         """Return the burst of the next picture.
 
-        It is that of the previous picture if less than two seconds have passed, if it looks the same, or if it belongs
-        to the same event, which counts for five minutes.
+        It is that of the previous picture if less than two seconds have passed, if it is a near-repeat, or if it
+        belongs to the same event, which counts for five minutes.
 
         Args:
             at_s: time of capture on a monotonic clock, in seconds.
-            average_hash: as `looks.average_hash` returns it.
+            look: as `looks.look_of` returns it.
             event: number of the event during which it was captured; None if there is none.
 
         """
         is_same = bool(self._burst) and (
             at_s - self._last_s < GAP_S
-            or (self._hash is not None and (average_hash ^ self._hash).bit_count() <= ALIKE_BITS)
+            or (self._look is not None and is_near_repeat(look, self._look))
             or (event is not None and event == self._event and at_s - self._began_s < LONGEST_EVENT_S)
         )
         if not is_same:
             self._burst, self._began_s = self.make(), at_s
-        self._last_s, self._hash, self._event = at_s, average_hash, event
+        self._last_s, self._look, self._event = at_s, look, event
         return self._burst

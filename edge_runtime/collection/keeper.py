@@ -18,7 +18,7 @@ from edge_runtime.classify.decision import UNKNOWN
 from edge_runtime.collection.bursts import Bursts
 from edge_runtime.collection.choice import hard_reason
 from edge_runtime.collection.errors import CollectionError
-from edge_runtime.collection.looks import average_hash
+from edge_runtime.collection.looks import average_hash, is_near_repeat
 from edge_runtime.collection.names import picture_name
 from edge_runtime.collection.pictures import picture_of
 from edge_runtime.collection.records import HASH_DIGITS, KeptFrame
@@ -32,12 +32,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge_runtime.collection.choice import Reason
+    from edge_runtime.collection.looks import Look
     from edge_runtime.image.preprocess import Roi
     from edge_runtime.live.records import Frame, FramePrediction
 
 KEPT = "kept"
 CAPACITY = 8  # candidates that wait; each may be a decoded picture
-ALIKE_BITS, ALIKE_NEWEST = 3, 16  # a hard frame that looks like one of the newest ones is not kept again
+NEWEST = 16  # a hard frame that nearly repeats one of the newest ones is not kept again
 MOST_REMEMBERED = 200  # kept frames that the page can refer to
 MINUTE_S = 60.0
 
@@ -106,7 +107,7 @@ class Keeper:
 
     Attributes:
         outbox: its queue and counts.
-        alike: number of hard frames that were not kept because they look like a recent one.
+        repeated: number of hard frames that were not kept because they nearly repeat a recent one.
 
     """
 
@@ -153,7 +154,8 @@ class Keeper:
         self._lock = threading.Lock()
         self._recent: deque[Kept] = deque(maxlen=MOST_REMEMBERED)
         self._count = 0
-        self.alike = 0
+        self._looks: deque[Look] = deque(maxlen=NEWEST)  # of the newest kept frames
+        self.repeated = 0
         self.outbox: Outbox[Candidate] = Outbox(
             "kept frames", self._deliver, capacity=CAPACITY, attempts=1, noun="frames"
         )
@@ -213,10 +215,11 @@ class Keeper:
         value = average_hash(picture.look)
         is_random = item.reason == "random"
         shelf = self._opened_shelves()[is_random]
-        if not is_random and shelf.has_like(value, ALIKE_BITS, ALIKE_NEWEST):
-            self.alike += 1
+        if not is_random and any(is_near_repeat(picture.look, look) for look in self._looks):
+            self.repeated += 1
             return
-        burst = self._bursts.next(self._at_s(item.frame), value, item.event)
+        self._looks.append(picture.look)
+        burst = self._bursts.next(self._at_s(item.frame), picture.look, item.event)
         name = picture_name(item.frame.captured_at, burst, picture.content, picture.suffix)
         sidecar = self._record(item, burst, value).to_json()
         size_bytes = len(picture.content) + len(sidecar)

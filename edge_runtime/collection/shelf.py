@@ -80,11 +80,6 @@ class Shelf:
         self._items.append(item)
         self.used_bytes += item.size_bytes
 
-    def has_like(self, average_hash: int, most_bits: int, newest: int) -> bool:
-        """Return whether one of the newest frames differs by at most `most_bits` of 64."""
-        recent = [item.average_hash for item in self._items[-newest:]]
-        return any(value is not None and (value ^ average_hash).bit_count() <= most_bits for value in recent)
-
     def make_room(self, size_bytes: int) -> int:
         """Delete frames until a new one fits; return the number deleted.
 

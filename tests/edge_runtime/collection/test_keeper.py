@@ -84,14 +84,14 @@ def test_frames_of_one_event_share_a_burst(keeper, kept, make_frame, make_predic
     assert bursts[3] != bursts[0]
 
 
-def test_hard_frames_that_look_like_a_recent_one_are_not_kept_again(keeper, kept, make_frame, make_prediction):
+def test_hard_frames_that_nearly_repeat_a_recent_one_are_not_kept_again(keeper, kept, make_frame, make_prediction):
     kind = keeper()
     image = make_frame(7).image
     for number in range(5):
         kind.offer(make_frame(number, image=image), make_prediction(number, scores=CLOSE))
         settled(kind)
     assert len(kept()) == 1
-    assert kind.alike == 4
+    assert kind.repeated == 4
 
 
 def test_the_random_sample_is_drawn_from_all_frames_and_is_marked(keeper, kept, make_frame, make_prediction):
