@@ -13,7 +13,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # In the order of --help. `edge_runtime.commands.NAME` has an `add_parser` that adds the subcommand.
-COMMANDS = ("classify", "inspect", "watch", "serve", "service", "doctor", "selftest", "bench", "tune-decision")
+COMMANDS = (
+    "classify",
+    "inspect",
+    "watch",
+    "serve",
+    "collect",
+    "review",
+    "service",
+    "doctor",
+    "selftest",
+    "bench",
+    "tune-decision",
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

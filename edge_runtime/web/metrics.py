@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from prometheus_client import Metric
 
-    from edge_runtime.live.records import Event
     from edge_runtime.live.sinks.outbox import Outbox
     from edge_runtime.web.hub import Hub
 
@@ -39,7 +38,7 @@ class ServerCollector(Collector):
 
     """
 
-    def __init__(self, hub: Hub, outboxes: Sequence[Outbox[Event]], uploads: Mapping[str, int]) -> None:
+    def __init__(self, hub: Hub, outboxes: Sequence[Outbox[Any]], uploads: Mapping[str, int]) -> None:
         self.hub = hub
         self.outboxes = outboxes
         self.uploads = uploads
@@ -52,7 +51,7 @@ class ServerCollector(Collector):
         yield from _process_families()
 
 
-def render_metrics(hub: Hub, outboxes: Sequence[Outbox[Event]], uploads: Mapping[str, int]) -> bytes:
+def render_metrics(hub: Hub, outboxes: Sequence[Outbox[Any]], uploads: Mapping[str, int]) -> bytes:
     """Return the current metrics in Prometheus's text format, as UTF-8; see `ServerCollector` for the arguments."""
     registry = CollectorRegistry()
     registry.register(ServerCollector(hub, outboxes, uploads))
@@ -79,7 +78,7 @@ def _live_families(hub: Hub) -> Iterator[Metric]:
         yield latency
 
 
-def _sink_families(outboxes: Sequence[Outbox[Event]]) -> Iterator[Metric]:
+def _sink_families(outboxes: Sequence[Outbox[Any]]) -> Iterator[Metric]:
     if not outboxes:
         return
     delivered = CounterMetricFamily("edgewise_sink_delivered_total", "Events delivered.", labels=("sink",))

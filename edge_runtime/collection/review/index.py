@@ -52,7 +52,7 @@ class Entry(NamedTuple):
 
 
 class ReviewIndex:
-    """The frames of a review by their names; `read` brings it up to date with the folders.
+    """The frames of a review by their names; `read` updates them from the folders.
 
     Attributes:
         folder: contains `kept` and `reviewed`.
