@@ -21,8 +21,11 @@ class Rate:
 
     per_s: float
     capacity: float = 2.0
-    _tokens: float = field(default=1.0, init=False)
+    _tokens: float = field(init=False)
     _last_s: float | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self._tokens = self.capacity
 
     def take(self, now_s: float) -> bool:
         """Return whether an event is allowed at this time of a monotonic clock, in seconds; if so, count it."""

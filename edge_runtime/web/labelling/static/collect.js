@@ -31,7 +31,7 @@ async function take(label, first) {
   const answer = await request("/collect/take", { label, first });
   if (!answer) return false;
   const isStored = answer.result === "stored";
-  if (isStored) navigator.vibrate?.(15);
+  if (isStored && navigator.userActivation?.hasBeenActive) navigator.vibrate?.(15);
   if (button) flash(button, isStored ? "stored" : "repeated");
   say(isStored ? `Stored as ${label}` : "Not stored: nearly the same as the last picture");
   refresh();
@@ -50,11 +50,13 @@ function classButton(label, index) {
   button.dataset.label = label;
   if (index < FIRST_KEYS) {
     button.setAttribute("aria-keyshortcuts", String(index + 1));
-    button.append(element("kbd", "", String(index + 1)));
+    const key = element("kbd", "", String(index + 1));
+    key.setAttribute("aria-hidden", "true");
+    button.append(key);
   }
   const track = element("span", "track");
   track.append(element("span", "fill"));
-  button.append(element("span", "name", label), element("span", "count", "0"), track);
+  button.append(element("span", "name", label), element("span", "count", "0"), element("span", "spoken", "pictures"), track);
   button.onpointerdown = (event) => { if (event.button === 0) press(label); };
   for (const kind of ["pointerup", "pointercancel", "pointerleave"]) button.addEventListener(kind, release);
   button.onkeydown = (event) => {
@@ -84,7 +86,6 @@ function showClasses(classes) {
     const button = byId("classes").children[index];
     button.querySelector(".count").textContent = item.count.toLocaleString();
     button.querySelector(".fill").style.width = `${100 * item.count / most}%`;
-    button.setAttribute("aria-label", `${item.label}, ${item.count} pictures`);
   });
 }
 

@@ -23,7 +23,7 @@ async function request(path, body) {
     if (response.status === 401) location.assign("/login");
     const answer = await response.json();
     if (response.ok) return answer;
-    if (response.status !== 429) say(answer.error, true);
+    say(answer.error, true);
   } catch (problem) {
     say("The server does not answer.", true);
   }
