@@ -149,4 +149,5 @@ def _metrics_response(site: Site) -> Response:
 
 
 async def _openapi(site: Site, _request: Request) -> Response:
-    return JSONResponse(openapi_document(version("edgewise"), token=site.token is not None))
+    token, review = site.token is not None, site.reviews is not None
+    return JSONResponse(openapi_document(version("edgewise"), token=token, review=review))

@@ -1,4 +1,4 @@
-"""What `edge-train fetch` requests: the labelled pictures, as docs/collection-format.md specifies."""
+"""The labelled pictures for other programs, as docs/collection-format.md specifies."""
 
 from __future__ import annotations
 
