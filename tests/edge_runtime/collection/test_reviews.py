@@ -22,7 +22,7 @@ from edge_runtime.collection.names import is_picture_name, picture_name
 from edge_runtime.collection.records import KeptFrame, parse_record
 from edge_runtime.collection.review.accuracy import wilson_interval
 from edge_runtime.collection.review.reviews import Group, Reviews
-from edge_runtime.collection.store import picture_names, sidecar_of, write_picture
+from edge_runtime.collection.store import picture_names, sidecar_of
 from edge_runtime.storage.digest import sha256_of_bytes
 
 RECORD = KeptFrame(
@@ -50,7 +50,8 @@ def keep(tmp_path):
     def put(number, **changes):
         content = f"picture {number}".encode()
         name = picture_name(1.7e9 + number, f"b{number:06x}", content, "jpg")
-        write_picture(tmp_path / "kept" / name, content, replace(RECORD, **changes).to_json())
+        (tmp_path / "kept" / name).write_bytes(content)
+        (tmp_path / "kept" / sidecar_of(name)).write_bytes(replace(RECORD, **changes).to_json())
         return name
 
     return put

@@ -197,6 +197,7 @@ async function more() {
   grid.append(...answer.frames.map(tile));
   if (!active()) activate(grid.firstElementChild);
   showSelected();
+  if (!isComplete && byId("more").getBoundingClientRect().top < innerHeight) more(); // a tall window
 }
 
 async function reload() {

@@ -18,7 +18,7 @@ from edge_runtime.collection.collector import CollectLimits, Collector
 from edge_runtime.collection.names import picture_name
 from edge_runtime.collection.records import KeptFrame
 from edge_runtime.collection.review.reviews import Reviews
-from edge_runtime.collection.store import write_picture
+from edge_runtime.collection.store import sidecar_of
 from edge_runtime.live.records import Frame
 
 JSON = {"Content-Type": "application/json"}
@@ -91,7 +91,8 @@ def keep(tmp_path):
         )
         content = scene(number)
         name = picture_name(1.7e9 + 60 * number, f"b{number:06x}", content, "jpg")
-        write_picture(tmp_path / "kept" / name, content, record.to_json())
+        (tmp_path / "kept" / name).write_bytes(content)
+        (tmp_path / "kept" / sidecar_of(name)).write_bytes(record.to_json())
         return name
 
     return put
