@@ -236,8 +236,8 @@ class Keeper:
             remove_leftovers(self._folder)
             budget, share = self._limits.budget_bytes, self._limits.random_share
             shelves = {
-                False: Shelf(self._folder, round(budget * (1 - share)), by_likeness=True),
-                True: Shelf(self._folder, round(budget * share), by_likeness=False),
+                False: Shelf(self._folder, round(budget * (1 - share)), is_random=False),
+                True: Shelf(self._folder, round(budget * share), is_random=True),
             }
             for item in read_items(self._folder):
                 shelves[item.is_random].add(item)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+CHECK_EVERY = 50  # frames after which the folder is read: others move frames, too
 ALIKE_BITS = 10  # of 64; frames that differ in more bits are not called alike
 FAR = HASH_BITS + 1
 
@@ -47,20 +49,21 @@ class Shelf:
 
     """
 
-    def __init__(self, folder: Path, budget_bytes: int, *, by_likeness: bool) -> None:
+    def __init__(self, folder: Path, budget_bytes: int, *, is_random: bool) -> None:
         """Begin without frames.
 
         Args:
             folder: contains the frames.
             budget_bytes: the limit.
-            by_likeness: whether frames that look like a later one go before the oldest one. A random sample would
-                not stay one.
+            is_random: whether these are the frames that were drawn at random. Of them the oldest goes first; of the
+                others one that looks like a later one, which would bias a random sample.
 
         """
         self.budget_bytes = budget_bytes
         self.used_bytes = 0
         self._folder = folder
-        self._by_likeness = by_likeness
+        self._is_random = is_random
+        self._added = 0
         self._items: list[Item] = []  # oldest first
         self._hashes: NDArray[np.uint64] = np.zeros(0, np.uint64)
         self._nearest: NDArray[np.uint8] = np.zeros(0, np.uint8)  # distance to the most similar later frame
@@ -70,8 +73,9 @@ class Shelf:
 
     def add(self, item: Item) -> None:
         """Add the newest frame."""
+        self._added += 1
         value = item.average_hash or 0
-        if self._by_likeness:
+        if not self._is_random:
             near = distances(value, self._hashes) if len(self._items) else self._nearest
             if item.average_hash is not None:
                 self._nearest = np.minimum(self._nearest, near)
@@ -88,13 +92,15 @@ class Shelf:
             CollectionError: the new frame alone is larger than the budget.
 
         """
+        if self._added % CHECK_EVERY == CHECK_EVERY - 1:
+            self._read_folder()
         if self.used_bytes + size_bytes <= self.budget_bytes:
             return 0
         if size_bytes > self.budget_bytes:
             raise CollectionError(
                 f"a frame of {size_bytes} bytes does not fit into the budget of {self.budget_bytes} bytes"
             )
-        self._forget_missing()
+        self._read_folder()
         deleted = 0
         while self.used_bytes + size_bytes > self.budget_bytes:
             index = self._first_to_go()
@@ -105,7 +111,7 @@ class Shelf:
 
     def _first_to_go(self) -> int:
         """Return the index of the frame that looks most like a later one; if there is none, of the oldest."""
-        while self._by_likeness:
+        while not self._is_random:
             index = int(np.argmin(self._nearest))
             if self._nearest[index] > ALIKE_BITS:
                 break
@@ -116,16 +122,33 @@ class Shelf:
             self._nearest[index] = actual  # the frame that it looked like is not there any more
         return 0
 
-    def _forget_missing(self) -> None:
-        """Forget the frames that were reviewed, or deleted by another process."""
+    def _read_folder(self) -> None:
+        """Forget the frames that were reviewed or deleted, and add those that a review has put back."""
         present = set(picture_names(self._folder))
         for index in reversed(range(len(self._items))):
             if self._items[index].name not in present:
                 self._drop(index)
+        for name in present - {item.name for item in self._items}:
+            with suppress(FileNotFoundError):
+                item = _read_item(self._folder, name)
+                if item.is_random == self._is_random:
+                    self._insert(item)
+
+    def _insert(self, item: Item) -> None:
+        """Add a frame that is not the newest one."""
+        index = bisect_left([other.name for other in self._items], item.name)
+        self._items.insert(index, item)
+        self.used_bytes += item.size_bytes
+        if not self._is_random:
+            value = item.average_hash or 0
+            self._hashes = np.insert(self._hashes, index, np.uint64(value))
+            later = self._hashes[index + 1 :]
+            near = int(distances(value, later).min()) if len(later) else FAR
+            self._nearest = np.insert(self._nearest, index, np.uint8(near))
 
     def _drop(self, index: int) -> None:
         self.used_bytes -= self._items.pop(index).size_bytes
-        if self._by_likeness:
+        if not self._is_random:
             self._hashes = np.delete(self._hashes, index)
             self._nearest = np.delete(self._nearest, index)
 

@@ -8,7 +8,7 @@ from collections import Counter, deque
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from edge_runtime.classify.decision import UNKNOWN
-from edge_runtime.collection.errors import CollectionError
+from edge_runtime.collection.errors import CollectionError, UnknownLabelError
 from edge_runtime.collection.names import check_labels, nothing_label
 from edge_runtime.collection.review.index import ReviewIndex
 from edge_runtime.collection.store import move_picture, purge_deleted, remove_leftovers, sync_folders
@@ -152,7 +152,7 @@ class Reviews:
         """
         labels = self.labels()
         if action == "label" and label not in labels:
-            raise CollectionError(f"{label!r} is not one of the labels {', '.join(labels)}")
+            raise UnknownLabelError(f"{label!r} is not one of the labels {', '.join(labels)}")
         moves: list[_Move] = []
         outcome = Outcome({}, [])
         distinct = list(dict.fromkeys(names))

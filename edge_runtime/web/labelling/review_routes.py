@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from edge_runtime.collection.errors import CollectionError
+from edge_runtime.collection.errors import CollectionError, UnknownLabelError
 from edge_runtime.collection.names import is_picture_name
 from edge_runtime.collection.review.reviews import Action, Group, View
 from edge_runtime.errors import one_line
@@ -88,10 +88,10 @@ class ReviewRoutes:
         if action not in get_args(Action):
             return refused(400, f"action must be one of {', '.join(get_args(Action))}")
         label = data.get("label", "")
-        if action == "label" and label not in await asyncio.to_thread(self.reviews.labels):
-            return refused(400, f"{label!r} is not one of the labels")
         try:
             outcome = await asyncio.to_thread(self.reviews.decide, names, cast("Action", action), label)
+        except UnknownLabelError as problem:
+            return refused(400, one_line(problem))
         except CollectionError as problem:
             return refused(507, one_line(problem))
         return _outcome(outcome)

@@ -11,6 +11,7 @@ import pytest
 from edge_runtime.collection.keeper import Candidate, Keeper, Limits, Model
 from edge_runtime.collection.names import burst_of, is_picture_name
 from edge_runtime.collection.records import read_record
+from edge_runtime.collection.review.reviews import Group, Reviews
 from edge_runtime.collection.store import picture_names
 
 MODEL = Model("ab" * 32, "int8.tflite", 0.5)
@@ -159,6 +160,18 @@ def test_frames_that_were_reviewed_leave_room(keeper, kept, make_frame, make_pre
         (tmp_path / "kept" / f"{name[:-4]}.json").unlink()
     offer(kind, make_frame, make_prediction, range(10, 13), scores=CLOSE)
     assert first in kept()
+
+
+def test_frames_that_a_review_puts_back_count_again(keeper, make_frame, make_prediction, tmp_path):
+    size = len(make_frame(0).image) + 700
+    kind = keeper(budget_bytes=8 * size)
+    offer(kind, make_frame, make_prediction, range(6), scores=CLOSE)
+    reviews = Reviews(tmp_path, ["red"])
+    reviews.decide([entry.name for entry in reviews.page(Group("kept"))], "label", "red")
+    offer(kind, make_frame, make_prediction, range(10, 18), scores=CLOSE)
+    reviews.undo()
+    offer(kind, make_frame, make_prediction, range(20, 24), scores=CLOSE)
+    assert sum(path.stat().st_size for path in (tmp_path / "kept").iterdir()) <= 8 * size
 
 
 def test_a_disk_that_is_full_or_gone_costs_frames_and_not_the_loop(
