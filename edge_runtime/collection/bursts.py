@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from edge_runtime.collection.looks import is_near_repeat
 from edge_runtime.collection.names import new_burst
+from edge_runtime.live.sources.images import ImageFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from edge_runtime.collection.looks import Look
+    from edge_runtime.live.records import Frame, Source
 
 GAP_S = 2.0
 LONGEST_EVENT_S = 300.0  # a class may be present all day, while what shows it changes
@@ -54,3 +56,15 @@ class Bursts:
             self._burst, self._began_s = self.make(), at_s
         self._last_s, self._look, self._event = at_s, look, event
         return self._burst
+
+
+def moment_of(source: Source) -> Callable[[Frame], float]:
+    """Return a function that returns a frame's time in seconds, for bursts and rates.
+
+    It is a camera's monotonic clock or a video's own time. Image files have no time; each one is a moment of its own.
+    """
+    if isinstance(source, ImageFiles):
+        return lambda frame: frame.number * 2 * LONGEST_EVENT_S
+    if source.live:
+        return lambda frame: frame.captured_s
+    return lambda frame: frame.captured_at

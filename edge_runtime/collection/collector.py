@@ -139,7 +139,15 @@ class Collector:
         with self._lock:
             return bool(self._undo)
 
-    def take(self, frame: Frame, label: str, *, is_first: bool = True, score: float | None = None) -> Taken:
+    def take(
+        self,
+        frame: Frame,
+        label: str,
+        *,
+        is_first: bool = True,
+        score: float | None = None,
+        at_s: float | None = None,
+    ) -> Taken:
         """Store a frame, unless it nearly repeats the last picture of its class.
 
         Args:
@@ -147,6 +155,7 @@ class Collector:
             label: one of `labels`.
             is_first: whether it is the first picture of a press; those of one press are taken back together.
             score: of what a model guessed.
+            at_s: the frame's time for the bursts, see `moment_of`; None takes its monotonic time.
 
         Raises:
             CollectionError: the label is not one of them, a limit is reached, or the picture cannot be written.
@@ -157,7 +166,7 @@ class Collector:
         picture = picture_of(frame, self._roi)
         with self._lock:
             self._check_room(len(picture.content))
-            burst = self._bursts.next(frame.captured_s, picture.look)
+            burst = self._bursts.next(frame.captured_s if at_s is None else at_s, picture.look)
             identity = (frame.number, frame.captured_s)
             near = self._last is not None and self._last[0] == label and is_near_repeat(picture.look, self._last[1])
             if near or (identity == self._last_frame and self._last is not None and self._last[0] == label):

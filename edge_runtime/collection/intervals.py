@@ -7,10 +7,10 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from edge_runtime.collection.bursts import moment_of
 from edge_runtime.errors import SourceError
 from edge_runtime.live.capture import Capture
 from edge_runtime.live.records import Event
-from edge_runtime.live.sources.images import ImageFiles
 
 if TYPE_CHECKING:
     import threading
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from edge_runtime.collection.collector import Collector, Stored
     from edge_runtime.image.upright import Mount
     from edge_runtime.live.capture import Patience
-    from edge_runtime.live.records import Frame, Source
+    from edge_runtime.live.records import Source
 
 
 def collect_at_intervals(
@@ -36,10 +36,10 @@ def collect_at_intervals(
     """Store a picture every few seconds, and yield each.
 
     Args:
-        source: a camera; of a video, the seconds are its own; of image files, each one is stored.
+        source: a camera, a video or image files.
         collector: stores the pictures; near-repeats are counted there.
         label: the class.
-        every_s: seconds between pictures.
+        every_s: seconds between pictures, by `moment_of`.
         mount: how the pictures are turned.
         patience: how long to wait for a camera.
         stop: ends the iteration when it is set.
@@ -50,17 +50,18 @@ def collect_at_intervals(
         CollectionError: a limit is reached, or a picture cannot be written.
 
     """
+    moment = moment_of(source)
     capture = Capture(source, patience, stop)
     due_s = -math.inf
     for item in capture:
         if isinstance(item, Event):
             report(f"{item.kind}: {item.detail}" if item.detail else item.kind)
             continue
-        at_s = _time_of(item, source)
+        at_s = moment(item)
         if at_s < due_s:
             continue
         try:
-            taken = collector.take(replace(item, mount=mount), label)
+            taken = collector.take(replace(item, mount=mount), label, at_s=at_s)
         except SourceError as problem:
             report(f"frame {item.number} skipped: {problem}")
             capture.reject()
@@ -71,10 +72,3 @@ def collect_at_intervals(
             capture.look_s = time.monotonic() + due_s - at_s
         if taken.picture is not None:
             yield taken.picture
-
-
-def _time_of(frame: Frame, source: Source) -> float:
-    """Return a frame's time in seconds; infinity if it has none, as image files."""
-    if isinstance(source, ImageFiles):
-        return math.inf
-    return frame.captured_s if source.live else frame.captured_at

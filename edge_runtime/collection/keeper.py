@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from edge_runtime.errors import EdgeError
 from edge_runtime.live.sinks.outbox import DeliveryRefused, Outbox
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from edge_runtime.collection.choice import Reason
@@ -41,6 +43,7 @@ CAPACITY = 8  # candidates that wait; each may be a decoded picture
 NEWEST = 16  # a hard frame that nearly repeats one of the newest ones is not kept again
 MOST_REMEMBERED = 200  # kept frames that the page can refer to
 MINUTE_S = 60.0
+WAIT_S = 0.005
 
 
 @dataclass(frozen=True)
@@ -118,7 +121,8 @@ class Keeper:
         limits: Limits | None = None,
         *,
         roi: Roi | None = None,
-        live: bool = True,
+        moment: Callable[[Frame], float] | None = None,
+        waits: bool = False,
         seed: int | None = None,
     ) -> None:
         """Create the folder and start the thread.
@@ -128,7 +132,8 @@ class Keeper:
             model: the model that decides.
             limits: how much is kept.
             roi: the region that is classified, which is then what is stored; None for the complete picture.
-            live: whether the frames come from a camera; the time of a video is its own.
+            moment: returns a frame's time, see `moment_of`; None takes that of a camera.
+            waits: whether `offer` waits for the thread instead of dropping a candidate, as for files.
             seed: of the random sample; None for another one each time.
 
         Raises:
@@ -139,7 +144,8 @@ class Keeper:
         self._model = model
         self._limits = limits = limits or Limits()
         self._roi = roi
-        self._live = live
+        self._moment = moment or (lambda frame: frame.captured_s)
+        self._waits = waits
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as problem:
@@ -165,9 +171,11 @@ class Keeper:
         flipped = prediction.stable != self._stable
         if flipped:
             self._stable, self._events = prediction.stable, self._events + 1
-        reason = self._reason(prediction, self._at_s(frame), flipped=flipped)
+        reason = self._reason(prediction, self._moment(frame), flipped=flipped)
         if reason is not None:
             event = None if prediction.stable == UNKNOWN else self._events
+            while self._waits and self.outbox.counts().waiting >= CAPACITY:
+                time.sleep(WAIT_S)
             self.outbox.put(Candidate(frame, prediction, reason, event))
 
     def kept_after(self, number: int) -> list[Kept]:
@@ -178,9 +186,6 @@ class Keeper:
     def close(self) -> None:
         """Write what is queued, and end the thread."""
         self.outbox.close()
-
-    def _at_s(self, frame: Frame) -> float:
-        return frame.captured_s if self._live else frame.captured_at
 
     def _reason(self, prediction: FramePrediction, now_s: float, *, flipped: bool) -> Reason | None:
         if self._random_times.is_due(now_s):  # first, so that the sample does not depend on what the model says
@@ -219,7 +224,7 @@ class Keeper:
             self.repeated += 1
             return
         self._looks.append(picture.look)
-        burst = self._bursts.next(self._at_s(item.frame), picture.look, item.event)
+        burst = self._bursts.next(self._moment(item.frame), picture.look, item.event)
         name = picture_name(item.frame.captured_at, burst, picture.content, picture.suffix)
         sidecar = self._record(item, burst, value).to_json()
         size_bytes = len(picture.content) + len(sidecar)

@@ -6,6 +6,7 @@ import re
 import secrets
 import time
 import unicodedata
+from collections import Counter
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ NAME = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9]{3}_(b[0-9a-f]{6})_[0-9a-f]{8}\.(jpg|
 NOTHING = "nothing"
 BACKGROUND = "background"  # the name of the class that `edge-train train --background` adds
 MOST_LABEL_BYTES = 100
-MOST_LABELS = 200
+MOST_LABELS = 10_000
 
 
 def picture_name(at: float, burst: str, content: bytes, suffix: str) -> str:
@@ -70,9 +71,9 @@ def check_labels(labels: Iterable[str]) -> tuple[str, ...]:
                 f"label {label!r}: cannot be the name of a folder; use at most {MOST_LABEL_BYTES} bytes of printable "
                 "characters without / and \\, and no period at the start"
             )
-    folded = [label.casefold() for label in checked]
+    counts = Counter(label.casefold() for label in checked)
     for label in checked:
-        if folded.count(label.casefold()) > 1:
+        if counts[label.casefold()] > 1:
             raise CollectionError(f"label {label!r}: occurs twice, perhaps with other upper-case letters")
     if not 1 <= len(checked) <= MOST_LABELS:
         raise CollectionError(f"{len(checked)} labels; between 1 and {MOST_LABELS} are supported")
@@ -88,6 +89,15 @@ def is_label(text: str) -> bool:
         and not text.startswith(".")
         and text == text.strip()
     )
+
+
+def folder_labels(labels: Iterable[str]) -> tuple[str, ...]:
+    """Return those labels of a model that can be names of class folders next to each other."""
+    found: dict[str, str] = {}
+    for label in labels:
+        if is_label(label) and unicodedata.is_normalized("NFC", label):
+            found.setdefault(label.casefold(), label)
+    return tuple(found.values())
 
 
 def nothing_label(labels: Iterable[str]) -> str:

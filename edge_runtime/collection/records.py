@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 from edge_runtime.classify.decision import Scored
 from edge_runtime.collection.choice import Reason
 from edge_runtime.collection.errors import CollectionError
-from edge_runtime.collection.names import is_label
 from edge_runtime.storage.json_files import expect_keys, parse_json
 from edge_runtime.storage.regular_files import read_at_most
 
@@ -96,8 +95,6 @@ def parse_record(content: bytes, where: str) -> KeptFrame:
             raise CollectionError(f"{where}: {key!r} has a value of another type; delete the file or restore it")
     if data["reason"] not in get_args(Reason):
         raise CollectionError(f"{where}: 'reason' must be one of {', '.join(get_args(Reason))}")
-    if not is_label(data["label"]) or not is_label(data["stable"]):
-        raise CollectionError(f"{where}: {data['label']!r} is not a label")
     _hash_of(data["average_hash"], where)
     top = tuple(_scored(item, where) for item in data["top"])
     return KeptFrame(**{**data, "top": top, "reason": cast("Reason", data["reason"])})
@@ -107,8 +104,8 @@ def _scored(data: Any, where: str) -> Scored:  # noqa: ANN401 - parsed JSON
     if not isinstance(data, dict) or set(data) != {"label", "score"}:
         raise CollectionError(f"{where}: 'top' must consist of objects with 'label' and 'score'")
     label, score = data["label"], data["score"]
-    if not isinstance(label, str) or not is_label(label) or not isinstance(score, (int, float)):
-        raise CollectionError(f"{where}: 'top' contains {label!r}, which is not a label")
+    if not isinstance(label, str) or not isinstance(score, (int, float)):
+        raise CollectionError(f"{where}: 'top' contains {data!r}, which is not a label and its score")
     return Scored(label, float(score) if math.isfinite(score) else 0.0)
 
 

@@ -136,6 +136,8 @@ def _collect_at_intervals(options: CollectOptions, chosen: str) -> int:
 def _collect_on_page(options: CollectOptions) -> int:
     """Serve the page in this thread while the camera is read in another."""
     require_server("collect")
+    from edge_runtime.collection.names import folder_labels
+    from edge_runtime.collection.store import label_folders
     from edge_runtime.errors import SourceError
     from edge_runtime.web.labelling.apps import build_collect_app
     from edge_runtime.web.labelling.camera import CameraView
@@ -148,7 +150,9 @@ def _collect_on_page(options: CollectOptions) -> int:
     if not source.live:
         raise SourceError(f"{source.name}: the page needs a camera; with --label, a video or a folder can be read")
     classifier = open_classifier(options.bundle, options.model) if options.bundle else None
-    labels = options.labels or (() if _has_classes(options.folder) or not classifier else classifier.spec.labels)
+    labels = options.labels
+    if not labels and classifier and not label_folders(options.folder):
+        labels = folder_labels(classifier.spec.labels)
     collector = _open_collector(options, labels)
     view, stop = CameraView(), threading.Event()
     site = CollectSite(collector, view, token, options.title or source.name, options.roi)
@@ -185,12 +189,6 @@ def _follow(
         stop=stop,
         hooks=Hooks(on_frame=view.update),
     ).run()
-
-
-def _has_classes(folder: Path) -> bool:
-    from edge_runtime.collection.store import label_folders
-
-    return bool(label_folders(folder))
 
 
 def _mount(options: CollectOptions) -> Mount:

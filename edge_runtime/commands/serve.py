@@ -124,9 +124,10 @@ def _reviews(options: ServeOptions, classifier: Classifier) -> Reviews | None:
     """Return the review of the frames that are kept; None if none are kept."""
     if options.keep.keep_hard is None:
         return None
+    from edge_runtime.collection.names import folder_labels
     from edge_runtime.collection.review.reviews import Reviews
 
-    return Reviews(options.keep.keep_hard, classifier.spec.labels)
+    return Reviews(options.keep.keep_hard, folder_labels(classifier.spec.labels))
 
 
 def _title(name: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from edge_runtime.classify.decision import UNKNOWN
 from edge_runtime.collection.errors import CollectionError
 from edge_runtime.collection.keeper import KEPT
+from edge_runtime.collection.names import is_label
 from edge_runtime.collection.records import read_record
 from edge_runtime.collection.review.accuracy import FieldAccuracy, wilson_interval
 from edge_runtime.collection.store import DELETED, label_folders, picture_names, sidecar_of
@@ -97,7 +98,8 @@ class ReviewIndex:
     def seen_labels(self) -> set[str]:
         """Return the classes that the model named, and those of the reviewed frames."""
         distinct = {(entry.said.label, *entry.said.top) for entry in self.entries.values()}
-        return {label for labels in distinct for label in labels}.union(self.labels()) - {UNKNOWN}
+        named = {label for labels in distinct for label in labels if is_label(label)}
+        return named.union(self.labels()) - {UNKNOWN}
 
     def accuracy(self, nothing: str) -> FieldAccuracy | None:
         """Estimate the accuracy in the field of the model that decided the newest reviewed frame of the random sample.

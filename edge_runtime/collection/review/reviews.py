@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from edge_runtime.classify.decision import UNKNOWN
 from edge_runtime.collection.errors import CollectionError, UnknownLabelError
-from edge_runtime.collection.names import check_labels, nothing_label
+from edge_runtime.collection.names import check_labels, is_label, nothing_label
 from edge_runtime.collection.review.index import ReviewIndex
 from edge_runtime.collection.store import move_picture, purge_deleted, remove_leftovers, sync_folders
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from edge_runtime.collection.review.index import Entry
 
 MOST_UNDO = 200
+MANY = 20  # labels that a page shows as buttons
 READ_EVERY_S = 1.0
 Action = Literal["label", "confirm", "delete", "return"]
 View = Literal["kept", "random", "reviewed"]
@@ -48,13 +49,20 @@ class Counted(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """The frames that an action moved, with their labels, and those that were not there any more.
+    """What an action did.
 
-    A label is empty for a frame that waits for a review again, and None for a deleted one.
+    Attributes:
+        moved: the labels of the frames that were moved; empty for a frame that waits for a review again, and None for a
+            deleted one.
+        missing: the frames that were not there any more.
+        unclear: the frames that cannot be confirmed, because the label that the model said is not known, or cannot be
+            the name of a folder.
+
     """
 
     moved: dict[str, str | None]
     missing: list[str]
+    unclear: list[str]
 
 
 class _Move(NamedTuple):
@@ -154,7 +162,7 @@ class Reviews:
         if action == "label" and label not in labels:
             raise UnknownLabelError(f"{label!r} is not one of the labels {', '.join(labels)}")
         moves: list[_Move] = []
-        outcome = Outcome({}, [])
+        outcome = Outcome({}, [], [])
         distinct = list(dict.fromkeys(names))
         with self._lock:
             if any(name not in self._index.entries for name in distinct):
@@ -170,7 +178,7 @@ class Reviews:
 
     def undo(self) -> Outcome:
         """Take the last action back. Raise CollectionError if a frame cannot be moved."""
-        outcome = Outcome({}, [])
+        outcome = Outcome({}, [], [])
         with self._lock:
             moves = self._undo.pop() if self._undo else []
             for move in moves:
@@ -189,6 +197,9 @@ class Reviews:
             return
         if action == "confirm":
             label = self._known_labels()[-1] if entry.said.label == UNKNOWN else entry.said.label
+            if entry.said.reason is None or not is_label(label):
+                outcome.unclear.append(name)
+                return
         target_label = None if action == "delete" else "" if action == "return" else label
         source = self._index.place(entry.label)
         target = self._index.deleted() if target_label is None else self._index.place(target_label)
@@ -205,6 +216,8 @@ class Reviews:
         seen = self._index.seen_labels()
         nothing = nothing_label({*self._labels, *seen})
         given = [label for label in self._labels if label != nothing]
+        if len(given) > MANY:
+            given.sort(key=lambda label: label not in seen)  # stable; those that the model named come first
         return [*given, *sorted(seen - {*given, nothing}), nothing]
 
     @staticmethod

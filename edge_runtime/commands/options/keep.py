@@ -77,6 +77,7 @@ def keeper_from(options: KeepOptions, classifier: Classifier, source: Source, ro
     """Open what keeps the frames; None if none are kept. Raise CollectionError."""
     if options.keep_hard is None:
         return None
+    from edge_runtime.collection.bursts import moment_of
     from edge_runtime.collection.keeper import Keeper, Limits, Model
 
     return Keeper(
@@ -84,5 +85,6 @@ def keeper_from(options: KeepOptions, classifier: Classifier, source: Source, ro
         Model(classifier.artifact.file.sha256, classifier.artifact.name, classifier.spec.min_familiarity),
         Limits(options.keep_budget, options.keep_rate, options.keep_random, options.keep_free),
         roi=roi,
-        live=source.live,
+        moment=moment_of(source),
+        waits=not source.live,
     )

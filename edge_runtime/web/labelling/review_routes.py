@@ -131,4 +131,4 @@ def _frame(entry: Entry) -> dict[str, Any]:
 
 
 def _outcome(outcome: Outcome) -> Response:
-    return JSONResponse({"moved": outcome.moved, "missing": outcome.missing})
+    return JSONResponse(outcome._asdict())

@@ -3,6 +3,7 @@
 
 const keptFrames = new Map(); // the names of kept frames of this run, by their numbers
 const MAX_KEPT = 500;
+const MOST_ANSWERS = 20; // the review page has all of them
 let answers = []; // the labels that can be given
 
 async function send(path, body) {
@@ -36,7 +37,8 @@ function offer(place, label, name) {
 }
 
 function ask(place, label, name) {
-  const buttons = answers.filter((answer) => answer !== label).map((answer) => {
+  const shown = answers.filter((answer, index) => answer !== label && (index < MOST_ANSWERS || index === answers.length - 1));
+  const buttons = shown.map((answer) => {
     const button = element("button", "quiet", answer);
     button.type = "button";
     button.onclick = () => correct(place, label, name, answer);

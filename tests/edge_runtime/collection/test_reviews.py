@@ -18,7 +18,7 @@ import pytest
 from edge_runtime.classify.decision import Scored
 from edge_runtime.collection.errors import CollectionError
 from edge_runtime.collection.listing import Listing
-from edge_runtime.collection.names import is_picture_name, picture_name
+from edge_runtime.collection.names import folder_labels, is_picture_name, picture_name
 from edge_runtime.collection.records import KeptFrame, parse_record
 from edge_runtime.collection.review.accuracy import wilson_interval
 from edge_runtime.collection.review.reviews import Group, Reviews
@@ -183,9 +183,24 @@ def test_frames_without_a_readable_sidecar_can_be_labelled(keep, tmp_path):
     name, other = keep(1), keep(2)
     (tmp_path / "kept" / sidecar_of(name)).unlink()
     (tmp_path / "kept" / sidecar_of(other)).write_text('{"label": "cat"}')
-    outcome = Reviews(tmp_path, ["cat"]).decide([name, other], "label", "cat")
+    reviews = Reviews(tmp_path, ["cat"])
+    confirmed = reviews.decide([name, other], "confirm")  # would be a guess
+    assert (confirmed.moved, confirmed.unclear) == ({}, [name, other])
+    outcome = reviews.decide([name, other], "label", "cat")
     assert outcome.missing == []
     assert places(tmp_path, name) == places(tmp_path, other) == ["reviewed/cat"]
+
+
+def test_a_model_with_a_thousand_labels_and_names_that_are_no_folders_can_be_reviewed(keep, tmp_path):
+    labels = folder_labels([*(f"class {number}" for number in range(1000)), "a/b", "dog", "DOG"])
+    assert len(labels) == 1001
+    good, bad = keep(1, label="dog"), keep(2, label="a/b")
+    reviews = Reviews(tmp_path, labels)
+    assert reviews.labels()[:2] == ["dog", "class 0"]  # those that the model named come first
+    assert reviews.labels()[-1] == "nothing"
+    outcome = reviews.decide([good, bad], "confirm")
+    assert (outcome.moved, outcome.unclear) == ({good: "dog"}, [bad])
+    assert Group("kept", "a/b") in reviews.counted().groups
 
 
 def test_ten_thousand_frames_are_counted_and_paged_in_less_than_a_second_each(tmp_path):

@@ -88,7 +88,9 @@ def test_each_image_of_a_folder_is_stored_and_turned(edge_run, scenes, tmp_path)
     assert (code, len(out)) == (0, 10)
     with Image.open(out[0]) as image:
         assert image.size == (48, 64)
-    assert all(is_picture_name(line.rpartition("/")[2]) for line in out)
+    names = [line.rpartition("/")[2] for line in out]
+    assert all(is_picture_name(name) for name in names)
+    assert len({burst_of(name) for name in names}) == 10  # photographs that have nothing to do with each other
 
 
 def test_a_limit_ends_the_command_with_what_was_stored(edge_run, scenes, tmp_path):
@@ -160,6 +162,15 @@ def test_watch_keeps_frames_and_review_labels_them(edge_run, started, bundle, sc
     assert get(port, "/")[0] == 303
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 0
+
+
+def test_of_a_folder_every_hard_image_is_kept(edge_run, bundle, scenes, tmp_path):
+    keep = ("--keep-hard", tmp_path / "hard", "--keep-free", "1kB", "--keep-random", "1", "--keep-rate", "1000/s")
+    code, _, err = edge_run("watch", bundle, "--source", scenes, "--json", *keep)
+    assert (code, err) == (0, [])
+    names = list(picture_names(tmp_path / "hard/kept"))
+    assert len(names) >= 8  # a random time has come before most of them
+    assert len({burst_of(name) for name in names}) == len(names)
 
 
 def test_serve_keeps_frames_and_has_the_review(started, bundle, scenes, tmp_path, wait_until):

@@ -189,6 +189,7 @@ document.addEventListener("keydown", (event) => {
 });
 document.addEventListener("keyup", release);
 window.addEventListener("blur", release);
+document.addEventListener("visibilitychange", release);
 byId("undo").onclick = undo;
 byId("picture").onload = () => {
   pictureLoading = false;

@@ -2,6 +2,7 @@
 // Data from the server is inserted as text, never as HTML.
 
 const PAGE = 60;
+const MOST_BUTTONS = 20; // further classes are in a list
 const REASONS = { unfamiliar: "unfamiliar", flipped: "decision changed", close: "close", random: "random sample" };
 let labels = []; // the last one is for pictures of none of the classes
 let group = { view: "kept", label: "" };
@@ -27,11 +28,9 @@ function showGroups(state) {
   const current = `${group.view}/${group.label}`;
   if (!unique.has(current)) unique.set(current, { ...group, count: 0 });
   const sorted = [...unique].sort(([, a], [, b]) => order[a.view] - order[b.view] || a.label.localeCompare(b.label));
-  byId("group").replaceChildren(...sorted.map(([value, item]) => {
-    const option = element("option", "", `${groupName(item)} (${item.count.toLocaleString()})`);
-    option.value = value;
-    return option;
-  }));
+  byId("group").replaceChildren(...sorted.map(([value, item]) => (
+    option(`${groupName(item)} (${item.count.toLocaleString()})`, value)
+  )));
   byId("group").value = current;
   byId("undo").disabled = !state.can_undo;
   showAccuracy(state);
@@ -54,8 +53,12 @@ function showAccuracy(state) {
 function showLabels(names) {
   if (names.join("\n") === labels.join("\n")) return;
   labels = names;
-  byId("labels").replaceChildren(...names.map((label, index) => {
-    const key = keyOf(index);
+  const isButton = (index) => index < MOST_BUTTONS || index === names.length - 1;
+  const others = names.filter((_, index) => !isButton(index));
+  byId("others").hidden = others.length === 0;
+  byId("others").replaceChildren(option("Another class…", ""), ...others.map((label) => option(label, label)));
+  byId("labels").replaceChildren(...names.filter((_, index) => isButton(index)).map((label) => {
+    const key = keyOf(names.indexOf(label));
     const button = element("button", "quiet", `${label} `);
     button.type = "button";
     button.dataset.label = label;
@@ -66,6 +69,12 @@ function showLabels(names) {
     button.onclick = () => decide("label", label);
     return button;
   }));
+}
+
+function option(text, value) {
+  const made = element("option", "", text);
+  made.value = value;
+  return made;
 }
 
 function keyOf(index) {
@@ -161,6 +170,7 @@ function outcomeText(answer) {
   for (const label of Object.values(answer.moved)) counts.set(label, (counts.get(label) || 0) + 1);
   const name = (label) => (label === null ? "deleted" : label === "" ? "back to review" : label);
   const parts = [...counts].map(([label, count]) => `${count} ${name(label)}`);
+  if (answer.unclear.length) parts.push(`${answer.unclear.length} cannot be confirmed: the model's label is not known; choose one`);
   if (answer.missing.length) parts.push(`${answer.missing.length} were not there any more`);
   return parts.join(", ") || "Nothing to take back";
 }
@@ -238,6 +248,10 @@ function pressed(event) {
 }
 
 document.addEventListener("keydown", (event) => { if (pressed(event) !== false) event.preventDefault(); });
+byId("others").onchange = () => {
+  if (byId("others").value) decide("label", byId("others").value);
+  byId("others").value = "";
+};
 byId("group").onchange = () => chooseGroup(byId("group").value);
 byId("all").onclick = selectAll;
 byId("look").onclick = () => look(selected()[0] || active());

@@ -40,7 +40,8 @@ def test_a_review_from_the_list_to_the_download(keep, review_server, call, make_
     older = call(port, "GET", f"/review/frames?view=kept&before={names[1]}")[1]["frames"]
     assert [frame["name"] for frame in older] == [names[0]]
     moved = call(port, "POST", "/review/decide", {"names": names, "action": "confirm"})
-    assert moved == (200, {"moved": {names[0]: "cat", names[1]: "dog", names[2]: "nothing"}, "missing": []})
+    labels = {names[0]: "cat", names[1]: "dog", names[2]: "nothing"}
+    assert moved == (200, {"moved": labels, "missing": [], "unclear": []})
     accuracy = call(port, "GET", "/review/groups")[1]["accuracy"]
     assert (accuracy["right"], accuracy["total"]) == (1, 1)
     listed = call(port, "GET", "/review/list")[1]
