@@ -18,6 +18,8 @@ COMMANDS = (
     "inspect",
     "watch",
     "serve",
+    "collect",
+    "review",
     "service",
     "update",
     "doctor",

@@ -10,6 +10,10 @@ MAX_COUNT = 10_000  # classes, epochs, threads: a larger number is a typing erro
 MAX_INT32 = 2**31 - 1
 DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)([smhd]?)")
 SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+MAX_BYTES = 10**15
+SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(B|kB|MB|GB|TB|)", re.ASCII | re.IGNORECASE)
+UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
+PER_MINUTE = {"": 1.0, "min": 1.0, "s": 60.0, "h": 1 / 60, "d": 1 / 1440}
 
 
 def integer(text: str, low: int, high: int) -> int:
@@ -77,6 +81,24 @@ def duration_s(text: str) -> float:
     if not 0 < seconds < math.inf:
         raise argparse.ArgumentTypeError(f"must be a time such as 90s, 10m, 1h or 2d, not {text!r}")
     return seconds
+
+
+def byte_size(text: str) -> int:
+    """Parse a size such as 500MB, 2GB, 1.5GB or 100kB, in decimal units; a plain number is in bytes."""
+    match = SIZE.fullmatch(text)
+    size = round(float(match[1]) * UNITS[match[2].lower()]) if match else 0
+    if not 0 < size <= MAX_BYTES:
+        raise argparse.ArgumentTypeError(f"must be a size such as 500MB or 2GB, not {text!r}")
+    return size
+
+
+def per_minute(text: str) -> float:
+    """Parse a rate such as 10/min, 1/s or 100/h; a plain number is per minute."""
+    count, _, unit = text.partition("/")
+    rate = _number(count) * PER_MINUTE.get(unit, math.nan)
+    if not 0 < rate < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a rate such as 10/min or 100/h, not {text!r}")
+    return rate
 
 
 def _number(text: str) -> float:

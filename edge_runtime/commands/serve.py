@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
-import sys
 import threading
 from dataclasses import dataclass
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edge_runtime.command_line.background import in_background
 from edge_runtime.command_line.runner import SUCCESS, set_action
+from edge_runtime.commands.options.access import AccessOptions, add_access_options, report_address, require_server
 from edge_runtime.commands.options.drift import DriftOptions, add_drift_options, drift_from
+from edge_runtime.commands.options.keep import KeepOptions, add_keep_options, keeper_from
 from edge_runtime.commands.options.model import ModelOptions, add_model_options, open_classifier
 from edge_runtime.commands.options.sinks import SinkOptions, add_sink_options, close_all, sinks_from
 from edge_runtime.commands.options.stream import (
@@ -22,21 +21,14 @@ from edge_runtime.commands.options.stream import (
     source_from,
     stream_from,
 )
-from edge_runtime.errors import BackendUnavailable
-from edge_runtime.system.credentials import credential
 from edge_runtime.system.notification import ready, stopping
 from edge_runtime.update.follow import Follower
 
 if TYPE_CHECKING:
     from edge_runtime.classify.classifier import Classifier
-    from edge_runtime.live.records import Frame, FramePrediction
+    from edge_runtime.collection.review.reviews import Reviews
     from edge_runtime.live.stream import Stream
     from edge_runtime.web.site import Site
-
-TOKEN_VARIABLE = "EDGE_RUN_TOKEN"  # noqa: S105 - the name of the variable, no secret
-PORT = 8080
-MAX_PORT = 65_535
-LAST_FRAME_S = 10.0  # how long the loop may take to end after the server has ended
 
 
 @dataclass(frozen=True)
@@ -44,15 +36,13 @@ class ServeOptions:
     """The options of `edge-run serve`, as its help describes them."""
 
     bundle: str
-    host: str
-    port: int
-    token_file: Path | None
-    public_url: str | None
+    access: AccessOptions
     title: str | None
     model: ModelOptions
     stream: StreamOptions
     sinks: SinkOptions
     drift: DriftOptions
+    keep: KeepOptions
 
 
 def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subparsers' type private
@@ -66,26 +56,13 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
     )
     command.add_argument("bundle", metavar="BUNDLE", help="folder that edge-export wrote")
     command.add_argument("--source", required=True, metavar="S", help=SOURCES)
-    group = command.add_argument_group("access")
-    group.add_argument(
-        "--host",
-        default="127.0.0.1",
-        help=f"address to bind to; {TOKEN_VARIABLE} must be set for any other than loopback (127.0.0.1)",
-    )
-    group.add_argument("--port", type=_port, default=PORT, help=f"default: {PORT}")
-    group.add_argument(
-        "--token-file", type=Path, metavar="FILE", help=f"read the token from this file instead of {TOKEN_VARIABLE}"
-    )
-    group.add_argument(
-        "--public-url",
-        metavar="URL",
-        help="address of the HTTPS proxy in front of the server, such as https://camera.example.org; needs a token",
-    )
+    group = add_access_options(command)
     group.add_argument("--title", help="title of the page (default: the source's name)")
     add_model_options(command)
     add_stream_options(command)
     add_sink_options(command)
     add_drift_options(command)
+    add_keep_options(command)
     set_action(command, ServeOptions, serve)
 
 
@@ -93,36 +70,33 @@ def serve(options: ServeOptions) -> int:
     """Run the live loop and the web server."""
     from edge_runtime.live.sinks.eventlog import read_events
     from edge_runtime.web.hub import MAX_EVENTS, Hub
-    from edge_runtime.web.protection.access import check_token, parse_public_url
     from edge_runtime.web.site import Site
 
-    _require_server()
-    token = credential(TOKEN_VARIABLE, options.token_file)
-    public_url = parse_public_url(options.public_url) if options.public_url else None
-    check_token(options.host, token, options.public_url)
+    require_server("serve", "prometheus_client")
+    token, public_url = options.access.token(), options.access.parsed_public_url()
     source = source_from(options.stream)
     # One for the camera, one for uploads: a classifier is not for use by two threads at once.
     follower = Follower(options.bundle, options.stream.roi)
     watching, answering = (open_classifier(options.bundle, options.model) for _ in range(2))
     drift = drift_from(options.drift, options.bundle) if source.live else None
     hub, stop = Hub(), threading.Event()
+    keeper = keeper_from(options.keep, watching, source, options.stream.roi)
     sinks = sinks_from(options.sinks, source.name)
+    parts: list[Any] = [*sinks, *([keeper] if keeper else [])]
     if options.sinks.event_log:
         hub.restore(read_events(options.sinks.event_log, newest=MAX_EVENTS))
     try:
-
-        def on_frame(frame: Frame, prediction: FramePrediction) -> None:
-            """Show a frame on the page, and offer it to a release in the shadow."""
-            hub.frame(frame, stream.candidate())
-            follower.on_frame(frame, prediction)
-
         stream = stream_from(
             options.stream,
             source,
             watching,
             [hub, *sinks],
             stop=stop,
-            on_frame=on_frame,
+            on_frame=[
+                lambda frame, _prediction: hub.frame(frame, stream.candidate()),
+                follower.on_frame,
+                *([keeper.offer] if keeper else []),
+            ],
             drift=drift,
         )
         site = Site(
@@ -133,7 +107,9 @@ def serve(options: ServeOptions) -> int:
             title=options.title or _title(source.name),
             roi=options.stream.roi,
             event_log=options.sinks.event_log,
-            outboxes=[sink.outbox for sink in sinks if hasattr(sink, "outbox")],
+            outboxes=[part.outbox for part in parts if hasattr(part, "outbox")],
+            keeper=keeper,
+            reviews=_reviews(options, watching),
             stale_s=2 * options.stream.stall_timeout,
             drift=drift,
         )
@@ -148,7 +124,7 @@ def serve(options: ServeOptions) -> int:
             _run(options, site, stream, stop)
     finally:
         stopping()
-        close_all(sinks)
+        close_all(parts)
         if drift:
             drift.close()
     return SUCCESS
@@ -161,23 +137,23 @@ def _run(options: ServeOptions, site: Site, stream: Stream, stop: threading.Even
     """
     from edge_runtime.web.server import run_server
 
-    problems: list[BaseException] = []
-
     def follow() -> None:
-        """Run the loop, and end the server if it fails."""
-        try:
-            stream.run()
-            site.hub.end()
-        except BaseException as problem:  # noqa: BLE001 - raised again in the main thread
-            problems.append(problem)
-            stop.set()
+        """Run the loop, and note the end of a video."""
+        stream.run()
+        site.hub.end()
 
-    loop = threading.Thread(target=follow, name="live loop", daemon=True)
-    loop.start()
-    run_server(site, host=options.host, port=options.port, stop=stop, on_ready=_report_ready)
-    loop.join(LAST_FRAME_S)
-    if problems:
-        raise problems[0]
+    with in_background(follow, stop):
+        run_server(site, host=options.access.host, port=options.access.port, stop=stop, on_ready=_report_ready)
+
+
+def _reviews(options: ServeOptions, classifier: Classifier) -> Reviews | None:
+    """Return the review of the frames that are kept; None if none are kept."""
+    if options.keep.keep_hard is None:
+        return None
+    from edge_runtime.collection.names import folder_labels
+    from edge_runtime.collection.review.reviews import Reviews
+
+    return Reviews(options.keep.keep_hard, folder_labels(classifier.spec.labels))
 
 
 def _title(name: str) -> str:
@@ -186,19 +162,5 @@ def _title(name: str) -> str:
 
 
 def _report_ready(address: str) -> None:
-    print(f"edge-run: serving on {address}", file=sys.stderr, flush=True)
+    report_address(address)
     ready()
-
-
-def _require_server() -> None:
-    """Raise BackendUnavailable if a library is missing, before a camera is opened."""
-    for module in ("starlette", "uvicorn", "prometheus_client"):
-        if find_spec(module) is None:
-            raise BackendUnavailable(f"serve needs {module}; install it with: pip install 'edgewise[serve]'")
-
-
-def _port(text: str) -> int:
-    value = int(text) if text.isascii() and text.isdecimal() else -1
-    if not 0 <= value <= MAX_PORT:
-        raise argparse.ArgumentTypeError(f"must be a port from 0 (any free port) to {MAX_PORT}, not {text!r}")
-    return value

@@ -9,6 +9,7 @@ from edge_runtime.command_line.runner import FAILURE, SUCCESS, set_action
 from edge_runtime.command_line.signals import stop_on_signals
 from edge_runtime.command_line.standard_output import results_stream
 from edge_runtime.commands.options.drift import DriftOptions, add_drift_options, drift_from
+from edge_runtime.commands.options.keep import KeepOptions, add_keep_options, keeper_from
 from edge_runtime.commands.options.model import ModelOptions, add_model_options, open_classifier
 from edge_runtime.commands.options.reports import report_end
 from edge_runtime.commands.options.sinks import SinkOptions, add_sink_options, close_all, sinks_from
@@ -40,6 +41,7 @@ class WatchOptions:
     stream: StreamOptions
     sinks: SinkOptions
     drift: DriftOptions
+    keep: KeepOptions
 
 
 def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subparsers' type private
@@ -60,6 +62,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
     add_stream_options(command)
     add_sink_options(command)
     add_drift_options(command)
+    add_keep_options(command)
     set_action(command, WatchOptions, watch)
 
 
@@ -74,12 +77,12 @@ def _watch(options: WatchOptions, results: TextIO) -> int:
     follower = Follower(options.bundle, options.stream.roi)
     classifier = open_classifier(options.bundle, options.model)
     drift = drift_from(options.drift, options.bundle) if source.live else None
+    keeper = keeper_from(options.keep, classifier, source, options.stream.roi)
     sinks = [_console(options, results, live=source.live), *sinks_from(options.sinks, source.name)]
+    on_frame = [follower.on_frame, *([keeper.offer] if keeper else [])]
     try:
         with stop_on_signals() as stop:
-            stream = stream_from(
-                options.stream, source, classifier, sinks, stop=stop, on_frame=follower.on_frame, drift=drift
-            )
+            stream = stream_from(options.stream, source, classifier, sinks, stop=stop, on_frame=on_frame, drift=drift)
             ready()
             with follower.start(
                 lambda: open_classifier(options.bundle, options.model),
@@ -89,7 +92,7 @@ def _watch(options: WatchOptions, results: TextIO) -> int:
             report_end(source, tally)
     finally:
         stopping()
-        close_all(sinks)
+        close_all([*sinks, *([keeper] if keeper else [])])
         if drift:
             drift.close()
     return FAILURE if tally.unreadable and not source.live else SUCCESS

@@ -63,9 +63,16 @@ def preprocess(source: ImageSource, spec: ModelSpec) -> Pixels:
 
 
 def load_image(
-    source: ImageSource, spec: ModelSpec, roi: Roi | None = None, *, mount: Mount = UPRIGHT, limits: Limits = FILE
+    source: ImageSource,
+    spec: ModelSpec | None,
+    roi: Roi | None = None,
+    *,
+    mount: Mount = UPRIGHT,
+    limits: Limits = FILE,
 ) -> Image.Image:
     """Decode an image upright and in RGB; a JPEG at the smallest scale that `spec` allows, which is many times faster.
+
+    Without a spec, an image is decoded at its own scale.
 
     Transparent pixels are blended with white, 16-bit grey is scaled to 8 bits, of an animation the first frame is
     returned. The image is turned as `mount` requires. With `roi`, only that region of the turned image is returned, as
@@ -98,7 +105,7 @@ def _opened(path: Path) -> IO[bytes]:
     return path.open("rb")
 
 
-def _decode(file: IO[bytes], spec: ModelSpec, roi: Roi | None, mount: Mount, limits: Limits) -> Image.Image:
+def _decode(file: IO[bytes], spec: ModelSpec | None, roi: Roi | None, mount: Mount, limits: Limits) -> Image.Image:
     walk = check_jpeg(file, limits)
     with Image.open(cast("IO[bytes]", CountedReads(file)), formats=formats_of(file)) as image:
         check_coded_pixels(image.size, limits)
@@ -106,7 +113,8 @@ def _decode(file: IO[bytes], spec: ModelSpec, roi: Roi | None, mount: Mount, lim
         if image.format not in SCALED_BY_DECODER:  # Pillow decodes such an image to find its orientation
             check_memory(image, None, limits)
         size = mount.size(upright_size(image))
-        _draft(image, spec, roi, size)
+        if spec is not None:
+            _draft(image, spec, roi, size)
         check_memory(image, walk, limits, is_turned=orientation(image) != 1)
         return _cut(mount.turn(upright_rgb(image)), roi, size)
 

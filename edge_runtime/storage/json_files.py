@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from edge_runtime.storage.regular_files import read_at_most
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from edge_runtime.errors import EdgeError
 
+PARTIAL = ".partial"  # the end of a file's name until it is complete
 MAX_JSON = 1 << 26  # bytes; the journal of a long training has a few MB
 
 
@@ -92,13 +94,23 @@ def expect_keys(
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a UTF-8 file so that a reader, also after a power failure, sees the old content or the new content."""
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(path)
+    """Write a UTF-8 file as `write_bytes` does."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file so that a reader, also after a power failure, sees the old content or the new content."""
+    partial = path.with_name(f".{path.name}{PARTIAL}")
+    try:
+        with partial.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(path)
+    except OSError:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise
     sync_folder(path.parent)
 
 

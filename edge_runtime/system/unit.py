@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 ENVIRONMENT_FILE = "/etc/edgewise.env"
 STATE_FOLDER = "/var/lib/edgewise"
 MEMORY_MB, CPU_PERCENT, WATCHDOG_S = 512, 200, 60
-FILE_OPTIONS = ("--event-log",)
+FILE_OPTIONS = ("--event-log", "--keep-hard")
 SECRET_OPTIONS = ("--token-file", "--mqtt-password-file", "--webhook-token-file")
 ADDRESS_OPTIONS = ("--source", "--webhook")  # whose value may be @FILE
 

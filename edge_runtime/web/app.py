@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from functools import partial
 from importlib.metadata import version
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
@@ -16,11 +15,14 @@ from edge_runtime.errors import EdgeError, InferenceError, one_line
 from edge_runtime.image.limits import STREAM, LimitError
 from edge_runtime.web.download import events_csv
 from edge_runtime.web.event_stream import event_stream, full_state
+from edge_runtime.web.labelling.download_routes import DownloadRoutes
+from edge_runtime.web.labelling.review_routes import ReviewRoutes
 from edge_runtime.web.openapi import openapi_document
 from edge_runtime.web.protection.access import Access
 from edge_runtime.web.protection.guard import Guard
 from edge_runtime.web.protection.login import log_in, log_out
 from edge_runtime.web.protection.uploads import UploadError, check_pixels, read_body
+from edge_runtime.web.static_files import LABELLING, static_file, static_routes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,15 +33,8 @@ if TYPE_CHECKING:
     from edge_runtime.classify.classifier import Classifier
     from edge_runtime.web.site import Site
 
-STATIC = {
-    "page.html": "text/html; charset=utf-8",
-    "style.css": "text/css; charset=utf-8",
-    "page.js": "text/javascript; charset=utf-8",
-    "elements.js": "text/javascript; charset=utf-8",
-    "events.js": "text/javascript; charset=utf-8",
-    "drift.js": "text/javascript; charset=utf-8",
-    "icon.svg": "image/svg+xml",
-}
+ASSETS = ("style.css", "page.js", "elements.js", "events.js", "drift.js", "wrong.js", "icon.svg")
+LABELLING_ASSETS = ("labelling.css", "labelling.js", "review.js")
 MAX_UPLOADS = 4  # one is classified while the others wait
 MAX_DIGITS = 15  # of an event's number
 
@@ -53,20 +48,16 @@ def build_app(site: Site, *, loopback: bool = True) -> ASGIApp:
 
     """
     access = Access(site.token, loopback, site.public_url)
-    static = {name: files("edge_runtime.web").joinpath("static", name).read_bytes() for name in STATIC}
 
     def with_site(handler: Callable[[Site, Request], Any]) -> Callable[[Request], Any]:
         return partial(handler, site)
 
-    def static_file(name: str) -> Callable[[Request], Response]:
-        return lambda _request: Response(static[name], media_type=STATIC[name])
-
-    assets = [Route(f"/static/{name}", static_file(name)) for name in STATIC if not name.endswith(".html")]
     routes = [
         Route("/", static_file("page.html")),
         Route("/login", partial(log_in, access), methods=["GET", "POST"]),
         Route("/logout", partial(log_out, access), methods=["POST"]),
-        *assets,
+        *static_routes(ASSETS),
+        *static_routes(LABELLING_ASSETS, LABELLING),
         Route("/picture.jpg", with_site(_picture)),
         Route("/events", partial(event_stream, site, access)),
         Route("/events.csv", with_site(events_csv)),
@@ -77,10 +68,13 @@ def build_app(site: Site, *, loopback: bool = True) -> ASGIApp:
         Route("/metrics", with_site(_metrics)),
         Route("/openapi.json", with_site(_openapi)),
     ]
-    return Guard(Starlette(routes=routes, exception_handlers={UploadError: _refused_body}), access)
+    if site.reviews is not None:
+        routes += [*ReviewRoutes(site.reviews).routes(), *DownloadRoutes(site.reviews.folder).routes()]
+    return Guard(Starlette(routes=routes, exception_handlers={UploadError: refused_body}), access)
 
 
-def _refused_body(_request: Request, problem: Exception) -> Response:
+def refused_body(_request: Request, problem: Exception) -> Response:
+    """Return the response to a body that is refused."""
     status = problem.status if isinstance(problem, UploadError) else 400
     return JSONResponse({"error": " ".join(str(problem).split())}, status)
 
@@ -120,7 +114,7 @@ async def _classify_upload(site: Site, request: Request) -> Response:
         async with site.classifying:
             return JSONResponse(await asyncio.to_thread(_predict, site.classifier, content))
     except UploadError as problem:
-        return _refused_body(request, problem)
+        return refused_body(request, problem)
     except LimitError as problem:
         return JSONResponse({"error": one_line(problem)}, 413)
     except EdgeError as problem:
@@ -157,4 +151,5 @@ def _metrics_response(site: Site) -> Response:
 
 
 async def _openapi(site: Site, _request: Request) -> Response:
-    return JSONResponse(openapi_document(version("edgewise"), token=site.token is not None))
+    token, review = site.token is not None, site.reviews is not None
+    return JSONResponse(openapi_document(version("edgewise"), token=token, review=review))

@@ -51,11 +51,14 @@ async def _messages(site: Site, is_ended: Callable[[], bool]) -> AsyncIterator[s
     try:
         yield f"retry: {RETRY_MS}\n"
         yield _message("hello", _hello(site))
-        last_number = 0
+        last_number = last_kept = 0
         while not is_ended():
             for item in site.hub.events_after(last_number):
                 last_number = item.number
-                yield _message("event", event_json(item))
+                yield _message("event", event_json(item, restored=item.number <= site.hub.restored))
+            for kept in site.keeper.kept_after(last_kept) if site.keeper else ():
+                last_kept = kept.number
+                yield _message("kept", {"frame": kept.frame, "name": kept.name})
             yield _message("state", await full_state(site))
             await asyncio.sleep(STATE_EVERY_S)
     finally:
@@ -70,6 +73,7 @@ def _hello(site: Site) -> dict[str, Any]:
         "backend": site.classifier.backend.name,
         "roi": site.roi,
         "can_log_out": site.token is not None,
+        "can_review": site.reviews is not None,
     }
 
 
@@ -77,9 +81,10 @@ def _message(event: str, data: object) -> str:
     return f"event: {event}\ndata: {json.dumps(data)}\n\n"
 
 
-def event_json(item: Numbered) -> dict[str, Any]:
-    """Return an event as the page reads it."""
-    return {"number": item.number, **item.event.to_json(), "picture": item.event.thumbnail is not None}
+def event_json(item: Numbered, *, restored: bool) -> dict[str, Any]:
+    """Return an event as the page reads it; `restored` states whether it is from before the start of the server."""
+    picture = item.event.thumbnail is not None
+    return {"number": item.number, **item.event.to_json(), "picture": picture, "restored": restored}
 
 
 async def full_state(site: Site) -> dict[str, Any]:

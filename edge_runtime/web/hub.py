@@ -77,9 +77,14 @@ class Hub:
 
     The live loop never waits for a reader: it only exchanges references under a lock. A picture is encoded only if a
     viewer requests it, in the viewer's thread.
+
+    Attributes:
+        restored: number of events from before the start.
+
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.restored = 0
         self._clock = clock
         self._lock = threading.Lock()
         self._frame: Frame | None = None
@@ -103,6 +108,7 @@ class Hub:
         with self._lock:
             for event in events:
                 self._keep(event)
+            self.restored = self._number
 
     def frame(self, frame: Frame, candidate: tuple[str, int, int] | None = None) -> None:
         """Receive the frame of the next prediction, and what may be decided next; see LiveState.

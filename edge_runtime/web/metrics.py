@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from prometheus_client import Metric
 
-    from edge_runtime.live.records import Event
     from edge_runtime.live.sinks.outbox import Outbox
     from edge_runtime.web.hub import Hub
 
@@ -44,7 +43,7 @@ class ServerCollector(Collector):
     def __init__(
         self,
         hub: Hub,
-        outboxes: Sequence[Outbox[Event]],
+        outboxes: Sequence[Outbox[Any]],
         uploads: Mapping[str, int],
         drift: Mapping[str, Any] | None = None,
     ) -> None:
@@ -64,7 +63,7 @@ class ServerCollector(Collector):
 
 
 def render_metrics(
-    hub: Hub, outboxes: Sequence[Outbox[Event]], uploads: Mapping[str, int], drift: Mapping[str, Any] | None = None
+    hub: Hub, outboxes: Sequence[Outbox[Any]], uploads: Mapping[str, int], drift: Mapping[str, Any] | None = None
 ) -> bytes:
     """Return the current metrics in Prometheus's text format, as UTF-8; see `ServerCollector` for the arguments."""
     registry = CollectorRegistry()
@@ -92,7 +91,7 @@ def _live_families(hub: Hub) -> Iterator[Metric]:
         yield latency
 
 
-def _sink_families(outboxes: Sequence[Outbox[Event]]) -> Iterator[Metric]:
+def _sink_families(outboxes: Sequence[Outbox[Any]]) -> Iterator[Metric]:
     if not outboxes:
         return
     delivered = CounterMetricFamily("edgewise_sink_delivered_total", "Events delivered.", labels=("sink",))

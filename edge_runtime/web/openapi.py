@@ -33,12 +33,13 @@ ERRORS_OF_CLASSIFY = {
 }
 
 
-def openapi_document(version: str, *, token: bool) -> dict[str, Any]:
+def openapi_document(version: str, *, token: bool, review: bool = False) -> dict[str, Any]:
     """Return the OpenAPI document.
 
     Args:
         version: version of Edgewise.
         token: whether requests need the bearer token.
+        review: whether labelled pictures can be downloaded.
 
     """
     document: dict[str, Any] = {
@@ -62,6 +63,8 @@ def openapi_document(version: str, *, token: bool) -> dict[str, Any]:
         },
         "components": {"schemas": {"Prediction": PREDICTION, "Scored": SCORED, "Error": ERROR}},
     }
+    if review:
+        document["paths"] |= _review_paths()
     if token:
         document["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         document["security"] = [{"token": []}]
@@ -86,6 +89,21 @@ def _classify() -> dict[str, Any]:
             },
             **errors,
         },
+    }
+
+
+def _review_paths() -> dict[str, Any]:
+    names = [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in ("label", "name")]
+    after = {"name": "after", "in": "query", "schema": {"type": "string"}, "description": "the cursor `next`"}
+    return {
+        "/review/list": {
+            "get": {
+                **_get("Labels, names, sizes and digests of the labelled pictures, in pages.", "application/json"),
+                "parameters": [after],
+            }
+        },
+        "/review/file/{label}/{name}": {"get": {**_get("A labelled picture.", "image/*"), "parameters": names}},
+        "/review/pictures.zip": {"get": _get("All labelled pictures with their sidecars.", "application/zip")},
     }
 
 

@@ -54,12 +54,50 @@ def run_server(
 
     """
     check_token(host, site.token, site.public_url and site.public_url.origin)
-    stop = stop or threading.Event()
-    server = uvicorn.Server(
-        _config(build_app(site, loopback=is_loopback(host)), behind_proxy=site.public_url is not None)
+
+    def set_is_stopping(is_stopping: Callable[[], bool]) -> None:
+        site.is_stopping = is_stopping
+
+    run_app(
+        build_app(site, loopback=is_loopback(host)),
+        host=host,
+        port=port,
+        behind_proxy=site.public_url is not None,
+        stop=stop,
+        on_ready=on_ready,
+        set_is_stopping=set_is_stopping,
     )
+
+
+def run_app(
+    app: ASGIApp,
+    *,
+    host: str,
+    port: int,
+    behind_proxy: bool = False,
+    stop: threading.Event | None = None,
+    on_ready: Callable[[str], None] = lambda _url: None,
+    set_is_stopping: Callable[[Callable[[], bool]], None] = lambda _is_stopping: None,
+) -> None:
+    """Serve an application as `run_server` does; its caller has checked the token.
+
+    Args:
+        app: the application.
+        host: address to bind to.
+        port: port to bind to; 0 chooses a free port.
+        behind_proxy: whether the addresses of clients are those that a proxy on this device sends.
+        stop: as for `run_server`.
+        on_ready: as for `run_server`.
+        set_is_stopping: receives a function that returns whether the server stops.
+
+    Raises:
+        AccessError: the address cannot be bound.
+
+    """
+    stop = stop or threading.Event()
+    server = uvicorn.Server(_config(app, behind_proxy=behind_proxy))
     limit_logs()
-    site.is_stopping = lambda: server.should_exit
+    set_is_stopping(lambda: server.should_exit)
     with _listen(host, port) as listening:
         url_host = f"[{host}]" if ":" in host else host
         url = f"http://{url_host}:{listening.getsockname()[1]}/"

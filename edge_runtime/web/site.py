@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge_runtime.classify.classifier import Classifier
+    from edge_runtime.collection.keeper import Keeper
+    from edge_runtime.collection.review.reviews import Reviews
     from edge_runtime.live.drifting import DriftWatch
-    from edge_runtime.live.records import Event
     from edge_runtime.live.sinks.outbox import Outbox
     from edge_runtime.web.hub import Hub
     from edge_runtime.web.protection.access import PublicUrl
@@ -35,6 +36,8 @@ class Site:
         event_log: the file that contains the events from before the start; None if there is none.
         outboxes: outboxes of the sinks, for the metrics.
         drift: compares what the camera sees with the training; None if nothing does.
+        keeper: keeps frames for review; None if none are kept.
+        reviews: the review of these frames.
         is_stopping: returns True when the server stops, so that the event streams end.
         stale_s: seconds without a prediction after which /healthz responds 503.
         viewers: number of connected event streams.
@@ -53,7 +56,9 @@ class Site:
     title: str = "Edgewise"
     roi: tuple[int, int, int, int] | None = None
     event_log: Path | None = None
-    outboxes: Sequence[Outbox[Event]] = ()
+    outboxes: Sequence[Outbox[Any]] = ()
+    keeper: Keeper | None = None
+    reviews: Reviews | None = None
     drift: DriftWatch | None = None
     is_stopping: Callable[[], bool] = lambda: False
     stale_s: float = STALE_S

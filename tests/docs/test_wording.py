@@ -59,7 +59,7 @@ SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglo
 PAGES = [
     *sorted((ROOT / "docs").glob("*.md")),
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")),
-    *sorted(path for path in (ROOT / "edge_runtime" / "web" / "static").iterdir() if path.suffix != ".svg"),
+    *sorted(path for path in (ROOT / "edge_runtime" / "web").glob("**/static/*") if path.suffix != ".svg"),
     *(path for package in PACKAGES for path in sorted((ROOT / package).rglob("templates/*.html"))),
 ]
 PATTERNS = [

@@ -39,7 +39,7 @@ class Browser:
         if phone:
             options["mobileEmulation"] = {"deviceMetrics": size}
         capabilities = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}
-        self._url, self._resized = url, False
+        self._url, self._resized, self._phone = url, False, phone
         session = self._call("POST", "/session", {"capabilities": {"alwaysMatch": capabilities}})
         self._url = f"{url}/session/{session['sessionId']}"
 
@@ -71,6 +71,30 @@ class Browser:
     def type_into(self, selector, text):
         found = self._call("POST", "/element", {"using": "css selector", "value": selector})
         self._call("POST", f"/element/{found[ELEMENT]}/value", {"text": str(text)})
+
+    def press(self, selector, hold_s=0.0):
+        """Press an element with the mouse, or the finger of a phone, and release it after some seconds."""
+        found = self._call("POST", "/element", {"using": "css selector", "value": selector})
+        kind = "touch" if self._phone else "mouse"
+        self._act(
+            {"type": "pointerMove", "duration": 0, "x": 0, "y": 0, "origin": {ELEMENT: found[ELEMENT]}},
+            {"type": "pointerDown", "button": 0},
+            {"type": "pause", "duration": round(hold_s * 1000)},
+            {"type": "pointerUp", "button": 0},
+            source={"type": "pointer", "id": "finger", "parameters": {"pointerType": kind}},
+        )
+
+    def keys(self, key, hold_s=0.0):
+        """Press a key, and release it after some seconds."""
+        self._act(
+            {"type": "keyDown", "value": key},
+            {"type": "pause", "duration": round(hold_s * 1000)},
+            {"type": "keyUp", "value": key},
+            source={"type": "key", "id": "keyboard"},
+        )
+
+    def _act(self, *actions, source):
+        self._call("POST", "/actions", {"actions": [{**source, "actions": list(actions)}]})
 
     def until(self, script, timeout_s=20.0):
         deadline = time.monotonic() + timeout_s

@@ -20,7 +20,7 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 ELISION = "..."
 # Commands that run until they are stopped.
-LONG_RUNNING = re.compile(r"(edge-run (serve|watch)|mosquitto) (?!.*--frames)")
+LONG_RUNNING = re.compile(r"(edge-run (serve|watch|review|collect)|mosquitto) (?!.*--(frames|count))")
 PORTS = ("8080", "1883")  # the ports in the pages; free ports replace them, so that a busy port fails no test
 OUTPUT_TIMEOUT_S, STOP_TIMEOUT_S = 60.0, 30.0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from edge_runtime.command_line.numbers import positive_int
 from edge_runtime.system.credentials import address_from, credential
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 
 LOG_MB = 256
 MEGABYTE = 1_000_000
+
+
+class Closable(Protocol):
+    """A sink, or something else that finishes its work when it is closed."""
+
+    def close(self) -> None:
+        """Finish the work."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -95,7 +103,7 @@ def sinks_from(options: SinkOptions, camera: str) -> list[Sink]:
     return sinks
 
 
-def close_all(sinks: Iterable[Sink]) -> None:
+def close_all(sinks: Iterable[Closable]) -> None:
     """Close every sink; a problem with one is reported and does not keep the others open."""
     for sink in sinks:
         try:

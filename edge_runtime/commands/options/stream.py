@@ -80,13 +80,13 @@ def add_stream_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--frames", type=positive_int, metavar="N", help="stop after N decided frames")
     _add_selection(command)
     _add_rules(command)
-    _add_patience(command)
+    add_patience(command)
 
 
 def _add_selection(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("which frames")
     add_mount(group)
-    group.add_argument("--roi", type=_roi, metavar="X,Y,W,H", help="classify this region of the picture, in pixels")
+    add_roi(group, "classify this region of the picture, in pixels")
     group.add_argument("--every", type=positive_int, default=1, metavar="N", help="classify one frame in N")
     group.add_argument("--max-fps", type=positive_float, metavar="F", help="classify at most F frames a second")
     group.add_argument(
@@ -113,6 +113,11 @@ def add_mount(command: argparse._ActionsContainer) -> None:
     )
 
 
+def add_roi(command: argparse._ActionsContainer, meaning: str) -> None:
+    """Add --roi, with its help."""
+    command.add_argument("--roi", type=_roi, metavar="X,Y,W,H", help=meaning)
+
+
 def _add_rules(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("decision over frames")
     group.add_argument(
@@ -130,7 +135,8 @@ def _add_rules(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_patience(command: argparse.ArgumentParser) -> None:
+def add_patience(command: argparse.ArgumentParser) -> None:
+    """Add the options for a camera that stops sending."""
     group = command.add_argument_group("stalled cameras")
     group.add_argument(
         "--stall-timeout",
@@ -150,18 +156,26 @@ def _add_patience(command: argparse.ArgumentParser) -> None:
 
 def source_from(options: StreamOptions) -> Source:
     """Return the source that the options name; it is not opened yet. Raise SourceError."""
+    return open_named_source(options.source, fps=options.fps, timeout_s=2 * options.stall_timeout)
+
+
+def open_named_source(name: str, *, fps: float | None, timeout_s: float) -> Source:
+    """Return the source that --source names; see `open_source` for the other arguments.
+
+    A password in the name is a reason for a warning; @FILE names a file that contains the address.
+    """
     from edge_runtime.live.sources.opening import open_source
     from edge_runtime.system.addresses import has_secret
     from edge_runtime.system.credentials import address_from
 
-    if has_secret(options.source):
+    if has_secret(name):
         print(
             "edge-run: warning: --source contains a password, which every user of this device can read in the list of "
             "processes; write the address into a file of mode 600 and use --source @FILE",
             file=sys.stderr,
             flush=True,
         )
-    return open_source(address_from(options.source), fps=options.fps, timeout_s=2 * options.stall_timeout)
+    return open_source(address_from(name), fps=fps, timeout_s=timeout_s)
 
 
 def stream_from(
@@ -171,15 +185,22 @@ def stream_from(
     sinks: Sequence[Sink],
     *,
     stop: threading.Event,
-    on_frame: Callable[[Frame, FramePrediction], None] = lambda _frame, _prediction: None,
+    on_frame: Sequence[Callable[[Frame, FramePrediction], None]] = (),
     drift: DriftWatch | None = None,
 ) -> Stream:
-    """Set up the live loop that the options describe; it also notifies systemd's watchdog. Raise SpecError."""
+    """Set up the live loop that the options describe; it also notifies systemd's watchdog. Raise SpecError.
+
+    The functions in `on_frame` are called with each frame and its prediction, in their order.
+    """
     from edge_runtime.image.upright import Mount
     from edge_runtime.live.capture import Patience
     from edge_runtime.live.preparation import Selection
     from edge_runtime.live.stream import Hooks, Stream, inspect_nothing
     from edge_runtime.system.notification import heartbeat
+
+    def call_all(frame: Frame, prediction: FramePrediction) -> None:
+        for function in on_frame:
+            function(frame, prediction)
 
     return Stream(
         source,
@@ -195,7 +216,7 @@ def stream_from(
         stop=stop,
         hooks=Hooks(
             heartbeat(),
-            on_frame,
+            call_all,
             unreadable_reporter(source),
             skipped_reporter(source),
             drift.inspect if drift else inspect_nothing,

@@ -35,6 +35,7 @@ MAX_HEADERS = 100
 VERSIONS = frozenset({"1.0", "1.1"})
 TOO_MANY = "too many wrong tokens from this address; try again later"
 RETRY_LATER = {"Retry-After": "10"}
+PAGES = frozenset({"/", "/review"})
 # Available without a token, for the login and for health checks. They contain nothing from the camera.
 PUBLIC_PATHS = frozenset({"/login", "/static/style.css", "/static/icon.svg", "/healthz"})
 
@@ -75,7 +76,7 @@ class Guard:
             return None
         if (token := bearer_token(request)) is not None:
             return await self._refusal_of_token(request, token)
-        if path == "/":  # a browser opens the page, perhaps with ?token=
+        if path in PAGES:  # a browser opens a page, perhaps with ?token=
             query = request.scope["query_string"].decode("latin-1")
             return RedirectResponse(f"/login?{query}" if query else "/login", 303)
         return _unauthorized("a token is required; send it in the header Authorization: Bearer TOKEN")

@@ -61,12 +61,14 @@ function applyFilter() {
 function addEvent(event) {
   const row = element("li", event.event);
   row.dataset.about = event.label || CAMERA;
+  if (event.event === "entered" && !event.restored) row.dataset.frame = event.frame;
   const [title, detail] = describe(event);
   const when = whenOf(event);
   const text = element("div");
   text.append(element("div", "what", title), element("div", "more", detail));
   row.append(thumbnailOf(event, title, when), text, when);
   byId("events").prepend(row);
+  offerCorrection(row);
   if (byId("events").children.length > MAX_EVENTS) byId("events").lastChild.remove();
   applyFilter();
 }

@@ -124,6 +124,8 @@ function hello(server) {
   document.title = `${server.title} · Edgewise`;
   byId("model").textContent = `${server.artifact} on ${server.backend}`;
   resetEvents(server.labels);
+  keptFrames.clear(); // the server sends them again
+  if (server.can_review) startCorrections();
 }
 
 function connect() {
@@ -131,6 +133,7 @@ function connect() {
   stream.addEventListener("hello", (message) => hello(JSON.parse(message.data)));
   stream.addEventListener("state", (message) => showState(JSON.parse(message.data)));
   stream.addEventListener("event", (message) => addEvent(JSON.parse(message.data)));
+  stream.addEventListener("kept", (message) => noteKept(JSON.parse(message.data)));
   stream.onerror = () => {
     showOffline();
     if (stream.readyState === EventSource.CLOSED) setTimeout(reconnect, RETRY_MS);

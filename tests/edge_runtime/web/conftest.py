@@ -1,13 +1,20 @@
-"""A server on loopback with a live hub, as `edge-run serve` runs it."""
+"""A server on loopback with a live hub, as `edge-run serve` runs it, and a headless Chromium."""
 
 from __future__ import annotations
 
+import functools
 import io
+import os
+import shutil
+import socket
 import threading
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from chromium import browsers
+from manual import ROOT
 from PIL import Image
 
 from edge_runtime import Classifier
@@ -121,3 +128,52 @@ def live(make_prediction, make_frame):
     ended.set()
     for thread in threads:
         thread.join()
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """Return a function that opens a browser with the window size of a desktop or a phone, once for all tests."""
+    for program in ("chromium", "chromedriver"):
+        if shutil.which(program) is None:
+            pytest.skip(f"needs Debian's {program}")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with browsers(port) as open_browser:
+        yield functools.cache(open_browser)
+
+
+@pytest.fixture
+def browser(chromium):
+    """Return a function that returns a browser, and reset the browsers after the test."""
+    used = []
+
+    def open_page(*, phone=False):
+        used.append(chromium(phone=phone))
+        return used[-1]
+
+    yield open_page
+    for page in used:
+        page.reset()
+
+
+CHECK = """
+const done = arguments[arguments.length - 1];
+eval(arguments[0]);
+axe.run(document, {resultTypes: ["violations"]}).then((found) => done(found.violations
+    .filter((item) => ["serious", "critical"].includes(item.impact))
+    .map((item) => [item.id, item.help, item.nodes[0].html])));
+"""
+
+
+@pytest.fixture
+def axe_violations():
+    """Return a function that returns the serious violations that axe-core finds on a page.
+
+    `npm install axe-core` in the repository's folder installs it.
+    """
+    script = Path(os.environ.get("AXE_CORE", ROOT / "node_modules" / "axe-core" / "axe.min.js"))
+    if not script.is_file():
+        pytest.skip("needs axe-core: npm install --no-save axe-core")
+    source = script.read_text(encoding="utf-8")
+    return lambda page: page.check(CHECK, source)

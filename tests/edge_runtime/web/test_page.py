@@ -2,51 +2,17 @@
 
 from __future__ import annotations
 
-import functools
-import os
 import re
-import shutil
-import socket
 import time
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from chromium import browsers
-from manual import ROOT
 from PIL import Image
 
 from edge_runtime.classify.decision import Scored
 from edge_runtime.live.records import Event
 
 TOKEN = "correct-horse-battery-staple"
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    """Return a function that opens a browser with the window size of a desktop or a phone, once for all tests."""
-    for program in ("chromium", "chromedriver"):
-        if shutil.which(program) is None:
-            pytest.skip(f"needs Debian's {program}")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with browsers(port) as open_browser:
-        yield functools.cache(open_browser)
-
-
-@pytest.fixture
-def browser(chromium):
-    """Return a function that returns a browser, and reset the browsers after the test."""
-    used = []
-
-    def open_page(*, phone=False):
-        used.append(chromium(phone=phone))
-        return used[-1]
-
-    yield open_page
-    for page in used:
-        page.reset()
 
 
 @pytest.mark.parametrize("phone", [False, True], ids=["desktop", "phone"])
@@ -267,42 +233,24 @@ def test_a_phone_in_landscape_shows_the_label_on_the_picture(serving, live, brow
     assert page.run("return document.documentElement.scrollWidth <= window.innerWidth")
 
 
-def axe():
-    """Return the source of axe-core, which `npm install axe-core` in the repository's folder installs."""
-    script = Path(os.environ.get("AXE_CORE", ROOT / "node_modules" / "axe-core" / "axe.min.js"))
-    if not script.is_file():
-        pytest.skip("needs axe-core: npm install --no-save axe-core")
-    return script.read_text(encoding="utf-8")
-
-
-CHECK = """
-const done = arguments[arguments.length - 1];
-eval(arguments[0]);
-axe.run(document, {resultTypes: ["violations"]}).then((found) => done(found.violations
-    .filter((item) => ["serious", "critical"].includes(item.impact))
-    .map((item) => [item.id, item.help, item.nodes[0].html])));
-"""
-
-
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("phone", [False, True], ids=["desktop", "phone"])
-def test_axe_finds_nothing_serious(serving, live, browser, make_prediction, phone, dark):
-    script = axe()
+def test_axe_finds_nothing_serious(serving, live, browser, axe_violations, phone, dark):
     server = serving(token=TOKEN, title="Porch", roi=(4, 4, 20, 20))
     live(server.hub)
     page = browser(phone=phone)
     if dark:
         page.prefer_dark()
     page.open(server.address)
-    assert page.check(CHECK, script) == []
+    assert axe_violations(page) == []
     page.type_into("#token", "wrong-but-long-enough\n")
     page.until("return document.getElementById('problem')")
-    assert page.check(CHECK, script) == []
+    assert axe_violations(page) == []
     page.open(f"{server.address}?token={TOKEN}")
     page.until("return document.querySelectorAll('#events li').length > 1")
     page.run("document.querySelector('details').open = true")
     page.until("return getComputedStyle(document.querySelector('.verdict')).opacity === '1'")
-    assert page.check(CHECK, script) == []
+    assert axe_violations(page) == []
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

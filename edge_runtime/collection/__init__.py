@@ -1,0 +1,1 @@
+"""Collect pictures of a camera, keep those that are worth a label, and review them."""

@@ -1,0 +1,1 @@
+"""Give kept frames their labels, and estimate the accuracy in the field."""

@@ -1,0 +1,1 @@
+"""The pages that collect pictures and review kept frames, and what they request."""
