@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edge_runtime.command_line.runner import SUCCESS, set_action
-from trainer.commands.results import print_evaluation
+from trainer.commands.results import print_measured
 from trainer.tensorflow_setup import require_modules
 
 
@@ -57,5 +57,5 @@ def evaluate(options: EvaluateOptions) -> int:
         from trainer.pages.evaluation import render
 
         write_whole(options.html, render(measured, f"{options.run.name} on {options.data or 'its test photographs'}"))
-    print_evaluation(measured.evaluation, measured.familiarity, as_json=options.json)
+    print_measured(measured, as_json=options.json)
     return SUCCESS

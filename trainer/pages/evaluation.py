@@ -8,7 +8,8 @@ import numpy as np
 
 from trainer.evaluation.calibration import calibration_error, reliability
 from trainer.evaluation.familiarity import MIN_FAMILIARITY, kept_share
-from trainer.evaluation.plots import familiarity_curves, two_class_curves
+from trainer.evaluation.learning_curve import LearningCurve
+from trainer.evaluation.plots import familiarity_curves, learning_curve_figure, two_class_curves
 from trainer.pages.page import Plot, picture, plot, render_page
 
 if TYPE_CHECKING:
@@ -73,6 +74,40 @@ class Accepted(NamedTuple):
     familiarity: float
 
 
+class LabelMistakeView(NamedTuple):
+    """A photograph whose label is probably wrong.
+
+    Attributes:
+        picture: a data: address.
+        path: relative to the data folder.
+        label: its label.
+        looks_like: the class that it looks like.
+        probability: of that class, 0..1.
+
+    """
+
+    picture: str
+    path: str
+    label: str
+    looks_like: str
+    probability: float
+
+
+class CurveView(NamedTuple):
+    """What the page shows of the learning curve.
+
+    Attributes:
+        result: the curve; None if it could not be measured.
+        reason: why it could not be measured, or an empty text.
+        drawn: its plot, or None.
+
+    """
+
+    result: LearningCurve | None
+    reason: str
+    drawn: Plot | None
+
+
 class FamiliarityView(NamedTuple):
     """What the page shows of the familiarity.
 
@@ -115,6 +150,8 @@ def render(measured: Measured, title: str) -> str:
         curves=_curves(measured),
         mistakes=_mistakes(measured),
         familiarity=_familiarity(measured),
+        curve=_learning_curve(measured.curve),
+        label_mistakes=_label_mistakes(measured),
         wrong=int(np.sum(measured.probabilities.argmax(axis=1) != measured.targets)),
     )
 
@@ -137,6 +174,19 @@ def _familiarity(measured: Measured) -> FamiliarityView | None:
         accepted=sorted(accepted, key=lambda one: -one.familiarity)[:MAX_ACCEPTED],
         accepted_count=len(accepted),
     )
+
+
+def _learning_curve(curve: LearningCurve | str) -> CurveView:
+    if isinstance(curve, LearningCurve):
+        return CurveView(curve, "", plot(lambda: learning_curve_figure(curve)))
+    return CurveView(None, curve, None)
+
+
+def _label_mistakes(measured: Measured) -> list[LabelMistakeView]:
+    return [
+        LabelMistakeView(picture(one.pixels), one.path, one.label, one.looks_like, one.probability)
+        for one in measured.label_mistakes
+    ]
 
 
 def weakest_class(scores: tuple[ClassScore, ...]) -> ClassScore:

@@ -15,13 +15,16 @@ from trainer.progress import log
 from trainer.tensorflow_setup import require_tensorflow
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from edge_runtime.image.preprocess import Pixels
     from edge_runtime.model.spec import ModelSpec
+    from trainer.evaluation.learning_curve import LearningCurve
     from trainer.evaluation.scores import Evaluation
+    from trainer.runs.label_mistakes import LabelMistake
     from trainer.runs.recognition import MeasuredFamiliarity
     from trainer.runs.run_folder import Holdout
 
@@ -36,6 +39,8 @@ class Measured(NamedTuple):
         targets: class indices, int64 of shape (N,).
         pixels: uint8 of shape (N, H, W, 3).
         familiarity: what the model recognizes as familiar; None if it computes no familiarity.
+        curve: the learning curve, or why there is none; empty if it was not measured.
+        label_mistakes: photographs of the RUN whose label is probably wrong, the most suspicious first.
 
     """
 
@@ -45,6 +50,8 @@ class Measured(NamedTuple):
     targets: NDArray[np.int64]
     pixels: Pixels
     familiarity: MeasuredFamiliarity | None = None
+    curve: LearningCurve | str = ""
+    label_mistakes: Sequence[LabelMistake] = ()
 
 
 def evaluate_run(folder: Path, data: Path | None = None) -> Evaluation:
@@ -55,7 +62,8 @@ def evaluate_run(folder: Path, data: Path | None = None) -> Evaluation:
 def measure_run(folder: Path, data: Path | None = None, unfamiliar: Path | None = None) -> Measured:
     """Measure a RUN's model on the test photographs in the RUN, or on a folder with one folder per class.
 
-    The familiarity is measured on built-in images of none of the classes, or on those of the folder `unfamiliar`.
+    The familiarity is measured on built-in images of none of the classes, or on those of the folder `unfamiliar`. The
+    learning curve and the label mistakes are those of the RUN's own photographs; another folder has none.
 
     Raises:
         TrainingError, SpecError: the RUN is damaged.
@@ -64,8 +72,10 @@ def measure_run(folder: Path, data: Path | None = None, unfamiliar: Path | None 
     """
     require_tensorflow()
     from trainer.evaluation.scores import predict, score
+    from trainer.runs.label_mistakes import read_label_mistakes
     from trainer.runs.recognition import measure_familiarity
     from trainer.runs.run_folder import read_holdout, read_spec
+    from trainer.runs.saved_features import measure_learning_curve
 
     spec = read_spec(folder)
     pixels, targets = _labelled(data, spec) if data else _kept(read_holdout(folder, spec))
@@ -75,7 +85,10 @@ def measure_run(folder: Path, data: Path | None = None, unfamiliar: Path | None 
     familiarity = measure_familiarity(folder, spec, model, pixels, correct, unfamiliar)
     if unfamiliar and familiarity is None:
         raise TrainingError(f"{folder}: computes no familiarity, so --unfamiliar has nothing to measure; train again")
-    return Measured(spec, score(probabilities, targets, spec.labels), probabilities, targets, pixels, familiarity)
+    measured = Measured(spec, score(probabilities, targets, spec.labels), probabilities, targets, pixels, familiarity)
+    if data:
+        return measured
+    return measured._replace(curve=measure_learning_curve(folder, spec), label_mistakes=read_label_mistakes(folder))
 
 
 def _kept(holdout: Holdout) -> tuple[Pixels, NDArray[np.int64]]:
