@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from edge_runtime.command_line.runner import add_version, run_command
-from trainer.commands import describe, evaluate, explore, shapes, train
+from trainer.commands import describe, evaluate, explain, explore, shapes, train
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add_version(parser)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (train, explore, evaluate, describe, shapes):
+    for command in (train, explore, evaluate, explain, describe, shapes):
         command.add_parser(commands)
     return parser
 

@@ -10,6 +10,7 @@ from trainer.evaluation.calibration import calibration_error, reliability
 from trainer.evaluation.familiarity import MIN_FAMILIARITY, kept_share
 from trainer.evaluation.learning_curve import LearningCurve
 from trainer.evaluation.plots import familiarity_curves, learning_curve_figure, two_class_curves
+from trainer.evaluation.scores import wrong_decisions
 from trainer.pages.page import Plot, picture, plot, render_page
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Mistake(NamedTuple):
         true_label: its class.
         decided_label: the class that the model decides.
         score: the probability of the decided class, 0..1.
+        explained: the picture with the places that speak for the decided class; empty without pooled features.
 
     """
 
@@ -57,6 +59,7 @@ class Mistake(NamedTuple):
     true_label: str
     decided_label: str
     score: float
+    explained: str
 
 
 class Accepted(NamedTuple):
@@ -222,10 +225,14 @@ def _curves(measured: Measured) -> Plot | None:
 def _mistakes(measured: Measured) -> list[Mistake]:
     """Return wrongly decided photographs in descending order of the decided class's probability."""
     decided, scores = measured.probabilities.argmax(axis=1), measured.probabilities.max(axis=1)
-    wrong = np.flatnonzero(decided != measured.targets)
-    order = wrong[np.argsort(-scores[wrong], kind="stable")][:MAX_MISTAKES]
-    labels = measured.spec.labels
+    labels, drawn = measured.spec.labels, measured.explained
     return [
-        Mistake(picture(measured.pixels[at]), labels[measured.targets[at]], labels[decided[at]], float(scores[at]))
-        for at in order
+        Mistake(
+            picture=picture(measured.pixels[at]),
+            true_label=labels[measured.targets[at]],
+            decided_label=labels[decided[at]],
+            score=float(scores[at]),
+            explained=picture(drawn[at]) if at in drawn else "",
+        )
+        for at in map(int, wrong_decisions(measured.probabilities, measured.targets)[:MAX_MISTAKES])
     ]

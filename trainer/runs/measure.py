@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from trainer.progress import log
 from trainer.tensorflow_setup import require_tensorflow
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -24,9 +25,12 @@ if TYPE_CHECKING:
     from edge_runtime.model.spec import ModelSpec
     from trainer.evaluation.learning_curve import LearningCurve
     from trainer.evaluation.scores import Evaluation
+    from trainer.networks.models import Model
     from trainer.runs.label_mistakes import LabelMistake
     from trainer.runs.recognition import MeasuredFamiliarity
     from trainer.runs.run_folder import Holdout
+
+MOST_EXPLAINED = 48  # as many as the page shows
 
 
 class Measured(NamedTuple):
@@ -40,6 +44,8 @@ class Measured(NamedTuple):
         pixels: uint8 of shape (N, H, W, 3).
         familiarity: what the model recognizes as familiar; None if it computes no familiarity.
         curve: the learning curve, or why there is none; empty if it was not measured.
+        explained: for the rows of the most confident wrong decisions, the photograph with the places that speak for
+            the decided class; empty for a network without pooled features.
         label_mistakes: photographs of the RUN whose label is probably wrong, the most suspicious first.
 
     """
@@ -51,6 +57,7 @@ class Measured(NamedTuple):
     pixels: Pixels
     familiarity: MeasuredFamiliarity | None = None
     curve: LearningCurve | str = ""
+    explained: Mapping[int, Pixels] = MappingProxyType({})
     label_mistakes: Sequence[LabelMistake] = ()
 
 
@@ -86,9 +93,19 @@ def measure_run(folder: Path, data: Path | None = None, unfamiliar: Path | None 
     if unfamiliar and familiarity is None:
         raise TrainingError(f"{folder}: computes no familiarity, so --unfamiliar has nothing to measure; train again")
     measured = Measured(spec, score(probabilities, targets, spec.labels), probabilities, targets, pixels, familiarity)
+    measured = measured._replace(explained=_explained(model, measured))
     if data:
         return measured
     return measured._replace(curve=measure_learning_curve(folder, spec), label_mistakes=read_label_mistakes(folder))
+
+
+def _explained(model: Model, measured: Measured) -> dict[int, Pixels]:
+    from trainer.evaluation.scores import wrong_decisions
+    from trainer.runs.explained import explain_pixels
+
+    rows = wrong_decisions(measured.probabilities, measured.targets)[:MOST_EXPLAINED]
+    found = explain_pixels(model, measured.pixels[rows], measured.spec.labels) if len(rows) else None
+    return {int(row): one.drawn for row, one in zip(rows, found or (), strict=False)}
 
 
 def _kept(holdout: Holdout) -> tuple[Pixels, NDArray[np.int64]]:
