@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_runtime.model.spec import ModelSpec
-    from trainer.images.dataset import Dataset
     from trainer.data.split import Split
+    from trainer.images.dataset import Dataset
     from trainer.runs.recognition import Features
 
 FEATURES = "features.npz"

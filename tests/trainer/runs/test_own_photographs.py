@@ -8,10 +8,10 @@ import pytest
 
 from trainer.data.corrections import corrected
 from trainer.data.layout import scan
-from trainer.images.read_data import read_data
 from trainer.data.split import SPLITS
 from trainer.errors import TrainingError
 from trainer.evaluation.learning_curve import LearningCurve
+from trainer.images.read_data import read_data
 from trainer.options import DataOptions
 from trainer.runs import saved_features
 from trainer.runs.label_mistakes import read_label_mistakes, write_label_mistakes
