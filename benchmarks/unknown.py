@@ -44,10 +44,11 @@ def command(module: str, *words: object) -> str:
 
 def measure_files(bundle: Path, run: Path, other: Path) -> dict[str, Any]:
     """Return for each artifact what it keeps of the test photographs and accepts of each kind of other images."""
+    from edge_runtime.familiarity.scenes import drawn_pixels
     from edge_runtime.image.preprocess import preprocess
     from edge_runtime.model.bundle import Bundle
     from export.runtimes.process import run_on_device
-    from trainer.data.unfamiliar import drawn_pixels, package_pixels, pictures_in
+    from trainer.data.unfamiliar import package_pixels, pictures_in
 
     opened = Bundle.open(bundle)
     spec = opened.spec

@@ -47,6 +47,7 @@ def report_json(source: SourceModel, proof: Proof, plan: Plan) -> dict[str, Any]
         "calibration_images": len(source.calibration),
         "holdout_images": len(source.holdout),
         "unchecked": source.unchecked,
+        "no_familiarity": source.no_familiarity,
         "smallest_visible_loss": smallest_visible_loss(len(source.holdout)),
         "tolerances": asdict(plan.tolerances),
         "settings": asdict(plan.settings),

@@ -12,6 +12,7 @@ from edge_runtime.image.preprocess import preprocess
 from edge_runtime.model.spec import ModelSpec, ResizeMode
 from export.errors import ExportError
 from export.sources.calibration import balanced, choose
+from export.sources.fitted_familiarity import with_fitted_familiarity
 from export.sources.images import find_images
 from export.sources.keras_model import Head, InputRange, ModelFile, check_ends, load_model, pixel_classifier
 from export.sources.labels import read_labels
@@ -53,8 +54,13 @@ class ForeignModel:
     resize: ResizeMode = "stretch"
 
 
-def read_foreign(given: ForeignModel, *, calibration_images: int = 200) -> SourceModel:
+def read_foreign(given: ForeignModel, *, calibration_images: int = 200, scratch: Path | None = None) -> SourceModel:
     """Read a model and divide its images into calibration and held-out images.
+
+    Args:
+        given: what the user states.
+        calibration_images: maximum number of calibration images, to which the familiarity is fitted, too.
+        scratch: a folder that exists as long as the result is used, for the familiarity; None fits none.
 
     Raises:
         ExportError, SpecError: the model, the labels or the images cannot be used; the message names the file.
@@ -83,6 +89,8 @@ def read_foreign(given: ForeignModel, *, calibration_images: int = 200) -> Sourc
         samples=tuple(paths[held_out[index]] for index in balanced(classes[held_out], GOLDEN_IMAGES)),
         unchecked=None if labelled else UNLABELLED,
     )
+    if scratch is not None:
+        source = with_fitted_familiarity(source, model, scratch)
     return source if labelled else _labelled_by_itself(source)
 
 

@@ -56,6 +56,7 @@ def read_run(run: Path, *, calibration_images: int = 200) -> SourceModel:
         holdout_labels=_checked_labels(holdout, spec, run / "holdout.npz"),
         samples=samples,
         unfamiliar=_arrays(run / "unfamiliar.npz", spec, ("pixels",))["pixels"] if familiarity else None,
+        no_familiarity=None if familiarity else "the RUN contains none; metrics.json says why",
     )
 
 

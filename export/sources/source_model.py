@@ -37,6 +37,7 @@ class SourceModel:
         holdout_labels: their class indices, int64 (N,).
         samples: encoded test images, for golden images.
         unfamiliar: images of none of the classes, uint8 (M, height, width, 3), if the model computes a familiarity.
+        no_familiarity: why the model computes no familiarity; None if it does.
         unchecked: what could not be checked without labelled images; None if everything was.
 
     """
@@ -49,6 +50,7 @@ class SourceModel:
     holdout_labels: NDArray[np.int64]
     samples: tuple[Path, ...]
     unfamiliar: Pixels | None = None
+    no_familiarity: str | None = None
     unchecked: str | None = None
 
     @cached_property

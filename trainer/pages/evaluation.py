@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from edge_runtime.familiarity.subspace import MIN_FAMILIARITY
 from trainer.evaluation.calibration import calibration_error, reliability
-from trainer.evaluation.familiarity import MIN_FAMILIARITY, kept_share
+from trainer.evaluation.familiarity import kept_share
 from trainer.evaluation.learning_curve import LearningCurve
 from trainer.evaluation.plots import familiarity_curves, learning_curve_figure, two_class_curves
 from trainer.evaluation.scores import wrong_decisions

@@ -8,17 +8,12 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from trainer.data.unfamiliar import drawn_pixels, folder_pixels, package_pixels, shuffled
+from edge_runtime.familiarity.scenes import drawn_pixels, shuffled
+from edge_runtime.familiarity.subspace import LEAST_AUROC, MIN_FAMILIARITY, Familiarity, fit_familiarity
+from trainer.data.unfamiliar import folder_pixels, package_pixels
 from trainer.errors import DataError, TrainingError
 from trainer.evaluation.calibration import features_of
-from trainer.evaluation.familiarity import (
-    LEAST_AUROC,
-    MIN_FAMILIARITY,
-    Familiarity,
-    fit_familiarity,
-    kept_share,
-    separation,
-)
+from trainer.evaluation.familiarity import kept_share, separation
 from trainer.images.samples import balanced
 from trainer.progress import log
 

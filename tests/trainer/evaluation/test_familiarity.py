@@ -5,15 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trainer.evaluation.familiarity import (
+from edge_runtime.familiarity.subspace import (
     MIN_FAMILIARITY,
     Familiarity,
     fit_familiarity,
-    kept_share,
     principal_directions,
-    separation,
     share_within,
 )
+from trainer.evaluation.familiarity import kept_share, separation
 
 DIMENSIONS = 60
 
