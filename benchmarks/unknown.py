@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ import numpy as np
 
 ARTIFACTS = ("float32.tflite", "int8.tflite", "int8.onnx")
 SCENES, SCENES_SEED = 200, 99  # not the scenes that the training itself measures
+ROUNDS = 1500  # of the measurement of the cost
 OPTIONS = {
     "mobilenet_v2": [],
     "cnn_bn": ["--augment", "photo"],
@@ -44,10 +46,11 @@ def command(module: str, *words: object) -> str:
 
 def measure_files(bundle: Path, run: Path, other: Path) -> dict[str, Any]:
     """Return for each artifact what it keeps of the test photographs and accepts of each kind of other images."""
+    from edge_runtime.familiarity.scenes import drawn_pixels
     from edge_runtime.image.preprocess import preprocess
     from edge_runtime.model.bundle import Bundle
     from export.runtimes.process import run_on_device
-    from trainer.data.unfamiliar import drawn_pixels, package_pixels, pictures_in
+    from trainer.data.unfamiliar import package_pixels, pictures_in
 
     opened = Bundle.open(bundle)
     spec = opened.spec
@@ -122,11 +125,30 @@ def cost(data: Path, weights: Path) -> dict[str, Any]:
             command("export.cli", "export", source, "--out", bundle, "--formats", "int8.tflite")
             found[f"{name}_bytes"] = (bundle / "model.int8.tflite").stat().st_size
         files = {name: str(Path(scratch) / f"bundle-{name}" / "model.int8.tflite") for name in ("with", "without")}
-        from rescaling import timed
+        return {**found, **paired_times(files, ROUNDS)}
 
-        for name, best_ms in timed("ai_edge_litert", files, 1500).items():
-            found[f"{name}_ms"] = best_ms
-    return found
+
+def paired_times(files: dict[str, str], rounds: int) -> dict[str, float]:
+    """Return the median time of the file "with" and of the file "without", and the median of the ratio in each round.
+
+    Both run in each round, in alternating order, so that other load affects them alike.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    models = {name: Interpreter(file, num_threads=1) for name, file in files.items()}
+    for model in models.values():
+        model.allocate_tensors()
+        details = model.get_input_details()[0]
+        model.set_tensor(details["index"], np.zeros(details["shape"], details["dtype"]))
+        model.invoke()
+    times_ms: dict[str, list[float]] = {name: [] for name in models}
+    for number in range(rounds):
+        for name in sorted(models, reverse=bool(number % 2)):
+            start_s = time.perf_counter()
+            models[name].invoke()
+            times_ms[name].append((time.perf_counter() - start_s) * 1e3)
+    ratio = float(np.median(np.divide(times_ms["with"], times_ms["without"])))
+    return {**{f"{name}_ms": float(np.median(values)) for name, values in times_ms.items()}, "ratio": ratio}
 
 
 def main() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_runtime.drift.baseline import BASELINE_NAME
@@ -24,7 +26,6 @@ from export.sources.run import read_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from export.proof.plan import Plan
     from export.sources.source_model import SourceModel
@@ -63,7 +64,7 @@ def export_run(
     """
     images = plan.settings.calibration_images
     return _publish(
-        lambda: read_run(run, calibration_images=images), run, out, plan, overwrite=overwrite, progress=progress
+        lambda _: read_run(run, calibration_images=images), run, out, plan, overwrite=overwrite, progress=progress
     )
 
 
@@ -78,14 +79,14 @@ def export_foreign(
     """Export a Keras classifier that edge-train did not write; otherwise like `export_run`."""
     images = plan.settings.calibration_images
 
-    def read() -> SourceModel:
-        return read_foreign(given, calibration_images=images, progress=progress)
+    def read(scratch: Path) -> SourceModel:
+        return read_foreign(given, calibration_images=images, scratch=scratch, progress=progress)
 
     return _publish(read, given.path, out, plan, overwrite=overwrite, progress=progress)
 
 
 def _publish(
-    read: Callable[[], SourceModel],
+    read: Callable[[Path], SourceModel],
     origin: Path,
     out: Path,
     plan: Plan,
@@ -94,9 +95,12 @@ def _publish(
     progress: Callable[[str], None],
 ) -> Exported:
     try:
-        with published_folder(out, overwrite=overwrite, error=ExportError) as staging:
+        with (
+            tempfile.TemporaryDirectory() as scratch,
+            published_folder(out, overwrite=overwrite, error=ExportError) as staging,
+        ):
             progress(f"reading {origin}")
-            return Exported(out, fill(staging, read(), plan, progress))
+            return Exported(out, fill(staging, read(Path(scratch)), plan, progress))
     except OSError as problem:
         if problem.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EROFS}:
             raise

@@ -192,9 +192,10 @@ def _finish(folder: Path, run: PreparedRun, trained: TrainingResult, earlier_s: 
         thresholds_for,
     )
     from trainer.evaluation.scores import score
-    from trainer.runs.label_mistakes import LABEL_MISTAKES, write_label_mistakes
+    from trainer.runs.label_mistakes import write_label_mistakes
     from trainer.runs.recognition import features_of_split, recognize
     from trainer.runs.run_folder import write_run
+    from trainer.runs.saved_features import write_features
 
     dataset, options, model = run.dataset, run.journal.options, trained.model
     features = {split: features_of_split(model, dataset, split) for split in SPLITS}
@@ -205,7 +206,8 @@ def _finish(folder: Path, run: PreparedRun, trained: TrainingResult, earlier_s: 
     if calibration.reason:
         log(f"the temperature {calibration.fitted:.2f} is not applied: {calibration.reason}")
     correct = probabilities_of(logits["test"]).argmax(axis=1) == targets["test"]
-    recognition = recognize(model, dataset, features, correct, options, frozen=_is_frozen(run, trained))
+    frozen = _is_frozen(run, trained)
+    recognition = recognize(model, dataset, features, correct, options, frozen=frozen)
     if options.precision:
         scores = probabilities_of(logits["validation"] / calibration.temperature) * recognition.factor(
             features["validation"]
@@ -217,9 +219,9 @@ def _finish(folder: Path, run: PreparedRun, trained: TrainingResult, earlier_s: 
     evaluation = score(probabilities_of(logits["test"] / calibration.temperature), targets["test"], dataset.spec.labels)
     wall_s = earlier_s + time.perf_counter() - run.started
     write_run(folder, dataset, run.journal, trained, evaluation, calibration, recognition, wall_s=wall_s)
-    found = write_label_mistakes(folder / LABEL_MISTAKES, dataset, features, options.seed)
-    if found:
-        log(f"{found} photographs may have a wrong label; {run.out / LABEL_MISTAKES} lists them")
+    if frozen:
+        write_features(folder, dataset, features)
+    _report_label_mistakes(run.out, write_label_mistakes(folder, dataset, features, options.seed))
     return evaluation
 
 
@@ -233,3 +235,11 @@ def _report_unreachable(dataset: Dataset, thresholds: tuple[float, ...], precisi
     for label, threshold in zip(dataset.spec.labels, thresholds, strict=True):
         if threshold == 1:
             log(f"no score of {label!r} reaches a precision of {precision:g} on the validation photographs")
+
+
+def _report_label_mistakes(out: Path, found: int) -> None:
+    if found:
+        log(
+            f"{found} photographs may have a wrong label; {out / 'label_mistakes.csv'} lists them, "
+            f"edge-train evaluate {out} --html REPORT shows them"
+        )

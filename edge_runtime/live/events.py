@@ -12,7 +12,7 @@ from edge_runtime.live.records import Event
 if TYPE_CHECKING:
     from PIL import Image
 
-    from edge_runtime.live.records import Frame
+    from edge_runtime.live.records import EventKind, Frame
 
 THUMBNAIL_SIDE = 160
 THUMBNAIL_QUALITY = 75
@@ -28,6 +28,7 @@ class Presence:
         last_s: when it was last seen, on the same clock.
         last_at: the same moment as wall-clock time, seconds since the epoch.
         score: its best smoothed probability so far.
+        familiarity: the smoothed familiarity of that frame; None if the model does not compute it.
         frame: the frame of that score.
         image: that frame's picture.
 
@@ -38,6 +39,7 @@ class Presence:
     last_s: float
     last_at: float
     score: float
+    familiarity: float | None
     frame: Frame
     image: Image.Image
 
@@ -48,7 +50,15 @@ class EventTracker:
     def __init__(self) -> None:
         self._present: Presence | None = None
 
-    def update(self, label: str, score: float, frame: Frame, image: Image.Image, at_s: float) -> list[Event]:
+    def update(
+        self,
+        label: str,
+        score: float,
+        frame: Frame,
+        image: Image.Image,
+        at_s: float,
+        familiarity: float | None = None,
+    ) -> list[Event]:
         """Update with one frame's decision.
 
         Args:
@@ -57,6 +67,7 @@ class EventTracker:
             frame: the frame.
             image: its decoded picture; kept as long as its score is the best.
             at_s: the source's time in seconds: a camera's monotonic clock, or a video's own time.
+            familiarity: the smoothed familiarity, 0..1; None if the model does not compute it.
 
         Returns:
             The events, oldest first: none, "left", "entered", or both.
@@ -66,14 +77,13 @@ class EventTracker:
         if present and present.label == label:
             present.last_s, present.last_at = at_s, frame.captured_at
             if score > present.score:
-                present.score, present.frame, present.image = score, frame, image
+                present.score, present.familiarity = score, familiarity
+                present.frame, present.image = frame, image
             return []
         events = self.end(at_s, frame.captured_at)
         if label != UNKNOWN:
-            self._present = Presence(label, at_s, at_s, frame.captured_at, score, frame, image)
-            events.append(
-                Event("entered", frame.source, frame.captured_at, label, score, 0.0, frame.number, "", thumbnail(image))
-            )
+            self._present = Presence(label, at_s, at_s, frame.captured_at, score, familiarity, frame, image)
+            events.append(_event("entered", self._present, frame.captured_at, 0.0))
         return events
 
     def end(self, at_s: float | None = None, at: float | None = None) -> list[Event]:
@@ -88,19 +98,21 @@ class EventTracker:
         if present is None:
             return []
         duration_s = (present.last_s if at_s is None else at_s) - present.since_s
-        frame = present.frame
-        return [
-            Event(
-                kind="left",
-                source=frame.source,
-                at=present.last_at if at is None else at,
-                label=present.label,
-                score=present.score,
-                duration_s=duration_s,
-                frame=frame.number,
-                thumbnail=thumbnail(present.image),
-            )
-        ]
+        return [_event("left", present, present.last_at if at is None else at, duration_s)]
+
+
+def _event(kind: EventKind, present: Presence, at: float, duration_s: float) -> Event:
+    return Event(
+        kind=kind,
+        source=present.frame.source,
+        at=at,
+        label=present.label,
+        score=present.score,
+        duration_s=duration_s,
+        frame=present.frame.number,
+        thumbnail=thumbnail(present.image),
+        familiarity=present.familiarity,
+    )
 
 
 def thumbnail(image: Image.Image) -> bytes:

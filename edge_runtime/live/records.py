@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from edge_runtime.classify.decision import UNKNOWN
 from edge_runtime.errors import SourceError
 from edge_runtime.image.upright import UPRIGHT
 
@@ -117,6 +118,11 @@ class FramePrediction:
     inference_ms: float
     familiarity: float | None = None
 
+    @property
+    def is_unfamiliar(self) -> bool:
+        """Return whether the label is unknown because of the familiarity, not because of a class's threshold."""
+        return self.label == UNKNOWN and self.familiarity is not None and self.score == 1 - self.familiarity
+
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object."""
         return {
@@ -128,7 +134,7 @@ class FramePrediction:
             "label": self.label,
             "score": round(self.score, 6),
             "top": [{"label": item.label, "score": round(item.score, 6)} for item in self.top],
-            "familiarity": None if self.familiarity is None else round(self.familiarity, 6),
+            "familiarity": _rounded(self.familiarity),
             "stable": self.stable,
             "decode_ms": round(self.decode_ms, 3),
             "preprocess_ms": round(self.preprocess_ms, 3),
@@ -154,6 +160,8 @@ class Event:
         frame: number of the frame at which the event was decided; for "left", of the best frame.
         detail: for events about the source, the reason.
         thumbnail: a small JPEG of the best frame, or None.
+        familiarity: the smoothed familiarity of the same frame as the score, 0..1; None for events about the source,
+            and if the model does not compute it.
 
     """
 
@@ -166,6 +174,7 @@ class Event:
     frame: int = 0
     detail: str = ""
     thumbnail: bytes | None = None
+    familiarity: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON object, without the thumbnail."""
@@ -175,10 +184,15 @@ class Event:
             "at": round(self.at, 6),
             "label": self.label,
             "score": round(self.score, 6),
+            "familiarity": _rounded(self.familiarity),
             "duration_s": round(self.duration_s, 3),
             "frame": self.frame,
             "detail": self.detail,
         }
+
+
+def _rounded(familiarity: float | None) -> float | None:
+    return None if familiarity is None else round(familiarity, 6)
 
 
 class Sink(Protocol):

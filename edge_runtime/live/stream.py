@@ -312,9 +312,12 @@ class Stream:
         """Return the events that a frame causes."""
         smoothed = self._state.smoothed
         score = 0.0 if smoothed is None or self._state.stable == -1 else float(smoothed[self._state.stable])
+        familiarity = None
+        if smoothed is not None and self._classifier.spec.min_familiarity is not None:
+            familiarity = min(float(smoothed.sum()), 1.0)
         # A camera's monotonic clock or a video's own time: neither of them jumps.
         at_s = item.frame.captured_s if self._source.live else item.frame.captured_at
-        return self._tracker.update(self._stable(), score, item.frame, item.image, at_s)
+        return self._tracker.update(self._stable(), score, item.frame, item.image, at_s, familiarity)
 
     def _is_outdated(self, frame: Frame, inference_ms: float = 0.0) -> bool:
         """Return whether a hook or a sink delayed this loop so long that a camera's frame is out of date."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from edge_runtime.live.records import Event
     from edge_runtime.web.site import Site
 
-COLUMNS = ("time", "event", "label", "score", "duration_s", "source", "frame", "detail")
+COLUMNS = ("time", "event", "label", "score", "duration_s", "source", "frame", "detail", "familiarity")
 MAX_ROWS = 10_000
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -49,7 +49,8 @@ def _table(events: Iterable[Event]) -> str:
     rows.writerow(COLUMNS)
     for event in events:
         numbers = (round(event.score, 6), round(event.duration_s, 3))
-        words = (_cell(event.source), event.frame, _cell(event.detail))
+        familiarity = "" if event.familiarity is None else round(event.familiarity, 6)
+        words = (_cell(event.source), event.frame, _cell(event.detail), familiarity)
         rows.writerow((_time(event.at), event.kind, _cell(event.label), *numbers, *words))
     return text.getvalue()
 

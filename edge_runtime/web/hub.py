@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import threading
 import time
 from collections import Counter, deque
@@ -24,6 +25,7 @@ WINDOW = 240  # newest predictions from which rates and latencies are computed
 WINDOW_S = 10.0  # older predictions are left out
 STAGES = ("decode", "preprocess", "inference", "age")
 PERCENTILES = (50, 90, 99)
+FAMILIARITY_RANGES = 10  # of the histogram
 PICTURE_SIDE = 720  # pixels: sharp on a phone, and cheap to encode on a Pi
 PICTURE_QUALITY = 80
 
@@ -33,6 +35,21 @@ class Numbered(NamedTuple):
 
     number: int
     event: Event
+
+
+class Familiarities(NamedTuple):
+    """The familiarity of the frames since the start.
+
+    Attributes:
+        counts: number of frames in each of the equal ranges of 0..1; a frame on a limit belongs to the lower range.
+        total: the sum of their familiarities.
+        unfamiliar: number of frames that are unknown because of their familiarity.
+
+    """
+
+    counts: tuple[int, ...]
+    total: float
+    unfamiliar: int
 
 
 class LiveState(NamedTuple):
@@ -100,6 +117,9 @@ class Hub:
         self._number = 0
         self._frames = 0
         self._dropped = 0
+        self._familiarities = [0] * FAMILIARITY_RANGES
+        self._familiarity_total = 0.0
+        self._unfamiliar = 0
         self._encoding = threading.Lock()
         self._encoded: tuple[Frame, bytes] | None = None
 
@@ -126,6 +146,10 @@ class Hub:
             self._recent.append((now_s, prediction))
             self._frames += 1
             self._dropped += prediction.dropped
+            if prediction.familiarity is not None:
+                self._familiarities[max(0, math.ceil(prediction.familiarity * FAMILIARITY_RANGES) - 1)] += 1
+                self._familiarity_total += prediction.familiarity
+                self._unfamiliar += prediction.is_unfamiliar
 
     def event(self, event: Event) -> None:
         """Receive an event."""
@@ -187,6 +211,12 @@ class Hub:
     def _keep(self, event: Event) -> None:
         self._number += 1
         self._events.append(Numbered(self._number, event))
+
+    def familiarities(self) -> Familiarities | None:
+        """Return the familiarity of the frames since the start; None if the model computes none, or before a frame."""
+        with self._lock:
+            found = Familiarities(tuple(self._familiarities), self._familiarity_total, self._unfamiliar)
+        return found if any(found.counts) else None
 
     def fresh_s(self) -> float:
         """Return the seconds since the newest prediction; infinite before the first."""

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 import time
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 from edge_runtime.drift.reasons import REASONS
@@ -78,6 +79,7 @@ def _live_families(hub: Hub) -> Iterator[Metric]:
     yield from _counters("events_total", "Events by kind.", state.events, "kind")
     yield from _gauge("frames_per_second", "Frames classified per second, recently.", state.fps)
     yield from _gauge("freshness_seconds", "Time since the newest decision.", hub.fresh_s())
+    yield from _familiarity_families(hub)
     latency = GaugeMetricFamily(
         "edgewise_latency_seconds",
         "Recent latency by stage; age is from capture to decision.",
@@ -89,6 +91,20 @@ def _live_families(hub: Hub) -> Iterator[Metric]:
                 latency.add_metric((stage, f"{percent / 100:g}"), percentiles[f"p{percent}"] / 1e3)
     if latency.samples:
         yield latency
+
+
+def _familiarity_families(hub: Hub) -> Iterator[Metric]:
+    """Yield the histogram of the familiarity and the counter of unfamiliar frames, if the model computes it."""
+    found = hub.familiarities()
+    if found is None:
+        return
+    counts = list(accumulate(found.counts))  # a bucket of Prometheus contains those below it
+    limits = [f"{(number + 1) / len(counts):g}" for number in range(len(counts))]
+    buckets = [*zip(limits, counts, strict=True), ("+Inf", counts[-1])]
+    yield HistogramMetricFamily("edgewise_familiarity", "Familiarity of the frames.", buckets, found.total)
+    yield CounterMetricFamily(
+        "edgewise_unfamiliar_frames_total", "Frames that are unknown because of their familiarity.", found.unfamiliar
+    )
 
 
 def _sink_families(outboxes: Sequence[Outbox[Any]]) -> Iterator[Metric]:

@@ -17,11 +17,18 @@ PREDICTION = {
     "properties": {
         **SCORED_PROPERTIES,
         "top": {"type": "array", "items": {"$ref": "#/components/schemas/Scored"}},
+        "familiarity": {
+            "type": ["number", "null"],
+            "minimum": 0,
+            "maximum": 1,
+            "description": "The probability that the image belongs to what the model was trained on; null if the model "
+            "does not compute it.",
+        },
         "decode_ms": {"type": "number"},
         "preprocess_ms": {"type": "number"},
         "inference_ms": {"type": "number"},
     },
-    "required": ["label", "score", "top", "decode_ms", "preprocess_ms", "inference_ms"],
+    "required": ["label", "score", "top", "familiarity", "decode_ms", "preprocess_ms", "inference_ms"],
 }
 ERRORS_OF_CLASSIFY = {
     "400": "the connection ended early",

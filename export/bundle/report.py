@@ -51,6 +51,7 @@ def report_json(
         "calibration_images": len(source.calibration),
         "holdout_images": len(source.holdout),
         "unchecked": source.unchecked,
+        "no_familiarity": source.no_familiarity,
         "smallest_visible_loss": smallest_visible_loss(len(source.holdout)),
         "tolerances": asdict(plan.tolerances),
         "settings": asdict(plan.settings),

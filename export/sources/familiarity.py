@@ -63,13 +63,36 @@ def with_features(model: Any, path: Path, familiarity: Familiarity) -> Any:  # n
     """
     from export.quiet_tensorflow import keras
 
-    features = model.layers[-1].input
-    if len(features.shape) != len(("N", "D")) or features.shape[-1] != len(familiarity.basis):
+    features = pooled_features(model)
+    if features is None or features.shape[-1] != len(familiarity.basis):
+        found = None if features is None else tuple(features.shape)
         raise ExportError(
-            f"{path}: its last layer takes {tuple(features.shape)}, but its familiarity has {len(familiarity.basis)} "
-            "features; train again"
+            f"{path}: its features are {found}, but its familiarity has {len(familiarity.basis)} features; train again"
         )
-    return keras.Model(model.inputs, [features, model.output])
+    return keras.Model(model.inputs, [features, model.outputs[0]])
+
+
+def pooled_features(model: Any) -> Any | None:  # noqa: ANN401 - Keras is not typed
+    """Return the features of a classifier, a tensor of shape (N, D), D known; None if they are not found.
+
+    These are the inputs of its last dense layer, or, if its classes come from a convolution (as in MobileNetV1 and V3),
+    what its last global average pooling returns.
+    """
+    from export.quiet_tensorflow import keras
+
+    layers = keras.layers
+    passive = (layers.Activation, layers.Softmax, layers.Dropout, layers.Identity)
+    try:
+        operation = model.outputs[0]._keras_history.operation  # noqa: SLF001 - Keras has no public name for the origin
+        while isinstance(operation, passive):
+            operation = operation.input._keras_history.operation  # noqa: SLF001 - the same
+        pools = [layer for layer in model.layers if isinstance(layer, layers.GlobalAveragePooling2D)]
+        features = operation.input if isinstance(operation, layers.Dense) else pools[-1].output
+    except (AttributeError, IndexError, ValueError):  # a model without layers, without pooling, or a shared layer
+        return None
+    if len(features.shape) == len(("N", 1, 1, "D")):
+        features = layers.Flatten()(features)
+    return features if len(features.shape) == len(("N", "D")) and features.shape[-1] else None
 
 
 def times_familiarity(features: Any, probabilities: Any, familiarity: Familiarity) -> Any:  # noqa: ANN401 - Keras is not typed

@@ -12,6 +12,7 @@ from edge_runtime.image.preprocess import preprocess
 from edge_runtime.model.spec import ModelSpec, ResizeMode
 from export.errors import ExportError
 from export.sources.calibration import balanced, choose
+from export.sources.fitted_familiarity import with_fitted_familiarity
 from export.sources.foreign_input import find_input, grey_or_rgb
 from export.sources.images import find_images
 from export.sources.keras_model import Head, ModelFile, check_ends, load_model, pixel_classifier
@@ -62,13 +63,18 @@ class ForeignModel:
 
 
 def read_foreign(
-    given: ForeignModel, *, calibration_images: int = 200, progress: Callable[[str], None] = lambda _: None
+    given: ForeignModel,
+    *,
+    calibration_images: int = 200,
+    scratch: Path | None = None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> SourceModel:
     """Read a model and divide its images into calibration and held-out images.
 
     Args:
         given: the model and what is stated about it.
-        calibration_images: maximum number of calibration images.
+        calibration_images: maximum number of calibration images, to which the familiarity is fitted, too.
+        scratch: a folder that exists as long as the result is used, for the familiarity; None fits none.
         progress: called with each line of progress, and each warning.
 
     Raises:
@@ -108,15 +114,16 @@ def read_foreign(
         samples=tuple(paths[held_out[index]] for index in balanced(classes[held_out], GOLDEN_IMAGES)),
         unchecked=None if labelled else UNLABELLED,
     )
-    if not labelled:
-        return _labelled_by_itself(source)
-    predicted = source.probabilities(holdout).argmax(axis=1).astype(np.int64)
-    better, accept = found.better, given.accept_chance
-    for line in check_accuracy(
-        predicted, source.holdout_labels, labels, given.path, better=better, accept_chance=accept
-    ):
-        progress(f"warning: {line}")
-    return source
+    if labelled:
+        predicted = source.probabilities(holdout).argmax(axis=1).astype(np.int64)
+        better, accept = found.better, given.accept_chance
+        for line in check_accuracy(
+            predicted, source.holdout_labels, labels, given.path, better=better, accept_chance=accept
+        ):
+            progress(f"warning: {line}")
+    if scratch is not None:
+        source = with_fitted_familiarity(source, model, scratch)
+    return source if labelled else _labelled_by_itself(source)
 
 
 def _share(classes: NDArray[np.int64], wanted: int) -> NDArray[np.bool_]:

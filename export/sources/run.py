@@ -66,6 +66,7 @@ def read_run(run: Path, *, calibration_images: int = 200) -> SourceModel:
         holdout_keys=_holdout_keys(run / "holdout.npz", len(holdout["pixels"])),
         learnt_keys=_learnt_keys(run / "split.csv"),
         baseline=_baseline(run / BASELINE_NAME),
+        no_familiarity=None if familiarity else "the RUN contains none; metrics.json says why",
     )
 
 

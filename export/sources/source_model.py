@@ -41,6 +41,7 @@ class SourceModel:
         holdout_keys: the first 8 bytes of the SHA-256 of each held-out image's file, uint64 (N,); None if unknown.
         learnt_keys: the same of the photographs that the model has learnt from, uint64 (M,); None if unknown.
         baseline: how its training photographs look; None if unknown.
+        no_familiarity: why the model computes no familiarity; None if it does.
         unchecked: what could not be checked without labelled images; None if everything was.
 
     """
@@ -56,6 +57,7 @@ class SourceModel:
     holdout_keys: NDArray[np.uint64] | None = None
     learnt_keys: NDArray[np.uint64] | None = None
     baseline: Baseline | None = None
+    no_familiarity: str | None = None
     unchecked: str | None = None
 
     @cached_property

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from edge_runtime.familiarity.scenes import drawn_pixels
 from edge_runtime.image.preprocess import preprocess
 from edge_runtime.model.bundle import Bundle
 from edge_runtime.selftest.golden import read_golden
@@ -17,7 +18,7 @@ from export.cli import main
 from export.errors import ExportError, ParityError
 from export.runtimes.process import run_on_device
 from export.sources.run import read_run
-from trainer.data.unfamiliar import drawn_pixels, package_pixels
+from trainer.data.unfamiliar import package_pixels
 
 from .conftest import PETS_ARTIFACTS
 

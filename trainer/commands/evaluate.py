@@ -8,7 +8,7 @@ from typing import Any
 
 from edge_runtime.command_line.runner import SUCCESS, set_action
 from edge_runtime.command_line.steps import report_next
-from trainer.commands.results import print_evaluation
+from trainer.commands.results import print_measured
 from trainer.tensorflow_setup import require_modules
 
 
@@ -64,7 +64,7 @@ def evaluate(options: EvaluateOptions) -> int:
 
         photographs = ", ".join(map(str, options.data or ())) or "its test photographs"
         write_whole(options.html, render(measured, f"{options.run.name} on {photographs}"))
-    print_evaluation(measured.evaluation, measured.familiarity, as_json=options.json)
+    print_measured(measured, as_json=options.json)
     made = f"{options.html}: the page" if options.html else ""
     report_next("edge-train", made, ["edge-export", "export", options.run, "--out", "bundle"])
     return SUCCESS

@@ -1,72 +1,18 @@
-"""Familiarity: the probability that an image belongs to what a model was trained on.
-
-The features of a photograph of a known class lie near the subspace that the training features span; those of anything
-else do not. Compared on pooled MobileNetV2 features with the top probability, Mahalanobis distances and nearest
-neighbours, the share of a feature vector's squared length that lies within the first principal directions was the best
-or equal on every set, and it costs a single small matrix product. The residual of the same subspace is one part of
-Wang et al. 2022, "ViM: Out-Of-Distribution with Virtual-logit Matching" (arXiv:2203.10807).
-"""
+"""Measure how well the familiarity separates photographs of the classes from other images."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy.special import expit
-from scipy.stats.mstats import hdquantiles
 from sklearn.metrics import roc_auc_score
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from edge_runtime.familiarity.subspace import MIN_FAMILIARITY
 
+if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
-
-MIN_FAMILIARITY = 0.5  # the limit in the spec; the offset places the wanted share of photographs above it
-DIRECTIONS = 24  # 16 to 64 were alike; 24 directions of 1,280 features are 123 kB
-MEDIAN_FAMILIARITY = 0.98  # of the photographs that calibrate it
-FOLDS = 10
-TINY = 1e-12
-# A network whose features do not even separate drawn empty scenes from photographs gets no familiarity.
-LEAST_AUROC = 0.9
-
-
-@dataclass(frozen=True)
-class Familiarity:
-    """The parameters of familiarity = sigmoid(slope * (share - offset)).
-
-    `share` is |features @ basis|^2 / |features|^2, in 0..1.
-
-    Attributes:
-        basis: orthonormal columns, float32 of shape (D, k).
-        slope: above 0.
-        offset: the share at which the familiarity is MIN_FAMILIARITY.
-        keep: the share of photographs of the classes that is meant to be at least as familiar, 0..1.
-
-    """
-
-    basis: NDArray[np.float32]
-    slope: float
-    offset: float
-    keep: float
-
-    def of(self, features: NDArray[np.floating[Any]]) -> Floats:
-        """Return the familiarity, float64 of shape (N,), of features of shape (N, D)."""
-        return np.asarray(expit(self.slope * (share_within(features, self.basis) - self.offset)))
-
-    def write(self, path: Path) -> None:
-        """Write the parameters as .npz."""
-        np.savez(path, basis=self.basis, slope=self.slope, offset=self.offset, keep=self.keep)
-
-    @classmethod
-    def read(cls, path: Path) -> Familiarity:
-        """Read what `write` wrote. Raise OSError, ValueError or KeyError if the file is missing or damaged."""
-        with np.load(path, allow_pickle=False) as arrays:
-            values = (float(arrays[name]) for name in ("slope", "offset", "keep"))
-            return cls(arrays["basis"].astype(np.float32), *values)
 
 
 class Separation(NamedTuple):
@@ -86,55 +32,6 @@ class Separation(NamedTuple):
     auroc: float
 
 
-def share_within(features: NDArray[np.floating[Any]], basis: NDArray[np.floating[Any]]) -> Floats:
-    """Return the share of each feature vector's squared length that lies within a subspace, 0..1.
-
-    Args:
-        features: shape (N, D).
-        basis: orthonormal columns, shape (D, k).
-
-    """
-    wide = features.astype(np.float64)
-    within = np.square(wide @ basis.astype(np.float64)).sum(axis=1)
-    return np.asarray(within / (np.square(wide).sum(axis=1) + TINY))
-
-
-def fit_familiarity(
-    training: NDArray[np.floating[Any]],
-    validation: NDArray[np.floating[Any]],
-    *,
-    keep: float,
-    classes: int,
-    frozen: bool,
-    seed: int = 0,
-) -> Familiarity:
-    """Fit the subspace to training features and choose the offset so that the wanted share of photographs is familiar.
-
-    The offset is a quantile of shares that the subspace was not fitted to: those of the validation photographs and, if
-    the features were not trained on the training photographs either, those of each tenth of the training photographs
-    within the subspace of the others. A hundred validation photographs alone would place it only roughly.
-
-    Args:
-        training: features of training photographs, shape (N, D).
-        validation: features of validation photographs, shape (M, D), M at least 1.
-        keep: the share of photographs that is meant to be familiar, in (0, 1).
-        classes: number of classes; the subspace has at least twice as many directions, if the features have them.
-        frozen: whether the layers below the features were left as they were.
-        seed: of the division into tenths.
-
-    """
-    directions = max(1, min(max(DIRECTIONS, 2 * classes), training.shape[1] // 4, len(training) // 4))
-    basis = principal_directions(training, directions)
-    shares = [share_within(validation, basis)]
-    if frozen and len(training) >= 2 * FOLDS:
-        shares.append(_out_of_fold(training, directions, seed))
-    unseen = np.concatenate(shares)
-    low, middle = (_quantile(unseen, part) for part in (1 - keep, 0.5))
-    distance = max(middle - low, 1e-3)
-    slope = math.log(MEDIAN_FAMILIARITY / (1 - MEDIAN_FAMILIARITY)) / distance
-    return Familiarity(basis.astype(np.float32), slope, low, keep)
-
-
 def separation(known: Floats, other: Floats) -> Separation:
     """Compare the familiarity of photographs of the classes, shape (N,), with that of other images, shape (M,)."""
     truth = np.concatenate([np.ones(len(known)), np.zeros(len(other))])
@@ -149,26 +46,3 @@ def separation(known: Floats, other: Floats) -> Separation:
 def kept_share(known: Floats) -> float:
     """Return the fraction of photographs that are familiar."""
     return float(np.mean(known >= MIN_FAMILIARITY))
-
-
-def principal_directions(features: NDArray[np.floating[Any]], count: int) -> Floats:
-    """Return the first principal directions of features scaled to length 1, not centred: shape (D, count)."""
-    wide = features.astype(np.float64)
-    unit = wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), TINY)
-    _, directions = np.linalg.eigh(unit.T @ unit)  # in ascending order
-    return np.asarray(directions[:, ::-1][:, :count])
-
-
-def _quantile(values: Floats, part: float) -> float:
-    """Return a quantile by Harrell and Davis 1982, which varies less than that of a single order statistic."""
-    return float(hdquantiles(values, [part])[0]) if len(values) > 1 else float(values[0])
-
-
-def _out_of_fold(features: NDArray[np.floating[Any]], directions: int, seed: int) -> Floats:
-    """Return the share of each feature vector within the subspace of the other folds, shape (N,)."""
-    fold = np.random.default_rng(seed).permutation(len(features)) % FOLDS
-    shares = np.empty(len(features))
-    for number in range(FOLDS):
-        left_out = fold == number
-        shares[left_out] = share_within(features[left_out], principal_directions(features[~left_out], directions))
-    return shares

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from trainer.evaluation.calibration import Calibration
+    from trainer.evaluation.learning_curve import LearningCurve
     from trainer.evaluation.scores import Evaluation
     from trainer.fitting.fit import Phase
 
@@ -92,6 +93,26 @@ def familiarity_curves(known: NDArray[np.float64], others: Mapping[str, NDArray[
     right.set(xlabel="other images accepted", ylabel="photographs kept", title="ROC", ylim=(0, 1.03))
     for axes in (left, right):
         axes.grid(alpha=0.3)
+    return figure
+
+
+def learning_curve_figure(curve: LearningCurve) -> Figure:
+    """Draw the accuracy over the number of training photographs, and the prediction for twice as many."""
+    figure, axes = _figure(9, 4.2)
+    sizes, values, lows, highs = zip(*curve.points, strict=True)
+    axes.plot(sizes, values, "o-", color=TRAINING, label="measured")
+    axes.fill_between(sizes, lows, highs, color=TRAINING, alpha=0.18, linewidth=0)
+    total = curve.total
+    error = [[max(0.0, total.twice - total.low)], [max(0.0, total.high - total.twice)]]
+    axes.plot([sizes[-1], 2 * sizes[-1]], [values[-1], total.twice], ":", color=VALIDATION)
+    axes.errorbar(2 * sizes[-1], total.twice, error, fmt="o", color=VALIDATION, capsize=4, label="predicted")
+    axes.set_xscale("log", base=2)
+    axes.set_xticks([*sizes, 2 * sizes[-1]], [str(size) for size in (*sizes, 2 * sizes[-1])])
+    axes.minorticks_off()
+    axes.set(xlabel="training photographs", ylabel="accuracy")
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=1))
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False, loc="lower right")
     return figure
 
 

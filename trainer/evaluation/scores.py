@@ -129,6 +129,12 @@ def score(probabilities: NDArray[np.floating[Any]], targets: NDArray[np.int64], 
     )
 
 
+def wrong_decisions(probabilities: NDArray[np.floating[Any]], targets: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the rows of wrong decisions in descending order of the decided class's probability."""
+    wrong = np.flatnonzero(probabilities.argmax(axis=1) != targets)
+    return wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")]
+
+
 def wilson(correct: int, images: int) -> tuple[float, float]:
     """Return the 95% confidence interval of an accuracy, 0..1.
 

@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from edge_runtime.familiarity.subspace import MIN_FAMILIARITY
 from trainer.evaluation.calibration import calibration_error, reliability
-from trainer.evaluation.familiarity import MIN_FAMILIARITY, kept_share
-from trainer.evaluation.plots import familiarity_curves, two_class_curves
+from trainer.evaluation.familiarity import kept_share
+from trainer.evaluation.learning_curve import LearningCurve
+from trainer.evaluation.plots import familiarity_curves, learning_curve_figure, two_class_curves
+from trainer.evaluation.scores import wrong_decisions
 from trainer.pages.page import Plot, picture, plot, render_page
 
 if TYPE_CHECKING:
@@ -49,6 +52,7 @@ class Mistake(NamedTuple):
         true_label: its class.
         decided_label: the class that the model decides.
         score: the probability of the decided class, 0..1.
+        explained: the picture with the places that speak for the decided class; empty without pooled features.
 
     """
 
@@ -56,6 +60,7 @@ class Mistake(NamedTuple):
     true_label: str
     decided_label: str
     score: float
+    explained: str
 
 
 class Accepted(NamedTuple):
@@ -71,6 +76,40 @@ class Accepted(NamedTuple):
     picture: str
     kind: str
     familiarity: float
+
+
+class LabelMistakeView(NamedTuple):
+    """A photograph whose label is probably wrong.
+
+    Attributes:
+        picture: a data: address.
+        path: relative to the data folder.
+        label: its label.
+        looks_like: the class that it looks like.
+        probability: of that class, 0..1.
+
+    """
+
+    picture: str
+    path: str
+    label: str
+    looks_like: str
+    probability: float
+
+
+class CurveView(NamedTuple):
+    """What the page shows of the learning curve.
+
+    Attributes:
+        result: the curve; None if it could not be measured.
+        reason: why it could not be measured, or an empty text.
+        drawn: its plot, or None.
+
+    """
+
+    result: LearningCurve | None
+    reason: str
+    drawn: Plot | None
 
 
 class FamiliarityView(NamedTuple):
@@ -115,6 +154,8 @@ def render(measured: Measured, title: str) -> str:
         curves=_curves(measured),
         mistakes=_mistakes(measured),
         familiarity=_familiarity(measured),
+        curve=_learning_curve(measured.curve),
+        label_mistakes=_label_mistakes(measured),
         wrong=int(np.sum(measured.probabilities.argmax(axis=1) != measured.targets)),
     )
 
@@ -137,6 +178,19 @@ def _familiarity(measured: Measured) -> FamiliarityView | None:
         accepted=sorted(accepted, key=lambda one: -one.familiarity)[:MAX_ACCEPTED],
         accepted_count=len(accepted),
     )
+
+
+def _learning_curve(curve: LearningCurve | str) -> CurveView:
+    if isinstance(curve, LearningCurve):
+        return CurveView(curve, "", plot(lambda: learning_curve_figure(curve)))
+    return CurveView(None, curve, None)
+
+
+def _label_mistakes(measured: Measured) -> list[LabelMistakeView]:
+    return [
+        LabelMistakeView(picture(one.pixels), one.path, one.label, one.looks_like, one.probability)
+        for one in measured.label_mistakes
+    ]
 
 
 def weakest_class(scores: tuple[ClassScore, ...]) -> ClassScore:
@@ -172,10 +226,14 @@ def _curves(measured: Measured) -> Plot | None:
 def _mistakes(measured: Measured) -> list[Mistake]:
     """Return wrongly decided photographs in descending order of the decided class's probability."""
     decided, scores = measured.probabilities.argmax(axis=1), measured.probabilities.max(axis=1)
-    wrong = np.flatnonzero(decided != measured.targets)
-    order = wrong[np.argsort(-scores[wrong], kind="stable")][:MAX_MISTAKES]
-    labels = measured.spec.labels
+    labels, drawn = measured.spec.labels, measured.explained
     return [
-        Mistake(picture(measured.pixels[at]), labels[measured.targets[at]], labels[decided[at]], float(scores[at]))
-        for at in order
+        Mistake(
+            picture=picture(measured.pixels[at]),
+            true_label=labels[measured.targets[at]],
+            decided_label=labels[decided[at]],
+            score=float(scores[at]),
+            explained=picture(drawn[at]) if at in drawn else "",
+        )
+        for at in map(int, wrong_decisions(measured.probabilities, measured.targets)[:MAX_MISTAKES])
     ]

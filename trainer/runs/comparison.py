@@ -175,7 +175,7 @@ def _decide(run: Path, pixels: Pixels) -> Decided:
 
 
 def _familiar(old: Decided, new: Decided) -> Familiar | None:
-    from trainer.evaluation.familiarity import MIN_FAMILIARITY
+    from edge_runtime.familiarity.subspace import MIN_FAMILIARITY
 
     if old.familiarity is None or new.familiarity is None:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -16,16 +17,21 @@ from trainer.progress import log
 from trainer.tensorflow_setup import require_tensorflow
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from edge_runtime.image.preprocess import Pixels
     from edge_runtime.model.spec import ModelSpec
     from trainer.data.layout import Layout
+    from trainer.evaluation.learning_curve import LearningCurve
     from trainer.evaluation.scores import Evaluation
+    from trainer.networks.models import Model
+    from trainer.runs.label_mistakes import LabelMistake
     from trainer.runs.recognition import MeasuredFamiliarity
     from trainer.runs.run_folder import Holdout
+
+MOST_EXPLAINED = 48  # as many as the page shows
 
 
 class Measured(NamedTuple):
@@ -38,6 +44,10 @@ class Measured(NamedTuple):
         targets: class indices, int64 of shape (N,).
         pixels: uint8 of shape (N, H, W, 3).
         familiarity: what the model recognizes as familiar; None if it computes no familiarity.
+        curve: the learning curve, or why there is none; empty if it was not measured.
+        explained: for the rows of the most confident wrong decisions, the photograph with the places that speak for
+            the decided class; empty for a network without pooled features.
+        label_mistakes: photographs of the RUN whose label is probably wrong, the most suspicious first.
 
     """
 
@@ -47,6 +57,9 @@ class Measured(NamedTuple):
     targets: NDArray[np.int64]
     pixels: Pixels
     familiarity: MeasuredFamiliarity | None = None
+    curve: LearningCurve | str = ""
+    explained: Mapping[int, Pixels] = MappingProxyType({})
+    label_mistakes: Sequence[LabelMistake] = ()
 
 
 def evaluate_run(folder: Path, data: Path | Sequence[Path] | None = None) -> Evaluation:
@@ -57,7 +70,8 @@ def evaluate_run(folder: Path, data: Path | Sequence[Path] | None = None) -> Eva
 def measure_run(folder: Path, data: Path | Sequence[Path] | None = None, unfamiliar: Path | None = None) -> Measured:
     """Measure a RUN's model on the test photographs in the RUN, or on one or more folders with one folder per class.
 
-    The familiarity is measured on built-in images of none of the classes, or on those of the folder `unfamiliar`.
+    The familiarity is measured on built-in images of none of the classes, or on those of the folder `unfamiliar`. The
+    learning curve and the label mistakes are those of the RUN's own photographs; another folder has none.
 
     Raises:
         TrainingError, SpecError: the RUN is damaged.
@@ -66,8 +80,10 @@ def measure_run(folder: Path, data: Path | Sequence[Path] | None = None, unfamil
     """
     require_tensorflow()
     from trainer.evaluation.scores import predict, score
+    from trainer.runs.label_mistakes import read_label_mistakes
     from trainer.runs.recognition import measure_familiarity
     from trainer.runs.run_folder import read_holdout, read_spec
+    from trainer.runs.saved_features import measure_learning_curve
 
     spec = read_spec(folder)
     folders = [data] if isinstance(data, Path) else data
@@ -78,7 +94,20 @@ def measure_run(folder: Path, data: Path | Sequence[Path] | None = None, unfamil
     familiarity = measure_familiarity(folder, spec, model, pixels, correct, unfamiliar)
     if unfamiliar and familiarity is None:
         raise TrainingError(f"{folder}: computes no familiarity, so --unfamiliar has nothing to measure; train again")
-    return Measured(spec, score(probabilities, targets, spec.labels), probabilities, targets, pixels, familiarity)
+    measured = Measured(spec, score(probabilities, targets, spec.labels), probabilities, targets, pixels, familiarity)
+    measured = measured._replace(explained=_explained(model, measured))
+    if data:
+        return measured
+    return measured._replace(curve=measure_learning_curve(folder, spec), label_mistakes=read_label_mistakes(folder))
+
+
+def _explained(model: Model, measured: Measured) -> dict[int, Pixels]:
+    from trainer.evaluation.scores import wrong_decisions
+    from trainer.runs.explained import explain_pixels
+
+    rows = wrong_decisions(measured.probabilities, measured.targets)[:MOST_EXPLAINED]
+    found = explain_pixels(model, measured.pixels[rows], measured.spec.labels) if len(rows) else None
+    return {int(row): one.drawn for row, one in zip(rows, found or (), strict=False)}
 
 
 def check_classes(layout: Layout, spec: ModelSpec) -> None:

@@ -8,17 +8,12 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from trainer.data.unfamiliar import drawn_pixels, folder_pixels, package_pixels, shuffled
+from edge_runtime.familiarity.scenes import drawn_pixels, shuffled
+from edge_runtime.familiarity.subspace import LEAST_AUROC, MIN_FAMILIARITY, Familiarity, fit_familiarity, kept_interval
+from trainer.data.unfamiliar import folder_pixels, package_pixels
 from trainer.errors import DataError, TrainingError
 from trainer.evaluation.calibration import features_of
-from trainer.evaluation.familiarity import (
-    LEAST_AUROC,
-    MIN_FAMILIARITY,
-    Familiarity,
-    fit_familiarity,
-    kept_share,
-    separation,
-)
+from trainer.evaluation.familiarity import kept_share, separation
 from trainer.images.samples import balanced
 from trainer.progress import log
 
@@ -41,6 +36,7 @@ if TYPE_CHECKING:
 MOST_PHOTOGRAPHS = 5000  # of each split; more do not change a subspace of a few dozen directions
 SCENES, SHUFFLED, PACKAGED = "drawn scenes", "shuffled photographs", "photographs of scikit-image"
 DRAWN = 200
+WIDE, MOST_FPR95 = 0.06, 0.1  # beyond these, the output of the training says that the familiarity is weak
 PROOF_SCENES, PROOF_SHUFFLED = 50, 30  # the other images that the export runs through every file
 SEED = 2025  # the other images are the same in every run
 
@@ -56,6 +52,7 @@ class Recognition:
         accuracy_of_kept: the accuracy on them, 0..1; None if there are none.
         separations: for each kind of other images, how well they are separated from the test photographs.
         unfamiliar: other images as model input, uint8 of shape (N, H, W, 3), for the proof of an export.
+        kept_interval: the range of `kept` on many new photographs, with a probability of about 95%, 0..1.
 
     """
 
@@ -65,6 +62,7 @@ class Recognition:
     accuracy_of_kept: float | None
     separations: Mapping[str, Separation]
     unfamiliar: Pixels
+    kept_interval: tuple[float, float] = (1.0, 1.0)
 
     def factor(self, features: Features) -> NDArray[np.float64]:
         """Return the familiarity of features (N, D) as a factor of shape (N, 1): ones if there is none."""
@@ -79,6 +77,7 @@ class Recognition:
             "reason": self.reason,
             "keep": self.familiarity.keep if self.familiarity else None,
             "kept": self.kept,
+            "kept_interval": self.kept_interval,
             "accuracy_of_kept": self.accuracy_of_kept,
             "separation": {name: one._asdict() for name, one in self.separations.items()},
         }
@@ -144,8 +143,11 @@ def recognize(
         log(f"no familiarity: {reason}; a pretrained backbone such as mobilenet_v2 has better features")
         return Recognition(None, reason, 1.0, float(correct.mean()), separations, nothing)
     unfamiliar = np.concatenate([others[SCENES][:PROOF_SCENES], others[SHUFFLED][:PROOF_SHUFFLED]])
-    result = Recognition(fitted, "", kept_share(known), of_kept, separations, unfamiliar)
-    log(summary(result))
+    counts = len(features["train"]), len(features["validation"])
+    interval = kept_interval(options.keep, *counts, frozen=frozen)
+    result = Recognition(fitted, "", kept_share(known), of_kept, separations, unfamiliar, interval)
+    for line in (summary(result), *weaknesses(result)):
+        log(line)
     return result
 
 
@@ -153,6 +155,24 @@ def summary(recognition: Recognition) -> str:
     """Return in one line what is recognized."""
     found = ", ".join(f"{one.accepted:.1%} of {one.images} {name}" for name, one in recognition.separations.items())
     return f"familiar: {recognition.kept:.1%} of the test photographs, {found}"
+
+
+def weaknesses(recognition: Recognition) -> list[str]:
+    """Return one line for each reason why the familiarity is weak."""
+    low, high = recognition.kept_interval
+    found = []
+    if high - low > WIDE:
+        found.append(
+            f"familiarity: few photographs set its limit, so {low:.0%} to {high:.0%} of new photographs may be familiar"
+        )
+    for name in (SCENES, PACKAGED):
+        one = recognition.separations.get(name)
+        if one is not None and one.fpr95 > MOST_FPR95:
+            found.append(
+                f"familiarity: weak for {name}: {one.fpr95:.0%} are as familiar as photographs of the classes; "
+                "a pretrained backbone such as mobilenet_v2 has better features"
+            )
+    return found
 
 
 def other_images(spec: ModelSpec, photographs: Pixels) -> dict[str, Pixels]:

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge_runtime.drift.baseline import BASELINE_NAME
+from edge_runtime.familiarity.scenes import draw_scenes
 from edge_runtime.model.spec import ModelSpec
 from edge_runtime.model.training_digests import keys_of
 from edge_runtime.storage.json_files import write_json
 from trainer.data.split import SPLITS
-from trainer.data.unfamiliar import draw_scenes
 from trainer.errors import TrainingError
 from trainer.evaluation.plots import write_plots
 from trainer.fitting.fit import Epoch

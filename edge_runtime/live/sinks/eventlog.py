@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from edge_runtime.live.records import FramePrediction
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+VERSION_WITHOUT_FAMILIARITY = 1
 SIDE_FILES = ("-wal", "-shm")
 BUSY_S = 5.0  # how long to wait while another program reads the file
 PAGE_BYTES = 4096
@@ -30,15 +31,19 @@ WAL_PAGES = 64  # reserved for the write-ahead log, a quarter of a megabyte
 # room for it, and the vacuum after it may be added to the log before that.
 CHECKPOINT_PAGES = 16
 SMALLEST_BUDGET_BYTES = 1_000_000
-COLUMNS = "kind, source, at, label, score, duration_s, frame, detail, thumbnail"
+COLUMNS = "kind, source, at, label, score, duration_s, frame, detail, thumbnail, familiarity"
 SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS events (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     kind TEXT NOT NULL, source TEXT NOT NULL, at REAL NOT NULL, label TEXT NOT NULL, score REAL NOT NULL,
-    duration_s REAL NOT NULL, frame INTEGER NOT NULL, detail TEXT NOT NULL, thumbnail BLOB
+    duration_s REAL NOT NULL, frame INTEGER NOT NULL, detail TEXT NOT NULL, thumbnail BLOB,
+    familiarity REAL
 );
 CREATE INDEX IF NOT EXISTS events_at ON events (at);
 PRAGMA user_version = {SCHEMA_VERSION};
+"""
+UPGRADE = f"""
+BEGIN; ALTER TABLE events ADD COLUMN familiarity REAL; PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;
 """
 
 
@@ -110,7 +115,7 @@ class EventLog:
 
     def _insert(self, event: Event) -> None:
         values = (event.kind, event.source, event.at, event.label, event.score)
-        rest = (event.duration_s, event.frame, event.detail, event.thumbnail)
+        rest = (event.duration_s, event.frame, event.detail, event.thumbnail, event.familiarity)
         with self._connection:
             marks = ", ".join("?" * len(COLUMNS.split(",")))
             self._connection.execute(f"INSERT INTO events ({COLUMNS}) VALUES ({marks})", (*values, *rest))  # noqa: S608 - constants alone
@@ -148,6 +153,8 @@ def read_events(path: Path, *, newest: int = 100, pictures: bool = True) -> list
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=BUSY_S)) as connection:
             columns = COLUMNS if pictures else COLUMNS.replace("thumbnail", "NULL")
+            if _version(connection) == VERSION_WITHOUT_FAMILIARITY:
+                columns = columns.replace("familiarity", "NULL")
             query = f"SELECT {columns} FROM events ORDER BY id DESC LIMIT ?"  # noqa: S608 - constants alone
             rows = connection.execute(query, (newest,)).fetchall()
     except sqlite3.Error as problem:
@@ -206,6 +213,8 @@ def _open(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         connection.execute(f"PRAGMA journal_size_limit = {WAL_PAGES * PAGE_BYTES}")
+        if _version(connection) == VERSION_WITHOUT_FAMILIARITY:
+            connection.executescript(UPGRADE)
         connection.executescript(SCHEMA)
     except BaseException:
         connection.close()
@@ -215,9 +224,13 @@ def _open(path: Path) -> sqlite3.Connection:
 
 def _check(connection: sqlite3.Connection, path: Path) -> None:
     """Raise SourceError for another program's database, and sqlite3.DatabaseError for a damaged one."""
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    version = _version(connection)
     tables = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
-    if version != SCHEMA_VERSION and tables:
+    if version not in {VERSION_WITHOUT_FAMILIARITY, SCHEMA_VERSION} and tables:
         raise SourceError(f"{path}: a database, but not an event log of this version of edgewise; choose another file")
     if (state := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
         raise sqlite3.DatabaseError(state)
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])

@@ -72,6 +72,16 @@ def _entities(at: Topics) -> dict[tuple[str, str], dict[str, Any]]:
             "unit_of_measurement": "%",
             "state_class": "measurement",
         },
+        ("sensor", "familiarity"): {
+            **from_prediction,
+            "name": "Familiarity",
+            # A model that does not compute it has null.
+            "value_template": "{{ none if value_json.familiarity is none"
+            " else (value_json.familiarity * 100) | round(1) }}",
+            "unit_of_measurement": "%",
+            "state_class": "measurement",
+            "entity_category": "diagnostic",
+        },
         ("sensor", "age"): {
             **from_prediction,
             **milliseconds,

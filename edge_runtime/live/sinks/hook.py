@@ -135,7 +135,9 @@ def _inherited(environment: Mapping[str, str]) -> dict[str, str]:
 def event_variables(event: Event) -> dict[str, str]:
     """Return an event as environment variables such as EDGE_EVENT and EDGE_LABEL.
 
-    NUL characters, which an environment variable cannot contain, are removed.
+    NUL characters, which an environment variable cannot contain, are removed; a missing value is an empty text.
     """
     values = {**event.to_json(), "event": event.kind}
-    return {f"EDGE_{key.upper()}": str(value).replace("\0", "") for key, value in values.items()}
+    return {
+        f"EDGE_{key.upper()}": "" if value is None else str(value).replace("\0", "") for key, value in values.items()
+    }

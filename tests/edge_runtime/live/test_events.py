@@ -37,6 +37,18 @@ def test_a_class_enters_and_leaves_with_its_duration_and_best_frame(tracker):
     assert len(left.thumbnail) < 10_000
 
 
+def test_an_event_has_the_familiarity_of_the_frame_with_the_best_score(tracker):
+    frame, image = Frame("camera", 0, b"", 1000.0, 0.0), Image.new("RGB", (64, 48))
+    (entered,) = tracker.update("cat", 0.7, frame, image, 0.0, 0.8)
+    assert (entered.familiarity, entered.to_json()["familiarity"]) == (0.8, 0.8)
+    tracker.update("cat", 0.9, frame, image, 1.0, 0.95)
+    tracker.update("cat", 0.6, frame, image, 2.0, 0.65)
+    (left,) = tracker.end()
+    assert (left.score, left.familiarity) == (0.9, 0.95)
+    (entered,) = tracker.update("cat", 0.7, frame, image, 3.0)
+    assert entered.to_json()["familiarity"] is None
+
+
 def test_one_class_leaves_before_the_next_enters(tracker):
     update(tracker, 1, "cat", 0.9)
     assert [(event.kind, event.label) for event in update(tracker, 4, "dog", 0.8)] == [

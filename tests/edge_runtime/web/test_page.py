@@ -212,8 +212,8 @@ def test_old_events_have_a_date_can_be_filtered_opened_and_downloaded(serving, b
     text = page.run(
         "const r = new XMLHttpRequest(); r.open('GET', '/events.csv', false); r.send(); return r.responseText"
     )
-    assert text.splitlines()[0] == "time,event,label,score,duration_s,source,frame,detail"
-    assert text.splitlines()[1] == "2001-09-09T01:46:40.000+00:00,entered,red,0.9,0.0,cam,0,"
+    assert text.splitlines()[0] == "time,event,label,score,duration_s,source,frame,detail,familiarity"
+    assert text.splitlines()[1] == "2001-09-09T01:46:40.000+00:00,entered,red,0.9,0.0,cam,0,,"
 
 
 def test_a_phone_in_landscape_shows_the_label_on_the_picture(serving, live, browser):

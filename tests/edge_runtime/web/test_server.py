@@ -143,6 +143,24 @@ def test_metrics_contain_what_is_different_from_training_as_the_state_does(servi
     assert json.loads(request(server, "GET", "/state")[1])["drift"] == drift.snapshot
 
 
+def test_metrics_count_familiarities_and_unfamiliar_frames(make_prediction):
+    hub = Hub()
+    hub.prediction(make_prediction(0))  # a model without familiarity
+    assert "familiar" not in render_metrics(hub, [], {}).decode()
+    for familiarity in (0.0, 0.1, 0.11, 0.97, 1.0):
+        unknown = familiarity < 0.5
+        decided = {"label": "unknown", "score": 1 - familiarity} if unknown else {}
+        hub.prediction(make_prediction(familiarity=familiarity, **decided))
+    hub.prediction(make_prediction(familiarity=0.8, label="unknown", score=0.4))  # below its class's threshold
+    families = {one.name: one for one in text_string_to_metric_families(render_metrics(hub, [], {}).decode())}
+    histogram = families["edgewise_familiarity"]
+    counts = {one.labels["le"]: one.value for one in histogram.samples if one.name.endswith("_bucket")}
+    assert histogram.type == "histogram"
+    assert (counts["0.1"], counts["0.2"], counts["0.7"], counts["0.8"], counts["+Inf"]) == (2, 3, 3, 4, 6)
+    assert [one.value for one in histogram.samples if one.name.endswith("_sum")] == [pytest.approx(2.98)]
+    assert [one.value for one in families["edgewise_unfamiliar_frames"].samples] == [3]
+
+
 METRICS = {
     "edgewise_frames": "counter",
     "edgewise_frames_dropped": "counter",

@@ -74,6 +74,7 @@ def report():
         "calibration_images": 30,
         "holdout_images": 40,
         "unchecked": None,
+        "no_familiarity": None,
         "smallest_visible_loss": 0.07,
         "tolerances": {
             "max_abs_diff": 1e-4,
@@ -151,6 +152,12 @@ def test_without_labelled_images_the_page_shows_no_accuracy(report, holdout):
     assert UNLABELLED in text
     for number in ("Loss of accuracy", "<h2>Confusion", "90.0%", "92.5%", "50.0%"):
         assert number not in text
+
+
+def test_the_page_says_why_a_model_recognizes_no_images_of_other_kinds(report, holdout):
+    assert "computes no familiarity" not in html_page(report, holdout)
+    report["no_familiarity"] = "its <pooled> features were not found"
+    assert "computes no familiarity: its &lt;pooled&gt; features were not found." in html_page(report, holdout)
 
 
 def test_each_format_has_a_table_of_its_runtimes(report):

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from edge_runtime.familiarity.scenes import SCENES, draw_scenes, drawn_pixels, shuffled
 from edge_runtime.model.spec import ModelSpec
-from trainer.data.unfamiliar import SCENES, draw_scenes, drawn_pixels, folder_pixels, package_pixels, shuffled
+from trainer.data.unfamiliar import folder_pixels, package_pixels
 
 SPEC = ModelSpec(24, 32, ("a", "b"), "softmax")
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trainer.evaluation.familiarity import (
+from edge_runtime.familiarity.subspace import (
     MIN_FAMILIARITY,
     Familiarity,
     fit_familiarity,
-    kept_share,
+    kept_interval,
     principal_directions,
-    separation,
     share_within,
 )
+from trainer.evaluation.familiarity import kept_share, separation
 
 DIMENSIONS = 60
+SIX = np.linalg.qr(np.random.default_rng(0).normal(size=(6, DIMENSIONS)).T)[0]  # the directions of known features
 
 
 def known_features(count, seed):
@@ -53,6 +54,41 @@ def test_the_wanted_share_of_unseen_photographs_is_kept(keep, frozen):
     assert np.mean(shares) == pytest.approx(keep, abs=0.02 if frozen else 0.05)
     if frozen:
         assert np.abs(np.array(shares) - keep).max() < 0.035
+
+
+def test_few_validation_photographs_of_a_trained_network_keep_nearly_the_wanted_share():
+    """A trained network pulls its training photographs towards the subspace, so that only validation shows the rest."""
+    shares = []
+    for seed in range(1, 13):
+        training = known_features(150, seed) * 1.0
+        training += 0.25 * (training @ SIX @ SIX.T - training)
+        fitted = fit_familiarity(training, known_features(20, seed + 50), keep=0.95, classes=2, frozen=False)
+        shares.append(kept_share(fitted.of(known_features(1000, seed + 100))))
+    assert np.mean(shares) == pytest.approx(0.95, abs=0.03)
+    assert np.std(shares) < 0.035
+    assert min(shares) > 0.85
+
+
+@pytest.mark.parametrize(
+    ("training", "validation", "frozen", "margin"), [(800, 100, True, 0.014), (140, 20, False, 0.043)]
+)
+def test_the_kept_share_is_stated_less_exactly_with_fewer_photographs(training, validation, frozen, margin):
+    low, high = kept_interval(0.95, training, validation, frozen=frozen)
+    assert (0.95 - low, high - 0.95) == (pytest.approx(margin, abs=1e-3), pytest.approx(margin, abs=1e-3))
+
+
+def test_the_kept_share_is_within_its_interval():
+    for frozen in (True, False):
+        low, high = kept_interval(0.95, 100, 20, frozen=frozen)
+        shares = [
+            kept_share(
+                fit_familiarity(
+                    known_features(100, seed), known_features(20, seed + 50), keep=0.95, classes=2, frozen=frozen
+                ).of(known_features(500, seed + 100))
+            )
+            for seed in range(1, 13)
+        ]
+        assert np.mean([low - 0.01 <= share <= high + 0.01 for share in shares]) >= 0.8
 
 
 def test_most_photographs_are_clearly_familiar(fitted):

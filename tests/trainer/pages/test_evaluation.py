@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 
 from edge_runtime.model.spec import ModelSpec
+from trainer.evaluation.learning_curve import CurvePoint, Forecast, LearningCurve
 from trainer.evaluation.scores import ClassScore, score
 from trainer.pages.evaluation import Confusion, confusions, render, weakest_class
+from trainer.runs.label_mistakes import LabelMistake
 from trainer.runs.measure import Measured
 from trainer.runs.recognition import MeasuredFamiliarity
 
@@ -43,6 +45,40 @@ def test_the_page_shows_what_is_familiar_with_the_accepted_images_first(tmp_path
     assert "<foxes>" not in text
     assert "&lt;foxes&gt;" in text
     assert "Images of none of the classes" not in render(measured, "run")
+
+
+def test_the_page_shows_the_learning_curve_and_the_class_that_needs_photographs(tmp_path, check_page):
+    points = tuple(CurvePoint(10 * 2**at, 0.6 + 0.1 * at, 0.5 + 0.1 * at, 0.7 + 0.1 * at) for at in range(4))
+    classes = (Forecast("cat", 40, 0.8, 0.9, 0.7, 0.95), Forecast("<dog>", 40, 0.98, 0.985, 0.9, 1.0))
+    curve = LearningCurve(points, Forecast("", 80, 0.9, 0.95, 0.85, 0.97), classes)
+    measured = measure(("cat", "<dog>"))
+    page = tmp_path / "page.html"
+    page.write_text(render(measured._replace(curve=curve), "run"), encoding="utf-8")
+    wrong = int(np.sum(measured.probabilities.argmax(axis=1) != measured.targets))
+    assert check_page(page) == 2 + wrong
+    text = page.read_text(encoding="utf-8")
+    assert "Add photographs of cat first: with twice as many" in text
+    assert "85.0% to 97.0%" in text
+    assert "<dog>" not in text
+
+
+def test_without_a_learning_curve_the_page_states_the_reason():
+    page = render(measure(("cat", "dog"))._replace(curve="the network was <fine-tuned>"), "run")
+    assert "The learning curve is not measured: the network was &lt;fine-tuned&gt;." in page
+    assert "Enough photographs?" not in render(measure(("cat", "dog")), "run")
+
+
+def test_the_page_shows_photographs_whose_label_is_suspicious(tmp_path, check_page):
+    measured = measure(("cat", "dog", "owl"))
+    mistakes = [LabelMistake(f"cat/<{at}>.jpg", "cat", "owl", 0.9, measured.pixels[at]) for at in range(5)]
+    page = tmp_path / "page.html"
+    page.write_text(render(measured._replace(label_mistakes=mistakes), "run"), encoding="utf-8")
+    wrong = int(np.sum(measured.probabilities.argmax(axis=1) != measured.targets))
+    assert check_page(page) == 5 + wrong
+    text = page.read_text(encoding="utf-8")
+    assert "--corrections label_mistakes.csv" in text
+    assert "cat/&lt;3&gt;.jpg" in text
+    assert "Labels that may be wrong" not in render(measured, "run")
 
 
 def test_text_of_the_user_is_escaped():

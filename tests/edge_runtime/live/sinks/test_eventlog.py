@@ -8,6 +8,8 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
@@ -35,8 +37,21 @@ def write_and_close(log, events):
 
 def test_an_event_is_read_as_it_was_written(path, make_event):
     event = make_event(7, "left", score=0.75, duration_s=2.5, detail="a 'quoted' ü", thumbnail=b"\xff\xd8\0jpeg")
+    event = replace(event, familiarity=0.75)
     write_and_close(EventLog(path, budget_bytes=BUDGET), [event])
     assert read_events(path) == [event]
+
+
+def test_a_log_of_an_earlier_version_is_read_and_continued(path, make_event):
+    write_and_close(EventLog(path, budget_bytes=BUDGET), [make_event(1)])
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript("ALTER TABLE events DROP COLUMN familiarity; PRAGMA user_version = 1")
+    assert read_events(path) == [make_event(1)]
+    assert read_events(path, pictures=False) == [make_event(1)]
+    write_and_close(EventLog(path, budget_bytes=BUDGET), [make_event(2, familiarity=0.5)])
+    assert read_events(path) == [make_event(1), make_event(2, familiarity=0.5)]
+    write_and_close(EventLog(path, budget_bytes=BUDGET), [make_event(3)])
+    assert [event.frame for event in read_events(path)] == [1, 2, 3]
 
 
 def test_the_size_stays_within_the_budget_and_the_oldest_events_are_deleted(path, make_event):

@@ -1,0 +1,1 @@
+"""Familiarity: fit it on features, and draw images that belong to no class, to measure it."""
