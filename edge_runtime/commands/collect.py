@@ -67,7 +67,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
         help="collect labelled pictures of a camera, for training",
         description="Serve a page with the live picture and a button for each class, and store the pictures in one "
         "folder for each class. With --label, store a picture every few seconds, without a page.",
-        allow_abbrev=False,
+        example="edge-run collect photos --source 0 --labels cat,dog,nothing",
     )
     command.add_argument("folder", metavar="OUT", type=Path, help="folder of the class folders, which may exist")
     command.add_argument("--source", required=True, metavar="S", help=SOURCES)

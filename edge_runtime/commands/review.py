@@ -27,7 +27,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
         help="label the frames that --keep-hard has kept, on a page",
         description="Serve a page on which the frames in DIR/kept get their labels. The result is DIR/reviewed, with "
         "one folder for each class.",
-        allow_abbrev=False,
+        example="edge-run review kept --labels cat,dog",
     )
     command.add_argument("folder", metavar="DIR", type=Path, help="folder of --keep-hard")
     add_labels_option(command, "classes that the model did not name are added, in the order of their keys")

@@ -41,8 +41,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
         help="install the newest signed release on this device",
         description="Fetch the newest release of a channel, check its signatures, prove it on this device, and make it "
         "the current model: MODELS/current. A release that fails is refused, and the current model stays.",
-        epilog="example: edge-run update --repository https://example.org/models --models models --root root.json",
-        allow_abbrev=False,
+        example="edge-run update --repository https://example.org/releases --models models --root root.json",
     )
     command.add_argument("--repository", metavar="URL|DIR", required=True, help="what edge-export release writes")
     command.add_argument("--models", metavar="DIR", type=Path, required=True, help="the models folder of this device")
@@ -53,7 +52,9 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
     command.add_argument(
         "--every", metavar="TIME", type=duration_s, help="stay and update again after this time, such as 1h"
     )
-    command.add_argument(
+    command.add_argument("--json", action="store_true", help="print one JSON object for each update")
+    group = command.add_argument_group("shadow and probation")
+    group.add_argument(
         "--shadow",
         metavar="TIME",
         type=_duration_or_zero,
@@ -61,30 +62,30 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
         help="compare it with the current model on the live frames of a running edge-run watch or serve for this time "
         "first; 0 leaves it out (default: 10m)",
     )
-    command.add_argument(
+    group.add_argument(
         "--shadow-share",
         metavar="P",
         type=open_fraction,
         default=0.1,
         help="its share of a processor (default: 0.1)",
     )
-    command.add_argument(
+    group.add_argument(
         "--min-agreement", metavar="P", type=fraction, default=0.7, help="least agreement in it (default: 0.7)"
     )
-    command.add_argument(
+    group.add_argument(
         "--probation",
         metavar="TIME",
         type=_duration_or_zero,
         default=3600.0,
         help="take it back if it crashes, stalls or is too slow within this time; 0 leaves it out (default: 1h)",
     )
-    command.add_argument(
+    group = command.add_argument_group("limits")
+    group.add_argument(
         "--max-ms", metavar="MS", type=positive_float, help="longest inference time (default: 1.5 times the current)"
     )
-    command.add_argument(
+    group.add_argument(
         "--max-mb", metavar="MB", type=positive_float, help="largest memory (default: 1.5 times the current)"
     )
-    command.add_argument("--json", action="store_true", help="print one JSON object for each update")
     set_action(command, UpdateOptions, update)
 
 

@@ -29,7 +29,7 @@ class ReleaseOptions:
     channel: str
     rollout: int | None
     notes: str
-    version: int | None
+    release: int | None
     init: bool
     renew: bool
     list: bool
@@ -44,8 +44,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
         help="publish a bundle as a signed release that devices fetch by themselves",
         description="Add a bundle to a repository: a folder of static files, signed as The Update Framework specifies, "
         "for any web server, USB stick or rsync. edge-run update fetches from it.",
-        epilog="example: edge-export release --init --repository releases --keys keys; "
-        "edge-export release bundle --repository releases --keys keys --rollout 10%%",
+        example="edge-export release bundle --repository releases --keys keys --rollout 10%",
     )
     parser.add_argument("bundle", metavar="BUNDLE", type=Path, nargs="?", help="the bundle to release")
     parser.add_argument("--repository", metavar="DIR", type=Path, required=True, help="the folder of static files")
@@ -59,7 +58,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
     )
     parser.add_argument("--notes", metavar="TEXT", default="", help="one line for people")
     parser.add_argument(
-        "--version", metavar="N", type=int, help="with --rollout: the release to change (default: newest)"
+        "--release", metavar="N", type=int, help="with --rollout: the release to change (default: newest)"
     )
     steps = parser.add_argument_group("other steps, without a BUNDLE").add_mutually_exclusive_group()
     steps.add_argument("--init", action="store_true", help="create the repository and its keys")
@@ -108,7 +107,7 @@ def _change(repository: SignedMetadata, options: ReleaseOptions) -> int:
         print(f"{added}: {added.facts.size_bytes / 1e6:.1f} MB, for {rollout}% of the devices")
         _say(f"publish the folder {options.repository}; devices fetch it with: edge-run update --repository …")
     elif options.rollout is not None:
-        changed = change_release(repository, options.channel, options.version, rollout=options.rollout)
+        changed = change_release(repository, options.channel, options.release, rollout=options.rollout)
         print(f"{changed}: for {changed.facts.rollout}% of the devices")
     else:
         raise UsageError("name a BUNDLE to release, or one of --init, --renew, --list, --withdraw, --revoke, --rollout")

@@ -11,6 +11,7 @@ from edge_runtime.familiarity.scenes import draw_scenes, drawn_pixels, shuffled
 from edge_runtime.familiarity.subspace import LEAST_AUROC, MIN_FAMILIARITY, fit_familiarity
 from export.sources.familiarity import pooled_features, read_familiarity, with_features
 from export.sources.keras_model import pixel_classifier
+from export.sources.reading import RANGES
 from export.sources.source_model import BATCH, SourceModel
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ def with_fitted_familiarity(source: SourceModel, model: Any, scratch: Path) -> S
         return replace(source, no_familiarity="its pooled features were not found")
     if len(source.calibration) < LEAST_IMAGES:
         return replace(source, no_familiarity=f"fewer than {LEAST_IMAGES} calibration images; give more with --data")
-    below = _features_of(model, features, source.origin.reading)
+    reading = source.origin.reading or RANGES[source.origin.input_range]
+    below = _features_of(model, features, reading)
     known, spec = below(source.calibration), source.spec
     fitted = fit_familiarity(known[::2], known[1::2], keep=KEEP, classes=len(spec.labels), frozen=True)
     scenes = drawn_pixels(SCENES, spec, SCENES_SEED)
@@ -64,7 +66,7 @@ def with_fitted_familiarity(source: SourceModel, model: Any, scratch: Path) -> S
         model=pixel_classifier(
             with_features(model, origin.path, familiarity),
             side=(spec.height, spec.width),
-            reading=origin.reading,
+            reading=reading,
             head=origin.head,
             familiarity=familiarity,
         ),

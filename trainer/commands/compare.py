@@ -35,6 +35,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
         help="compare two RUNs on photographs that neither has learnt from",
         description="Compare two RUNs on the same photographs, without those that either of them used for training or "
         "validation. The exit code is 1 if NEW is worse beyond chance.",
+        example="edge-train compare run new-run",
     )
     parser.add_argument("old", type=Path, metavar="OLD", help="a RUN")
     parser.add_argument("new", type=Path, metavar="NEW", help="the RUN that may replace it")

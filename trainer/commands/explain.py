@@ -40,6 +40,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
         help="draw where a RUN's model looks in photographs",
         description="Draw the class activation map of each photograph: the places that speak for the decided class. "
         "It needs a network with pooled features: every one but cnn.",
+        example="edge-train explain run photo.jpg --out explained",
     )
     parser.add_argument("run", type=Path, metavar="RUN", help="the folder that edge-train train wrote")
     parser.add_argument("photo", type=Path, nargs="+", metavar="PHOTO", help="images, or folders of images")

@@ -36,6 +36,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
         help="get the labelled pictures of a device",
         description="Get the labelled pictures that a device serves and that a data folder does not contain yet. "
         "Repeat the command to continue after an interruption.",
+        example="edge-train fetch http://pi:8080 --token-file token --out photos",
     )
     parser.add_argument("url", metavar="URL", help="address of edge-run on the device, such as http://pi:8080")
     parser.add_argument("--out", type=Path, required=True, metavar="DATA", help="the data folder")

@@ -155,7 +155,7 @@ def test_the_command_initializes_releases_changes_and_lists(tmp_path, tiny_bundl
     capsys.readouterr()
     assert "encrypted; pass --passphrase-file" in error_line(main(["release", str(tiny_bundle), *place]))
     assert main(["release", str(tiny_bundle), *place, *secret, "--rollout", "10%", "--notes", "night pictures"]) == 0
-    assert main(["release", *place, *secret, "--rollout", "50", "--version", "1"]) == 0
+    assert main(["release", *place, *secret, "--rollout", "50", "--release", "1"]) == 0
     assert main(["release", "--renew", *place]) == 0  # needs neither the passphrase nor root.pem
     assert main(["release", "--withdraw", "1", *place, *secret]) == 0
     capsys.readouterr()
