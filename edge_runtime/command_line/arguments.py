@@ -92,10 +92,11 @@ def check_arguments(parser: argparse.ArgumentParser, args: argparse.Namespace, w
         if action.dest == "artifact" and isinstance(value, str):
             _check_artifact(program, value, words)
         metavar = "DATA" if "--data" in action.option_strings else str(action.metavar)
-        if isinstance(value, Path) or (isinstance(value, str) and metavar in ACCEPTED):
-            _check_address(program, metavar, str(value))
-            if metavar in ACCEPTED and "--out" not in action.option_strings:
-                _check_kind(program, metavar, Path(value), words)
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, Path) or (isinstance(one, str) and metavar in ACCEPTED):
+                _check_address(program, metavar, str(one))
+                if metavar in ACCEPTED and "--out" not in action.option_strings:
+                    _check_kind(program, metavar, Path(one), words)
 
 
 def _check_kind(program: str, metavar: str, path: Path, words: Sequence[str]) -> None:

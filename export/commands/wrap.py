@@ -39,7 +39,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
         "--labels", type=Path, metavar="FILE", help="one label a line; default: the labels that the file contains"
     )
     parser.add_argument("--out", metavar="BUNDLE", type=Path, required=True, help="the bundle to publish")
-    add_input_options(parser)
+    add_input_options(parser.add_argument_group("pixels of the input"))
     parser.add_argument(
         "--layout", choices=LAYOUTS, help="where the input has its channels; default: what its shape shows"
     )
