@@ -109,6 +109,7 @@ class Keeper:
     """Keeps frames in FOLDER/kept.
 
     Attributes:
+        model: the model that decides; another thread may replace it.
         outbox: its queue and counts.
         repeated: number of hard frames that were not kept because they nearly repeat a recent one.
 
@@ -141,7 +142,7 @@ class Keeper:
 
         """
         self._folder = folder / KEPT
-        self._model = model
+        self.model = model
         self._limits = limits = limits or Limits()
         self._roi = roi
         self._moment = moment or (lambda frame: frame.captured_s)
@@ -194,7 +195,7 @@ class Keeper:
             prediction.label,
             prediction.top,
             prediction.familiarity,
-            min_familiarity=self._model.min_familiarity,
+            min_familiarity=self.model.min_familiarity,
             flipped=flipped,
         )
         return reason if reason is not None and self._rate.take(now_s) else None
@@ -258,8 +259,8 @@ class Keeper:
             familiarity=prediction.familiarity,
             stable=prediction.stable,
             reason=item.reason,
-            model=self._model.sha256,
-            artifact=self._model.artifact,
+            model=self.model.sha256,
+            artifact=self.model.artifact,
             time=_iso(item.frame.captured_at),
             burst=burst,
             source=prediction.source,

@@ -21,6 +21,7 @@ from edge_runtime.commands.options.stream import (
     source_from,
     stream_from,
 )
+from edge_runtime.commands.options.switch import switch_parts
 from edge_runtime.system.notification import ready, stopping
 from edge_runtime.update.follow import Follower
 
@@ -119,6 +120,7 @@ def serve(options: ServeOptions) -> int:
             other = open_classifier(options.bundle, options.model)
             stream.switch(new, rules_for(options.stream, new))
             site.classifier = other
+            switch_parts(options.bundle, new, keeper, drift)
 
         with follower.start(lambda: open_classifier(options.bundle, options.model), switch):
             _run(options, site, stream, stop)

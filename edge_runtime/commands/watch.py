@@ -21,12 +21,14 @@ from edge_runtime.commands.options.stream import (
     source_from,
     stream_from,
 )
+from edge_runtime.commands.options.switch import switch_parts
 from edge_runtime.system.notification import ready, stopping
 from edge_runtime.update.follow import Follower
 
 if TYPE_CHECKING:
     from typing import TextIO
 
+    from edge_runtime.classify.classifier import Classifier
     from edge_runtime.live.records import Sink
 
 
@@ -84,10 +86,13 @@ def _watch(options: WatchOptions, results: TextIO) -> int:
         with stop_on_signals() as stop:
             stream = stream_from(options.stream, source, classifier, sinks, stop=stop, on_frame=on_frame, drift=drift)
             ready()
-            with follower.start(
-                lambda: open_classifier(options.bundle, options.model),
-                lambda new: stream.switch(new, rules_for(options.stream, new)),
-            ):
+
+            def switch(new: Classifier) -> None:
+                """Continue with another model."""
+                stream.switch(new, rules_for(options.stream, new))
+                switch_parts(options.bundle, new, keeper, drift)
+
+            with follower.start(lambda: open_classifier(options.bundle, options.model), switch):
                 tally = stream.run()
             report_end(source, tally)
     finally:

@@ -35,6 +35,7 @@ class DriftWatch:
         """
         self._monitor = monitor
         self._min_familiarity = min_familiarity
+        self._next: tuple[Monitor, float | None] | None = None
         self._state = state
         if state:
             state.restore(monitor)
@@ -42,9 +43,17 @@ class DriftWatch:
         self._restored = [Change(reason, began=True, at=reason.since) for reason in monitor.reasons.values()]
         self.snapshot: dict[str, Any] = self._snapshot(time.time())
 
+    def switch(self, monitor: Monitor, min_familiarity: float | None) -> None:
+        """Compare with another model's training from the next picture on; any thread may call it."""
+        self._next = monitor, min_familiarity
+
     def inspect(self, pixels: Pixels, prediction: FramePrediction) -> list[Event]:
         """Look at a picture, if one is due, and return the events of what began or ended."""
         at, familiarity = prediction.captured_at, prediction.familiarity
+        if self._next:
+            # What was different from the old model's training may be usual in the new one's.
+            self._restored = [Change(reason, began=False, at=at) for reason in self._monitor.reasons.values()]
+            (self._monitor, self._min_familiarity), self._next = self._next, None
         if not self._monitor.is_due(at):
             return []
         limit = self._min_familiarity

@@ -57,3 +57,15 @@ def drift_from(options: DriftOptions, bundle: str) -> DriftWatch | None:
         return None
     state = StateFile(options.drift_state) if options.drift_state else None
     return DriftWatch(Monitor(baseline), min_familiarity=opened.spec.min_familiarity, state=state)
+
+
+def switch_drift(watch: DriftWatch, bundle: str) -> None:
+    """Compare with the training of another bundle, if it says how its photographs looked. Raise BundleError."""
+    from edge_runtime.drift.baseline import read_baseline
+    from edge_runtime.drift.monitor import Monitor
+    from edge_runtime.model.bundle import Bundle
+
+    opened = Bundle.open(bundle)
+    baseline = read_baseline(opened)
+    if baseline is not None:
+        watch.switch(Monitor(baseline), opened.spec.min_familiarity)

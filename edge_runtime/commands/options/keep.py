@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import argparse
 
     from edge_runtime.classify.classifier import Classifier
-    from edge_runtime.collection.keeper import Keeper
+    from edge_runtime.collection.keeper import Keeper, Model
     from edge_runtime.image.preprocess import Roi
     from edge_runtime.live.records import Source
 
@@ -78,13 +78,20 @@ def keeper_from(options: KeepOptions, classifier: Classifier, source: Source, ro
     if options.keep_hard is None:
         return None
     from edge_runtime.collection.bursts import moment_of
-    from edge_runtime.collection.keeper import Keeper, Limits, Model
+    from edge_runtime.collection.keeper import Keeper, Limits
 
     return Keeper(
         options.keep_hard,
-        Model(classifier.artifact.file.sha256, classifier.artifact.name, classifier.spec.min_familiarity),
+        model_of(classifier),
         Limits(options.keep_budget, options.keep_rate, options.keep_random, options.keep_free),
         roi=roi,
         moment=moment_of(source),
         waits=not source.live,
     )
+
+
+def model_of(classifier: Classifier) -> Model:
+    """Return what is recorded of the model with each kept frame."""
+    from edge_runtime.collection.keeper import Model
+
+    return Model(classifier.artifact.file.sha256, classifier.artifact.name, classifier.spec.min_familiarity)
