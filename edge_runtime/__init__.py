@@ -24,9 +24,10 @@ if TYPE_CHECKING:
         SpecError,
     )
     from edge_runtime.image.preprocess import preprocess
+    from edge_runtime.live.hooks import Hooks
     from edge_runtime.live.records import Event, Frame, FramePrediction, Sink, Source
     from edge_runtime.live.sources.opening import open_source
-    from edge_runtime.live.stream import Hooks, Stream
+    from edge_runtime.live.stream import Stream
     from edge_runtime.model.bundle import Bundle
     from edge_runtime.model.spec import ModelSpec
 
@@ -40,7 +41,7 @@ _MODULES = {
     "Event": "live.records",
     "Frame": "live.records",
     "FramePrediction": "live.records",
-    "Hooks": "live.stream",
+    "Hooks": "live.hooks",
     "InferenceError": "errors",
     "ModelSpec": "model.spec",
     "Prediction": "classify.classifier",

@@ -172,8 +172,9 @@ def _follow(
     options: CollectOptions, source: Source, classifier: Classifier | None, view: CameraView, stop: threading.Event
 ) -> None:
     """Pass the camera's frames on to the view until `stop` is set; with a model, each with its guess."""
+    from edge_runtime.live.hooks import Hooks
     from edge_runtime.live.preparation import Selection
-    from edge_runtime.live.stream import Hooks, Stream
+    from edge_runtime.live.stream import Stream
     from edge_runtime.web.labelling.camera import EventView, follow
 
     mount, patience = _mount(options), _patience(options)

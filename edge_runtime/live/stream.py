@@ -8,13 +8,13 @@ from __future__ import annotations
 import math
 import threading
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from edge_runtime.classify.decision import decide
 from edge_runtime.live.capture import Capture, Patience
 from edge_runtime.live.events import EventTracker
 from edge_runtime.live.handoff import Ended
+from edge_runtime.live.hooks import Hooks, Tally
 from edge_runtime.live.inference import Inference, Inferred
 from edge_runtime.live.liveness import MEANINGS, StateSink
 from edge_runtime.live.preparation import Preparation, Prepared, Selection, Unreadable
@@ -22,72 +22,16 @@ from edge_runtime.live.records import Event, FramePrediction
 from edge_runtime.live.smoothing import Rules, State, advance, candidate, label_of, rules_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable
 
     import numpy as np
     from numpy.typing import NDArray
 
     from edge_runtime.classify.classifier import Classifier
-    from edge_runtime.errors import SourceError
-    from edge_runtime.image.preprocess import Pixels
-    from edge_runtime.live.freshness import Skip
     from edge_runtime.live.liveness import State as SourceState
     from edge_runtime.live.records import Frame, Sink, Source
 
 POLL_S = 0.2  # maximum delay until a request to stop is noticed
-
-
-@dataclass
-class Tally:
-    """Counts of what the loop has processed.
-
-    Attributes:
-        predictions: classified frames.
-        unchanged: frames skipped because the scene had not changed.
-        unreadable: frames that could not be decoded.
-        skipped: number of frames that were not passed on to the decoder, by the reason.
-        events: number of events by kind.
-        has_ended: whether the source has ended, not only the loop.
-
-    """
-
-    predictions: int = 0
-    unchanged: int = 0
-    unreadable: int = 0
-    skipped: Mapping[Skip, int] = field(default_factory=dict)
-    events: dict[str, int] = field(default_factory=dict)
-    has_ended: bool = False
-
-
-def _do_nothing(*_: object) -> None:
-    """Do nothing; the default of the hooks."""
-
-
-def inspect_nothing(_pixels: Pixels, _prediction: FramePrediction) -> tuple[Event, ...]:
-    """Return no events; the default of `Hooks.inspect`."""
-    return ()
-
-
-@dataclass(frozen=True)
-class Hooks:
-    """Functions that the loop calls in its own thread.
-
-    Attributes:
-        heartbeat: called while the source is alive, see MEANINGS, and the loop keeps up with it; a watchdog that it
-            notifies detects every kind of stall.
-        on_frame: called with each frame and its prediction, before the sinks.
-        on_unreadable: called with each frame that could not be decoded, and the reason.
-        on_skipped: called with the counts of the frames that were not passed on, after these have grown.
-        inspect: called with the model's input, uint8 of shape (height, width, 3), and the prediction, after the sinks;
-            returns events to publish.
-
-    """
-
-    heartbeat: Callable[[], None] = _do_nothing
-    on_frame: Callable[[Frame, FramePrediction], None] = _do_nothing
-    on_unreadable: Callable[[Frame, SourceError], None] = _do_nothing
-    on_skipped: Callable[[Mapping[Skip, int]], None] = _do_nothing
-    inspect: Callable[[Pixels, FramePrediction], Iterable[Event]] = inspect_nothing
 
 
 class Stream:

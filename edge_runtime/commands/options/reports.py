@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from edge_runtime.errors import SourceError
     from edge_runtime.live.freshness import Skip
+    from edge_runtime.live.hooks import Tally
     from edge_runtime.live.records import Frame, Source
-    from edge_runtime.live.stream import Tally
 
 REPORT_EVERY_S = 60.0  # a camera that sends only damaged frames would fill a disk with log lines
 

@@ -194,8 +194,9 @@ def stream_from(
     """
     from edge_runtime.image.upright import Mount
     from edge_runtime.live.capture import Patience
+    from edge_runtime.live.hooks import Hooks, inspect_nothing
     from edge_runtime.live.preparation import Selection
-    from edge_runtime.live.stream import Hooks, Stream, inspect_nothing
+    from edge_runtime.live.stream import Stream
     from edge_runtime.system.notification import heartbeat
 
     def call_all(frame: Frame, prediction: FramePrediction) -> None:

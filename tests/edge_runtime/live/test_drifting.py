@@ -12,9 +12,10 @@ from edge_runtime.drift.monitor import Monitor
 from edge_runtime.drift.state_file import StateFile
 from edge_runtime.image.preprocess import preprocess
 from edge_runtime.live.drifting import DriftWatch
+from edge_runtime.live.hooks import Hooks
 from edge_runtime.live.records import FramePrediction
 from edge_runtime.live.sources.opening import open_source
-from edge_runtime.live.stream import Hooks, Stream
+from edge_runtime.live.stream import Stream
 from edge_runtime.storage.digest import sha256_of
 
 START = 1_790_000_000.0

@@ -12,10 +12,11 @@ from recording import Recorder
 from edge_runtime.classify.classifier import Classifier
 from edge_runtime.errors import SourceError
 from edge_runtime.live.capture import Patience
+from edge_runtime.live.hooks import Hooks
 from edge_runtime.live.liveness import MEANINGS
 from edge_runtime.live.preparation import Selection
 from edge_runtime.live.sources.opening import open_source
-from edge_runtime.live.stream import Hooks, Stream
+from edge_runtime.live.stream import Stream
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "cameras.md"
 PATIENCE = Patience(stall_timeout_s=0.5, give_up_s=1.2, first_wait_s=0.05)

@@ -13,11 +13,12 @@ from recording import Recorder
 from edge_runtime.classify.classifier import Classifier
 from edge_runtime.errors import InferenceError, SourceError
 from edge_runtime.live.capture import Patience
+from edge_runtime.live.hooks import Hooks
 from edge_runtime.live.preparation import Selection
 from edge_runtime.live.records import Frame
 from edge_runtime.live.smoothing import Rules
 from edge_runtime.live.sources.opening import open_source
-from edge_runtime.live.stream import Hooks, Stream
+from edge_runtime.live.stream import Stream
 
 SHORT = Patience(stall_timeout_s=0.4, give_up_s=60.0, first_wait_s=0.05)
 LONG = Patience(stall_timeout_s=30.0, give_up_s=120.0, first_wait_s=0.05)  # no stall is reported on a busy machine
