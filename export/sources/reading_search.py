@@ -177,6 +177,10 @@ def search_unlabelled(
 
     """
     outputs = run(pixels, candidates)
+    certain = [_is_saturated(rows) for rows in outputs]
+    if not all(certain):  # values that are too large make the outputs confident, whatever the images show
+        candidates = [item for item, saturated in zip(candidates, certain, strict=True) if not saturated]
+        outputs = [rows for rows, saturated in zip(outputs, certain, strict=True) if not saturated]
     values = np.array([_information(rows) for rows in outputs])
     best = int(values.argmax())
     rng = np.random.default_rng(0)
@@ -200,10 +204,14 @@ def search_unlabelled(
 
 def _trial(probabilities: NDArray[np.float32], truth: NDArray[np.int64], reading: Reading, fit: ResizeMode) -> Trial:
     logits = np.log(np.nan_to_num(probabilities.astype(np.float64)).clip(LEAST, 1))
-    is_saturated = bool(np.mean(probabilities.max(axis=1) >= CERTAIN) > 1 / 2)
     scores = max((_log_likelihood(logits * factor, truth) for factor in SHARPNESS), key=lambda row: float(row.mean()))
     likelihood = float(logits[np.arange(len(truth)), truth].mean())
-    return Trial(reading, fit, probabilities.argmax(axis=1) == truth, scores, likelihood, is_saturated)
+    return Trial(reading, fit, probabilities.argmax(axis=1) == truth, scores, likelihood, _is_saturated(probabilities))
+
+
+def _is_saturated(probabilities: NDArray[np.float32]) -> bool:
+    """Return whether a model is absolutely certain of most images."""
+    return bool(np.mean(probabilities.max(axis=1) >= CERTAIN) > 1 / 2)
 
 
 def _log_likelihood(logits: NDArray[np.float64], truth: NDArray[np.int64]) -> NDArray[np.float64]:
