@@ -128,23 +128,15 @@ def search_labelled(
 
     others = [item for item in candidates if stated is None or not item.same_values(stated)]
     trials = measure([stated, *others] if stated else others, fit)
-    warnings: list[Better] = []
-    notes = []
+    warnings, notes = [], []
     if stated is None:
         chosen, equal = _best([item for item in trials if item.reading.bgr or not bgr])
-        if bgr and (better := _clearly_better(chosen, trials)):
-            warnings.append(_warning("the input", chosen.reading.name, better.reading.name, chosen, better))
-        if equal:
-            names = ", ".join(item.reading.name for item in equal)
-            notes.append(
-                f"the images do not show whether the input is {chosen.reading.name} or {names}; "
-                f"{chosen.reading.name} is used; state it if you know it"
-            )
+        notes = [_ambiguity(chosen, equal)] if equal else []
     else:
         chosen = trials[0]
-        better = _clearly_better(chosen, trials[1:])
-        if better:
-            warnings.append(_warning("the input", chosen.reading.name, better.reading.name, chosen, better))
+    # Among all readings, the best one that was found has no better one.
+    if better := _clearly_better(chosen, trials) if stated or bgr else None:
+        warnings.append(_warning("the input", chosen.reading.name, better.reading.name, chosen, better))
     fits = [trial for item in get_args(ResizeMode) if item != fit for trial in measure([chosen.reading], item)]
     better = _clearly_better(chosen, fits)
     if better and better.accuracy <= chosen.accuracy:
@@ -263,6 +255,11 @@ def _clearly_better(trial: Trial, others: Sequence[Trial]) -> Trial | None:
 def _exchanged(best: Trial, trial: Trial) -> tuple[int, int]:
     """Return the number of images that only the first, and only the second, classifies correctly."""
     return int((best.hits & ~trial.hits).sum()), int((trial.hits & ~best.hits).sum())
+
+
+def _ambiguity(chosen: Trial, equal: Sequence[Trial]) -> str:
+    name, names = chosen.reading.name, ", ".join(item.reading.name for item in equal)
+    return f"the images do not show whether the input is {name} or {names}; {name} is used; state it if you know it"
 
 
 def _warning(what: str, stated: str, name: str, chosen: Trial, better: Trial) -> Better:
