@@ -143,14 +143,8 @@ def wrap(
     )
     with published_folder(out, overwrite=overwrite, error=ExportError) as staging:
         images = _images(staging, spec, stated.data)
-        known = known_input(
-            ends,
-            stated.input,
-            says,
-            model,
-            has_labels=images.truth is not None,
-            has_images=not images.are_drawn,
-        )
+        has_labels, has_images = images.truth is not None, not images.are_drawn
+        known = known_input(ends, stated.input, says, model, has_labels=has_labels, has_images=has_images)
         progress(f"{model}: running it on {len(images.paths)} images")
         found = _search(model, ends, spec, images, known, stated.resize or says.resize, bgr=stated.input.bgr)
         for line in (*warnings, *known.warnings, *found.notes):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -63,19 +63,20 @@ def write_wrapped(
     write_text(staging / "labels.txt", "".join(f"{label}\n" for label in spec.labels))
     accuracy = None if truth is None else float(np.mean(first.probabilities.argmax(axis=1) == truth))
     parity = {"images": 0 if truth is None else len(images), "accuracy": accuracy}
-    golden = sorted((staging / "golden").iterdir())
     entry = {"name": name, "precision": precision, "format": file_format, "parity": parity}
-    write_json(
-        staging / MANIFEST_NAME,
-        {
-            "version": MANIFEST_VERSION,
-            "spec": spec.to_json(),
-            "default": name,
-            "artifacts": [{**entry, "file": file_entry(path, staging)}],
-            "files": [file_entry(item, staging) for item in (staging / "labels.txt", *golden)],
-            "versions": tool_versions(),
-        },
-    )
+    write_json(staging / MANIFEST_NAME, _manifest({**entry, "file": file_entry(path, staging)}, spec, staging))
+
+
+def _manifest(artifact: dict[str, Any], spec: ModelSpec, staging: Path) -> dict[str, Any]:
+    golden = sorted((staging / "golden").iterdir())
+    return {
+        "version": MANIFEST_VERSION,
+        "spec": spec.to_json(),
+        "default": artifact["name"],
+        "artifacts": [artifact],
+        "files": [file_entry(item, staging) for item in (staging / "labels.txt", *golden)],
+        "versions": tool_versions(),
+    }
 
 
 def _reproducible(

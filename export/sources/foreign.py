@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from export.sources.reading_search import Found
+
 GOLDEN_IMAGES = 12
 MOST_HELD_OUT = 1000
 HEAD_IMAGES = 64
@@ -86,13 +88,7 @@ def read_foreign(
     side = check_ends(model, given.path, len(labels))
     spec = ModelSpec(*side, labels, "softmax", given.resize or "stretch", color=grey_or_rgb(model))
     paths, classes, labelled = find_images(given.data, labels)
-    stated = replace(given.stated, input_range=given.input_range or given.stated.input_range)
-
-    def pixels_of(chosen: NDArray[np.int64], fit: ResizeMode) -> NDArray[np.uint8]:
-        return _prepared([paths[index] for index in chosen], replace(spec, resize=fit))
-
-    truth = classes if labelled else None
-    found = find_input(model, given.path, stated, truth, pixels_of, count=len(paths), resize=given.resize)
+    found = _search(model, given, spec, paths, classes if labelled else None)
     for line in found.notes:
         progress(f"warning: {line}")
     spec = replace(spec, resize=found.resize)
@@ -115,15 +111,40 @@ def read_foreign(
         unchecked=None if labelled else UNLABELLED,
     )
     if labelled:
-        predicted = source.probabilities(holdout).argmax(axis=1).astype(np.int64)
-        better, accept = found.better, given.accept_chance
-        for line in check_accuracy(
-            predicted, source.holdout_labels, labels, given.path, better=better, accept_chance=accept
-        ):
+        for line in _accuracy_warnings(source, given, found):
             progress(f"warning: {line}")
     if scratch is not None:
         source = with_fitted_familiarity(source, model, scratch)
     return source if labelled else _labelled_by_itself(source)
+
+
+def _accuracy_warnings(source: SourceModel, given: ForeignModel, found: Found) -> list[str]:
+    """Return warnings about the accuracy on the held-out images. Raise ExportError if it is near chance."""
+    predicted = source.probabilities(source.holdout).argmax(axis=1).astype(np.int64)
+    return check_accuracy(
+        predicted,
+        source.holdout_labels,
+        source.spec.labels,
+        given.path,
+        better=found.better,
+        accept_chance=given.accept_chance,
+    )
+
+
+def _search(
+    model: Any,  # noqa: ANN401 - Keras is not typed
+    given: ForeignModel,
+    spec: ModelSpec,
+    paths: Sequence[Path],
+    truth: NDArray[np.int64] | None,
+) -> Found:
+    """Find the reading and the fit with the images; what is stated is kept."""
+    stated = replace(given.stated, input_range=given.input_range or given.stated.input_range)
+
+    def pixels_of(chosen: NDArray[np.int64], fit: ResizeMode) -> NDArray[np.uint8]:
+        return _prepared([paths[index] for index in chosen], replace(spec, resize=fit))
+
+    return find_input(model, given.path, stated, truth, pixels_of, count=len(paths), resize=given.resize)
 
 
 def _share(classes: NDArray[np.int64], wanted: int) -> NDArray[np.bool_]:

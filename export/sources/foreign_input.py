@@ -62,17 +62,17 @@ def find_input(
     def run(pixels: Pixels, readings: Sequence[Reading]) -> list[NDArray[np.float32]]:
         return [_likely_probabilities(model, item.apply(pixels)) for item in readings]
 
+    fit = resize or "stretch"
+    if truth is None and reading is not None:
+        return Found(reading, fit, None)
     if truth is None:
-        fit = resize or "stretch"
-        if reading is not None:
-            return Found(reading, fit, None)
         possible = [item for item in candidates if item.bgr or not stated.bgr]
         some = pixels_of(np.arange(min(count, SEARCH_IMAGES)), fit)
         return search_unlabelled(run, some, possible, resize=fit, where=str(path))
     chosen = balanced(truth, SEARCH_IMAGES)
     return search_labelled(
         run,
-        lambda fit: pixels_of(chosen, fit),
+        lambda mode: pixels_of(chosen, mode),
         truth[chosen],
         candidates,
         stated=reading,

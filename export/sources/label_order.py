@@ -52,14 +52,17 @@ def check_accuracy(
     """
     accuracy = float(np.mean(predicted == truth))
     problem, corrected = order_problem(predicted, truth, labels)
-    if problem and better and max(item.accuracy for item in better) > corrected:
+    best = max((item.accuracy for item in better), default=0.0)
+    if problem and best > corrected + CLEARLY:
         problem = None  # with a wrong input, the classes that are found show nothing about the labels
     where = f"{model}: its accuracy of {accuracy:.1%} on {len(truth)} images"
-    hints = [problem] if problem else [item.text for item in better]
+    # If both explain the classes equally well, as red and blue exchanged do, both are named.
+    hints = [] if problem and corrected > best + CLEARLY else [item.text for item in better]
+    hints += [problem] if problem else []
     if is_near_chance(predicted, truth):
-        text = f"{where} is near chance: {'; '.join(hints) or UNKNOWN_CAUSE}"
+        text = f"{where} is near chance: {'; or '.join(hints) or UNKNOWN_CAUSE}"
     elif problem:
-        text = f"{where} is low: {problem}"
+        text = f"{where} is low: {'; or '.join(hints)}"
     else:
         return hints
     if not accept_chance:

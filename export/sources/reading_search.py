@@ -128,23 +128,15 @@ def search_labelled(
 
     others = [item for item in candidates if stated is None or not item.same_values(stated)]
     trials = measure([stated, *others] if stated else others, fit)
-    warnings: list[Better] = []
-    notes = []
+    warnings, notes = [], []
     if stated is None:
         chosen, equal = _best([item for item in trials if item.reading.bgr or not bgr])
-        if bgr and (better := _clearly_better(chosen, trials)):
-            warnings.append(_warning("the input", chosen.reading.name, better.reading.name, chosen, better))
-        if equal:
-            names = ", ".join(item.reading.name for item in equal)
-            notes.append(
-                f"the images do not show whether the input is {chosen.reading.name} or {names}; "
-                f"{chosen.reading.name} is used; state it if you know it"
-            )
+        notes = [_ambiguity(chosen, equal)] if equal else []
     else:
         chosen = trials[0]
-        better = _clearly_better(chosen, trials[1:])
-        if better:
-            warnings.append(_warning("the input", chosen.reading.name, better.reading.name, chosen, better))
+    # Among all readings, the best one that was found has no better one.
+    if better := _clearly_better(chosen, trials) if stated or bgr else None:
+        warnings.append(_warning("the input", chosen.reading.name, better.reading.name, chosen, better))
     fits = [trial for item in get_args(ResizeMode) if item != fit for trial in measure([chosen.reading], item)]
     better = _clearly_better(chosen, fits)
     if better and better.accuracy <= chosen.accuracy:
@@ -177,6 +169,10 @@ def search_unlabelled(
 
     """
     outputs = run(pixels, candidates)
+    certain = [_is_saturated(rows) for rows in outputs]
+    if not all(certain):  # values that are too large make the outputs confident, whatever the images show
+        candidates = [item for item, saturated in zip(candidates, certain, strict=True) if not saturated]
+        outputs = [rows for rows, saturated in zip(outputs, certain, strict=True) if not saturated]
     values = np.array([_information(rows) for rows in outputs])
     best = int(values.argmax())
     rng = np.random.default_rng(0)
@@ -200,10 +196,14 @@ def search_unlabelled(
 
 def _trial(probabilities: NDArray[np.float32], truth: NDArray[np.int64], reading: Reading, fit: ResizeMode) -> Trial:
     logits = np.log(np.nan_to_num(probabilities.astype(np.float64)).clip(LEAST, 1))
-    is_saturated = bool(np.mean(probabilities.max(axis=1) >= CERTAIN) > 1 / 2)
     scores = max((_log_likelihood(logits * factor, truth) for factor in SHARPNESS), key=lambda row: float(row.mean()))
     likelihood = float(logits[np.arange(len(truth)), truth].mean())
-    return Trial(reading, fit, probabilities.argmax(axis=1) == truth, scores, likelihood, is_saturated)
+    return Trial(reading, fit, probabilities.argmax(axis=1) == truth, scores, likelihood, _is_saturated(probabilities))
+
+
+def _is_saturated(probabilities: NDArray[np.float32]) -> bool:
+    """Return whether a model is absolutely certain of most images."""
+    return bool(np.mean(probabilities.max(axis=1) >= CERTAIN) > 1 / 2)
 
 
 def _log_likelihood(logits: NDArray[np.float64], truth: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -255,6 +255,11 @@ def _clearly_better(trial: Trial, others: Sequence[Trial]) -> Trial | None:
 def _exchanged(best: Trial, trial: Trial) -> tuple[int, int]:
     """Return the number of images that only the first, and only the second, classifies correctly."""
     return int((best.hits & ~trial.hits).sum()), int((trial.hits & ~best.hits).sum())
+
+
+def _ambiguity(chosen: Trial, equal: Sequence[Trial]) -> str:
+    name, names = chosen.reading.name, ", ".join(item.reading.name for item in equal)
+    return f"the images do not show whether the input is {name} or {names}; {name} is used; state it if you know it"
 
 
 def _warning(what: str, stated: str, name: str, chosen: Trial, better: Trial) -> Better:
