@@ -75,7 +75,7 @@ def export_foreign(
     images = plan.settings.calibration_images
 
     def read() -> SourceModel:
-        return read_foreign(given, calibration_images=images)
+        return read_foreign(given, calibration_images=images, progress=progress)
 
     return _publish(read, given.path, out, plan, overwrite=overwrite, progress=progress)
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -16,8 +14,11 @@ import numpy as np
 
 from export.convert.converter import Converter, planned
 from export.errors import ExportError
+from export.isolation.processes import run_confined
+from export.sources.keras_model import GRAPH_SUFFIX
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Collection, Sequence
 
     from export.artifacts import ArtifactName, Candidate
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from export.sources.keras_model import ModelFile
     from export.sources.source_model import SourceModel
 
-WORKER = [sys.executable, "-m", "export.convert.worker"]
+WORKER = "export.convert.worker"
 ERROR, NOW = (
     "error.txt",
     "now.txt",
@@ -124,7 +125,7 @@ def _in_children(
     """Convert in one process; after an expendable artifact that ended it, continue with the rest in another."""
     folder = Path(tempfile.mkdtemp(dir=scratch))
     work = {
-        "model": _file_json(source.origin),
+        "model": _file_json(source.origin, folder),
         "spec": source.spec.to_json(),
         "settings": asdict(settings),
         "keep_float": list(keep_float),
@@ -134,7 +135,8 @@ def _in_children(
     left = list(names)
     while left:
         (folder / "work.json").write_text(json.dumps({**work, "names": left}), encoding="utf-8")
-        done = subprocess.run([*WORKER, str(folder)], capture_output=True, text=True, check=False)
+        what = f"converting {', '.join(left)}"
+        done = run_confined(WORKER, str(folder), folder=folder, what=what)
         if done.returncode == 0:
             break
         now = (folder / NOW).read_text(encoding="utf-8") if (folder / NOW).exists() else ""
@@ -149,9 +151,14 @@ def _in_children(
     return refused
 
 
-def _file_json(file: ModelFile) -> dict[str, Any]:
+def _file_json(file: ModelFile, folder: Path) -> dict[str, Any]:
+    """Describe a model's file; an imported graph is written into the folder."""
     paths = {"path": file.path, "familiarity": file.familiarity}
-    return {**asdict(file), **{name: str(path.resolve()) if path else None for name, path in paths.items()}}
+    if file.graph is not None:
+        imported = paths["path"] = folder / f"imported{GRAPH_SUFFIX}"
+        imported.write_bytes(file.graph)
+    stated = {name: value for name, value in asdict(file).items() if name != "graph"}
+    return {**stated, **{name: str(path.resolve()) if path else None for name, path in paths.items()}}
 
 
 def _reason(done: subprocess.CompletedProcess[str], message: Path, names: Sequence[ArtifactName]) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
-import signal
 import sys
 from pathlib import Path
 
@@ -16,8 +14,6 @@ from export.convert.converter import Converter
 from export.convert.processes import ERROR, NOW
 from export.settings import Settings
 from export.sources.keras_model import ModelFile, open_classifier
-
-PR_SET_PDEATHSIG = 1
 
 
 def main(folder: Path) -> int:
@@ -39,11 +35,5 @@ def main(folder: Path) -> int:
     return 0
 
 
-def _end_with_parent() -> None:
-    """Make Linux kill this process when the parent process ends, so that it does not continue without it; prctl(2)."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 if __name__ == "__main__":
-    _end_with_parent()
     sys.exit(main(Path(sys.argv[1])))

@@ -11,21 +11,28 @@ from edge_runtime.errors import SourceError
 from edge_runtime.image.preprocess import preprocess
 from edge_runtime.model.spec import ModelSpec, ResizeMode
 from export.errors import ExportError
+from export.importing.graph import PIXEL_TYPES
+from export.importing.graph_model import final_operation, graph_model
+from export.importing.process import import_model
 from export.sources.calibration import balanced, choose
 from export.sources.images import find_images
-from export.sources.keras_model import Head, InputRange, ModelFile, check_ends, load_model, pixel_classifier
+from export.sources.keras_model import Head, InputRange, ModelFile, check_ends, pixel_classifier
 from export.sources.labels import read_labels
 from export.sources.source_model import SourceModel
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from export.importing.process import Imported
+
 GOLDEN_IMAGES = 12
 MOST_HELD_OUT = 1000
 HEAD_IMAGES = 64
+# Last operations whose results have no bounds.
+LINEAR = {"BiasAdd", "MatMul", "Add", "AddV2", "Conv2D", "Mean"}
 SUM_TOLERANCE = 1e-2  # float16 probabilities sum to 1 only approximately
 UNLABELLED = (
     "The images have no labels, so accuracy, recall and confusion could not be measured: every number here compares"
@@ -53,15 +60,28 @@ class ForeignModel:
     resize: ResizeMode = "stretch"
 
 
-def read_foreign(given: ForeignModel, *, calibration_images: int = 200) -> SourceModel:
+def read_foreign(
+    given: ForeignModel,
+    *,
+    calibration_images: int = 200,
+    progress: Callable[[str], None] = lambda _: None,
+    importing: Callable[[Path], Imported] = import_model,
+) -> SourceModel:
     """Read a model and divide its images into calibration and held-out images.
+
+    Args:
+        given: the model.
+        calibration_images: maximum number of calibration images.
+        progress: called with each line of progress.
+        importing: reads the model; `import_here` is for a model that is trusted.
 
     Raises:
         ExportError, SpecError: the model, the labels or the images cannot be used; the message names the file.
 
     """
     labels = read_labels(given.labels)
-    model = load_model(given.path)
+    graph = _checked(importing(given.path), given, progress)
+    model = graph_model(graph, given.path)
     side = check_ends(model, given.path, len(labels))
     spec = ModelSpec(*side, labels, "softmax", given.resize)
     paths, classes, labelled = find_images(given.data, labels)
@@ -72,10 +92,10 @@ def read_foreign(given: ForeignModel, *, calibration_images: int = 200) -> Sourc
     if labelled:
         calibration = choose(calibration, classes[calibrating], calibration_images, str(given.data))
     holdout = _prepared([paths[index] for index in held_out], spec)
-    head = _head(model, given.path, side, holdout, given.input_range)
+    head = _head(model, final_operation(graph), given.path, side, holdout, given.input_range)
     source = SourceModel(
         model=pixel_classifier(model, side=side, input_range=given.input_range, head=head),
-        origin=ModelFile(given.path, given.input_range, head),
+        origin=ModelFile(given.path, given.input_range, head, graph=graph),
         spec=spec,
         calibration=calibration,
         holdout=holdout,
@@ -84,6 +104,17 @@ def read_foreign(given: ForeignModel, *, calibration_images: int = 200) -> Sourc
         unchecked=None if labelled else UNLABELLED,
     )
     return source if labelled else _labelled_by_itself(source)
+
+
+def _checked(imported: Imported, given: ForeignModel, progress: Callable[[str], None]) -> bytes:
+    """Return the model's graph. Raise ExportError if its input cannot have the stated range."""
+    for note in imported.graph.notes:
+        progress(f"{given.path}: {note}")
+    if imported.unprotected:
+        progress(f"this system does not confine the process that reads the model: {'; '.join(imported.unprotected)}")
+    if imported.graph.input_type in PIXEL_TYPES and given.input_range != "0..255":
+        raise ExportError(f"{given.path}: its input is {imported.graph.input_type}; pass --input-range 0..255")
+    return imported.graph.content
 
 
 def _share(classes: NDArray[np.int64], wanted: int) -> NDArray[np.bool_]:
@@ -102,14 +133,15 @@ def _prepared(paths: Sequence[Path], spec: ModelSpec) -> NDArray[np.uint8]:
 
 def _head(
     model: Any,  # noqa: ANN401 - Keras is not typed
+    last: str,
     path: Path,
     side: tuple[int, int],
     images: NDArray[np.uint8],
     input_range: InputRange,
 ) -> Head:
-    """Return what a model's outputs are, from its outputs for real images and its last activation.
+    """Return what a model's outputs are, from its outputs for real images and its last operation.
 
-    The last layer's name alone does not decide: a mixed-precision model ends with a linear layer after its softmax.
+    The last operation alone does not decide: a softmax may be written as several operations.
 
     Raises:
         ExportError: the outputs are independent probabilities of several labels.
@@ -118,29 +150,17 @@ def _head(
     bare = pixel_classifier(model, side=side, input_range=input_range, head="softmax", raw=True)
     outputs = np.asarray(bare(images[:HEAD_IMAGES].astype(np.float32), training=False))
     within = bool((outputs >= 0).all() and (outputs <= 1).all())
-    named = _last_activation(model)
+    linear = last in LINEAR
     if outputs.shape[-1] == 1:
-        return "sigmoid" if within and named != "linear" else "logits"
+        return "sigmoid" if within and not linear else "logits"
     if within and np.allclose(outputs.sum(axis=1), 1, atol=SUM_TOLERANCE):
         return "softmax"
-    if named == "sigmoid" or (within and named != "linear"):
+    if last == "Sigmoid" or (within and not linear):
         raise ExportError(
             f"{path}: its outputs are independent probabilities (a multi-label model), which do not sum to 1; Edgewise "
             "supports models that choose one of their classes"
         )
     return "logits"
-
-
-def _last_activation(model: Any) -> str:  # noqa: ANN401 - Keras is not typed
-    """Return the name of the last activation, without trailing layers that change no value; "" if unknown."""
-    name = ""
-    for layer in reversed(getattr(model, "layers", ())):
-        activation = getattr(getattr(layer, "activation", None), "__name__", "")
-        name = activation or name
-        computes = type(layer).__name__ not in {"Activation", "Dropout", "Flatten", "Reshape"}
-        if activation not in {"", "linear"} or computes:
-            return activation
-    return name
 
 
 def _labelled_by_itself(source: SourceModel) -> SourceModel:
