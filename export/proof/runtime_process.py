@@ -35,7 +35,8 @@ class DeviceRun:
     """The results of an artifact in a runtime.
 
     Attributes:
-        probabilities: float32 (n_images, n_classes).
+        probabilities: float32 (n_images, n_classes); without images if kernels that were named do not support an
+            operation of the file.
         latency_ms: median time of one image in the backend, one thread, on this machine.
         tensors: digest of the graph's input tensor, for each image.
 
