@@ -6,7 +6,7 @@ import json
 import signal
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from export.artifacts import ArtifactName, Candidate
+    from export.convert.tflite import Improvement
     from export.settings import Settings
     from export.sources.keras_model import ModelFile
     from export.sources.source_model import SourceModel
@@ -31,6 +32,20 @@ ERROR, NOW = (
     "error.txt",
     "now.txt",
 )  # files that the worker writes: its error message, and the artifact that it is converting
+
+
+@dataclass(frozen=True)
+class Int8Form:
+    """How int8.tflite is quantized; the default is the converter's own quantization of all layers.
+
+    Attributes:
+        keep_float: the output tensors of the layers that stay in float.
+        improvements: see `export.convert.tflite.to_tflite`.
+
+    """
+
+    keep_float: tuple[str, ...] = ()
+    improvements: tuple[Improvement, ...] = ()
 
 
 class Converted(NamedTuple):
@@ -47,7 +62,7 @@ def convert(
     settings: Settings,
     *,
     jobs: int = 1,
-    keep_float: Sequence[str] = (),
+    form: Int8Form = Int8Form(),
     expendable: Collection[ArtifactName] = (),
 ) -> Converted:
     """Write artifacts into a folder.
@@ -58,7 +73,7 @@ def convert(
         folder: the destination of the `model.NAME` files.
         settings: the settings of the quantized files.
         jobs: number of processes that convert in parallel; 0 converts in this process.
-        keep_float: for int8.tflite, the output tensors of the layers that stay in float.
+        form: how int8.tflite is quantized.
         expendable: the names that may be missing in the result.
 
     Raises:
@@ -68,13 +83,13 @@ def convert(
     """
     candidates = [planned(name, folder) for name in names]
     if jobs == 0:
-        refused = _in_this_process(source, names, folder, settings, keep_float, expendable)
+        refused = _in_this_process(source, names, folder, settings, form, expendable)
     else:
         with tempfile.TemporaryDirectory(prefix=".convert.", dir=folder) as scratch:
             np.save(Path(scratch) / "calibration.npy", source.calibration)
             with ThreadPoolExecutor(jobs) as pool:
                 started = [
-                    pool.submit(_in_children, source, group, Path(scratch), settings, keep_float, expendable)
+                    pool.submit(_in_children, source, group, Path(scratch), settings, form, expendable)
                     for group in _groups(names, jobs)
                 ]
                 refused = {name: why for future in started for name, why in future.result().items()}
@@ -89,14 +104,14 @@ def _in_this_process(
     names: Sequence[ArtifactName],
     folder: Path,
     settings: Settings,
-    keep_float: Sequence[str],
+    form: Int8Form,
     expendable: Collection[ArtifactName],
 ) -> dict[ArtifactName, str]:
     converter = Converter(source.model, source.spec, source.calibration, folder, settings)
     refused: dict[ArtifactName, str] = {}
     for name in names:
         try:
-            converter.write(name, keep_float=keep_float)
+            converter.write(name, keep_float=form.keep_float, improvements=form.improvements)
         except ExportError as problem:
             if name not in expendable:
                 raise
@@ -119,7 +134,7 @@ def _in_children(
     names: Sequence[ArtifactName],
     scratch: Path,
     settings: Settings,
-    keep_float: Sequence[str],
+    form: Int8Form,
     expendable: Collection[ArtifactName],
 ) -> dict[ArtifactName, str]:
     """Convert in one process; after an expendable artifact that ended it, continue with the rest in another."""
@@ -128,7 +143,7 @@ def _in_children(
         "model": _file_json(source.origin, folder),
         "spec": source.spec.to_json(),
         "settings": asdict(settings),
-        "keep_float": list(keep_float),
+        "form": asdict(form),
         "calibration": str(scratch / "calibration.npy"),
     }
     refused: dict[ArtifactName, str] = {}

@@ -28,7 +28,7 @@ def main(folder: Path) -> int:
         converter = Converter(model, spec, calibration, folder, Settings(**work["settings"]))
         for name in work["names"]:
             (folder / NOW).write_text(name, encoding="utf-8")
-            converter.write(name, keep_float=work["keep_float"])
+            converter.write(name, **work["form"])
     except EdgeError as problem:
         (folder / ERROR).write_text(str(problem), encoding="utf-8")
         return 1

@@ -75,6 +75,7 @@ def import_function(
     refuse_operations(operations_of(graph), path)
     taken, (given,) = frozen.inputs[0].op.name, frozen.outputs
     notes = _to_float32(graph)
+    _without_erfc(graph)
     _take_floats(graph, taken, input_type)
     _finish(graph, given.name, list(given.shape) if given.shape.rank is not None else None)
     imported = ImportedGraph(graph.SerializeToString(), input_type, tuple(notes))
@@ -106,6 +107,23 @@ def _to_float32(graph: Any) -> list[str]:  # noqa: ANN401 - a protobuf
                 array = tf.make_ndarray(value.tensor).astype(np.float32)
                 value.tensor.CopyFrom(tf.make_tensor_proto(array))
     return [f"its {name} operations compute in float32" for name in sorted(found)]
+
+
+def _without_erfc(graph: Any) -> None:  # noqa: ANN401 - a protobuf
+    """Replace Erfc(x), which Keras uses for GELU and tf2onnx does not support, by 1 - Erf(x)."""
+    from export.quiet_tensorflow import tf
+
+    floating = tf.float32.as_datatype_enum
+    for nodes in (graph.node, *(function.node_def for function in graph.library.function)):
+        for node in [node for node in nodes if node.op == "Erfc"]:
+            one = nodes.add(name=f"{node.name}/one", op="Const")
+            one.attr["dtype"].type = floating
+            one.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(1.0, tf.float32))
+            inner = nodes.add(name=f"{node.name}/erf", op="Erf", input=[node.input[0]])
+            inner.attr["T"].type = floating
+            in_function = nodes is not graph.node
+            node.op = "Sub"
+            node.input[:] = [f"{one.name}:output:0", f"{inner.name}:y:0"] if in_function else [one.name, inner.name]
 
 
 def _take_floats(graph: Any, name: str, input_type: str) -> None:  # noqa: ANN401 - a protobuf

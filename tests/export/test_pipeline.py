@@ -101,9 +101,9 @@ def broken_dynamic(monkeypatch):
     """A converter whose dynamic form, and no other, comes from a model that was made wrong."""
 
     class Broken(Converter):
-        def write(self, name, *, keep_float=()):
+        def write(self, name, **how):
             if name != "dynamic.tflite":
-                return super().write(name, keep_float=keep_float)
+                return super().write(name, **how)
             wrong = perturbed(keras.models.clone_model(self.model), self.model)
             return Converter(wrong, self.spec, self.calibration, self.folder, self.settings).write(name)
 
@@ -226,11 +226,11 @@ import os, signal, sys
 from pathlib import Path
 from export.convert.worker import Converter, main
 
-def write(converter, name, *, keep_float=()):
+def write(converter, name, **how):
     if name == "dynamic.tflite":
         (converter.folder / "model.dynamic.tflite").write_bytes(b"half")
         os.kill(os.getpid(), signal.SIGSEGV)
-    return whole(converter, name, keep_float=keep_float)
+    return whole(converter, name, **how)
 
 whole, Converter.write = Converter.write, write
 sys.exit(main(Path(sys.argv[1])))
