@@ -75,7 +75,8 @@ def import_function(
     refuse_operations(operations_of(graph), path)
     taken, (given,) = frozen.inputs[0].op.name, frozen.outputs
     notes = _to_float32(graph)
-    _without_erfc(graph)
+    if shape[0] is not None:
+        _free_batch(graph, frozen.graph, int(shape[0]))
     _take_floats(graph, taken, input_type)
     _finish(graph, given.name, list(given.shape) if given.shape.rank is not None else None)
     imported = ImportedGraph(graph.SerializeToString(), input_type, tuple(notes))
@@ -109,21 +110,25 @@ def _to_float32(graph: Any) -> list[str]:  # noqa: ANN401 - a protobuf
     return [f"its {name} operations compute in float32" for name in sorted(found)]
 
 
-def _without_erfc(graph: Any) -> None:  # noqa: ANN401 - a protobuf
-    """Replace Erfc(x), which Keras uses for GELU and tf2onnx does not support, by 1 - Erf(x)."""
+def _free_batch(graph: Any, shapes: Any, batch: int) -> None:  # noqa: ANN401 - protobufs and TensorFlow
+    """Replace a fixed batch size in the shapes of reshaped tensors by -1; whether this is right is checked by values.
+
+    Args:
+        graph: the graph to change.
+        shapes: the same graph in TensorFlow, which knows the shape of each tensor.
+        batch: the fixed batch size.
+
+    """
     from export.quiet_tensorflow import tf
 
-    floating = tf.float32.as_datatype_enum
-    for nodes in (graph.node, *(function.node_def for function in graph.library.function)):
-        for node in [node for node in nodes if node.op == "Erfc"]:
-            one = nodes.add(name=f"{node.name}/one", op="Const")
-            one.attr["dtype"].type = floating
-            one.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(1.0, tf.float32))
-            inner = nodes.add(name=f"{node.name}/erf", op="Erf", input=[node.input[0]])
-            inner.attr["T"].type = floating
-            in_function = nodes is not graph.node
-            node.op = "Sub"
-            node.input[:] = [f"{one.name}:output:0", f"{inner.name}:y:0"] if in_function else [one.name, inner.name]
+    for node in [node for node in graph.node if node.op == "Reshape"]:
+        shape = shapes.get_operation_by_name(node.name).outputs[0].shape
+        if shape.is_fully_defined() and shape.rank and shape[0] == batch:
+            size = graph.node.add(name=f"{node.name}/any_batch", op="Const")
+            size.attr["dtype"].type = tf.int32.as_datatype_enum
+            size.attr["value"].tensor.CopyFrom(tf.make_tensor_proto(np.array([-1, *shape[1:]], np.int32)))
+            node.input[1] = size.name
+            node.attr["Tshape"].type = tf.int32.as_datatype_enum
 
 
 def _take_floats(graph: Any, name: str, input_type: str) -> None:  # noqa: ANN401 - a protobuf
@@ -180,9 +185,9 @@ def _check_values(function: Any, imported: ImportedGraph, shape: Sequence[int | 
             found = np.asarray(graph_function(imported.content)(tf.constant(images[::-1], tf.float32)))[::-1]
     except (tf.errors.OpError, ValueError):
         found = np.empty((0, 0), np.float32)
-    found = found.reshape(len(found), -1)
-    if found.shape != (count + 1, expected.shape[1]):
+    if found.size != (count + 1) * expected.shape[1]:
         raise ExportError(f"{path}: works only for batches of {count} images; export it with a batch size of None")
+    found = found.reshape(count + 1, -1)
     if not _close(expected, found[:count], imported):
         difference = float(np.abs(expected - found[:count]).max())
         raise ExportError(

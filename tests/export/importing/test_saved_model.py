@@ -226,3 +226,20 @@ def test_the_confined_process_is_ended_after_its_time(tmp_path):
     save(tmp_path / "model", Scores.scores)
     with pytest.raises(ExportError, match=r"reading .*model: did not end within 0.1 s"):
         import_model(tmp_path / "model", timeout_s=0.1)
+
+
+def test_a_fixed_batch_in_a_flattened_tensor_is_removed(tmp_path):
+    def flattened(module, image):
+        return module.scores(tf.reshape(tf.reshape(image, [1, -1]), [1, SIDE, SIDE, 3]))
+
+    module = save(tmp_path / "model", flattened, tf.TensorSpec((1, SIDE, SIDE, 3), tf.float32, name="image"))
+    found = outputs(import_here(tmp_path / "model"), pixels())
+    assert found == pytest.approx(module.scores(pixels()).numpy(), abs=1e-6)
+
+
+def test_a_batch_that_cannot_be_another_is_refused(tmp_path):
+    def stacked(module, image):
+        return module.scores(tf.stack(tf.unstack(image)))
+
+    save(tmp_path / "model", stacked, tf.TensorSpec((2, SIDE, SIDE, 3), tf.float32, name="image"))
+    assert "works only for batches of 2 images" in refused(tmp_path / "model")
