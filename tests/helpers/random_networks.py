@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,8 @@ class RandomNetwork:
         data: a folder of labelled images.
         input_range: the range of its input.
         resize: how images are resized.
-        reference: from uint8 images (N, height, width, 3) to probabilities, by the library that wrote the file.
+        reference: from uint8 images (N, height, width, 3) to probabilities, by the library that wrote the file, in
+            float32.
         description: what was chosen.
 
     """
@@ -62,6 +64,7 @@ def random_network(seed: int, folder: Path) -> RandomNetwork:
     data = pictures(folder / "photos", names, rng)
     model = fitted(library, rng, side, policy, (classes, end), data, input_range)
     path = save(model, folder, form, side)
+    exact = in_float32(model, policy)
     (folder / "labels.txt").write_text("".join(f"{name}\n" for name in names))
     return RandomNetwork(
         path,
@@ -69,7 +72,7 @@ def random_network(seed: int, folder: Path) -> RandomNetwork:
         data,
         input_range,
         resize,
-        lambda pixels: probabilities(model, pixels, input_range, end),
+        lambda pixels: probabilities(exact, pixels, input_range, end),
         f"{form}, {end}, {policy}, {input_range}, {resize}, {side[0]}x{side[1]}, {classes} classes",
     )
 
@@ -128,6 +131,15 @@ def fitted(
     weights = solved[:-1] / spread[:, None]
     last.set_weights([weights.astype(np.float32), (solved[-1] - centre @ weights).astype(np.float32)])
     return model
+
+
+def in_float32(model: Any, policy: str) -> Any:
+    """Return the same network without mixed precision."""
+    if policy == "float32":
+        return model
+    copy = type(model).from_config(json.loads(json.dumps(model.get_config()).replace(policy, "float32")))
+    copy.set_weights(model.get_weights())
+    return copy
 
 
 def body(layers: Any, rng: np.random.Generator, x: Any) -> Any:
