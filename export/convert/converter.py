@@ -8,11 +8,11 @@ from edge_runtime.backends.names import BACKENDS_BY_FORMAT, installed, missing
 from edge_runtime.errors import BackendUnavailable
 from export.artifacts import Candidate
 from export.convert.onnx import halve_onnx, quantize_onnx, to_onnx
-from export.convert.tflite import TflitePrecision, freeze, to_tflite
+from export.convert.tflite import Improvement, TflitePrecision, freeze, to_tflite
 from export.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     from edge_runtime.image.preprocess import Pixels
@@ -47,12 +47,19 @@ class Converter:
         self.settings = settings or Settings()
         self._frozen: object | None = None
 
-    def write(self, name: ArtifactName, *, keep_float: Sequence[str] = ()) -> Candidate:
+    def write(
+        self,
+        name: ArtifactName,
+        *,
+        keep_float: Sequence[str] = (),
+        improvements: Collection[Improvement] = (),
+    ) -> Candidate:
         """Convert the model and write `model.NAME`.
 
         Args:
             name: the artifact.
             keep_float: for int8.tflite, the output tensors of the layers that stay in float.
+            improvements: for int8.tflite, see `to_tflite`.
 
         Raises:
             ExportError: a converter refuses the model.
@@ -61,7 +68,7 @@ class Converter:
         """
         candidate = planned(name, self.folder)
         if candidate.format == "tflite":
-            content = self._tflite(cast("TflitePrecision", candidate.precision), keep_float)
+            content = self._tflite(cast("TflitePrecision", candidate.precision), keep_float, improvements)
             candidate.path.write_bytes(content)
         elif candidate.precision == "float32":
             self._write_float_onnx(candidate.path)
@@ -69,11 +76,19 @@ class Converter:
             self._write_small_onnx(candidate)
         return candidate
 
-    def _tflite(self, precision: TflitePrecision, keep_float: Sequence[str]) -> bytes:
+    def _tflite(
+        self, precision: TflitePrecision, keep_float: Sequence[str], improvements: Collection[Improvement]
+    ) -> bytes:
         if self._frozen is None:
             self._frozen = freeze(self.model, self.spec)
         return to_tflite(
-            self._frozen, precision, self.calibration, spec=self.spec, settings=self.settings, keep_float=keep_float
+            self._frozen,
+            precision,
+            self.calibration,
+            spec=self.spec,
+            settings=self.settings,
+            keep_float=keep_float,
+            improvements=improvements,
         )
 
     def _write_float_onnx(self, path: Path) -> None:

@@ -54,12 +54,40 @@ def to_onnx(model: Any, spec: ModelSpec) -> Any:  # noqa: ANN401 - Keras and onn
     except Exception as problem:  # tf2onnx raises bare exceptions
         raise ExportError(f"ONNX float32: tf2onnx failed: {problem}") from problem
     proto.ir_version = IR_VERSION
+    _without_erfc(proto.graph)
+    _refuse_unknown(proto)
     for key, value in onnx_properties(spec).items():
         proto.metadata_props.add(key=key, value=value)
     make_canonical(proto.graph)
     for value in (*proto.graph.input, *proto.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
     return proto
+
+
+def _without_erfc(graph: Any) -> None:  # noqa: ANN401 - an onnx proto
+    """Replace Erfc(x), with which Keras computes GELU and which tf2onnx leaves as it is, by 1 - Erf(x)."""
+    from onnx import helper, numpy_helper
+
+    for at, node in reversed(list(enumerate(graph.node))):
+        if node.op_type == "Erfc":
+            one, inner = f"{node.name}/one", f"{node.name}/erf"
+            graph.initializer.append(numpy_helper.from_array(np.array(1, np.float32), one))
+            parts = (
+                helper.make_node("Erf", list(node.input), [inner], name=inner),
+                helper.make_node("Sub", [one, inner], list(node.output), name=node.name),
+            )
+            del graph.node[at]
+            for part in reversed(parts):
+                graph.node.insert(at, part)
+
+
+def _refuse_unknown(proto: Any) -> None:  # noqa: ANN401 - an onnx proto
+    """Raise ExportError if tf2onnx left operations in the graph that it does not support; it only logs them."""
+    from onnx import defs
+
+    for node in proto.graph.node:
+        if node.domain in {"", "ai.onnx"} and not defs.has(node.op_type):
+            raise ExportError(f"ONNX float32: tf2onnx does not support the operation {node.op_type}")
 
 
 def make_canonical(graph: Any) -> None:  # noqa: ANN401 - an onnx proto

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,21 +15,37 @@ import numpy as np
 
 from export.convert.converter import Converter, planned
 from export.errors import ExportError
+from export.isolation.processes import run_confined
+from export.sources.keras_model import GRAPH_SUFFIX
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable, Collection, Sequence
 
     from export.artifacts import ArtifactName, Candidate
+    from export.convert.tflite import Improvement
     from export.settings import Settings
     from export.sources.keras_model import ModelFile
     from export.sources.source_model import SourceModel
 
-WORKER = [sys.executable, "-m", "export.convert.worker"]
+WORKER = "export.convert.worker"
 LOOK_EVERY_S = 0.2
-ERROR, NOW = (
-    "error.txt",
-    "now.txt",
-)  # files that the worker writes: its error message, and the artifact that it is converting
+# Files that the worker writes: its error message, and the artifact that it is converting.
+ERROR, NOW = "error.txt", "now.txt"
+
+
+@dataclass(frozen=True)
+class Int8Form:
+    """How int8.tflite is quantized; the default is the converter's own quantization of all layers.
+
+    Attributes:
+        keep_float: the output tensors of the layers that stay in float.
+        improvements: see `export.convert.tflite.to_tflite`.
+
+    """
+
+    keep_float: tuple[str, ...] = ()
+    improvements: tuple[Improvement, ...] = ()
 
 
 class Converted(NamedTuple):
@@ -48,7 +62,7 @@ def convert(
     settings: Settings,
     *,
     jobs: int = 1,
-    keep_float: Sequence[str] = (),
+    form: Int8Form = Int8Form(),
     expendable: Collection[ArtifactName] = (),
     progress: Callable[[str], None] = lambda _: None,
 ) -> Converted:
@@ -60,7 +74,7 @@ def convert(
         folder: the destination of the `model.NAME` files.
         settings: the settings of the quantized files.
         jobs: number of processes that convert in parallel; 0 converts in this process.
-        keep_float: for int8.tflite, the output tensors of the layers that stay in float.
+        form: how int8.tflite is quantized.
         expendable: the names that may be missing in the result.
         progress: called with a line for each artifact when its conversion begins.
 
@@ -72,13 +86,13 @@ def convert(
     candidates = [planned(name, folder) for name in names]
     begun = _counter(names, progress)
     if jobs == 0:
-        refused = _in_this_process(source, names, folder, settings, keep_float, expendable, begun)
+        refused = _in_this_process(source, names, folder, settings, form, expendable, begun)
     else:
         with tempfile.TemporaryDirectory(prefix=".convert.", dir=folder) as scratch:
             np.save(Path(scratch) / "calibration.npy", source.calibration)
             with ThreadPoolExecutor(jobs) as pool:
                 started = [
-                    pool.submit(_in_children, source, group, Path(scratch), settings, keep_float, expendable, begun)
+                    pool.submit(_in_children, source, group, Path(scratch), settings, form, expendable, begun)
                     for group in _groups(names, jobs)
                 ]
                 refused = {name: why for future in started for name, why in future.result().items()}
@@ -93,7 +107,7 @@ def _in_this_process(
     names: Sequence[ArtifactName],
     folder: Path,
     settings: Settings,
-    keep_float: Sequence[str],
+    form: Int8Form,
     expendable: Collection[ArtifactName],
     begun: Callable[[str], None],
 ) -> dict[ArtifactName, str]:
@@ -102,7 +116,7 @@ def _in_this_process(
     for name in names:
         begun(name)
         try:
-            converter.write(name, keep_float=keep_float)
+            converter.write(name, keep_float=form.keep_float, improvements=form.improvements)
         except ExportError as problem:
             if name not in expendable:
                 raise
@@ -125,24 +139,24 @@ def _in_children(
     names: Sequence[ArtifactName],
     scratch: Path,
     settings: Settings,
-    keep_float: Sequence[str],
+    form: Int8Form,
     expendable: Collection[ArtifactName],
     begun: Callable[[str], None],
 ) -> dict[ArtifactName, str]:
     """Convert in one process; after an expendable artifact that ended it, continue with the rest in another."""
     folder = Path(tempfile.mkdtemp(dir=scratch))
     work = {
-        "model": _file_json(source.origin),
+        "model": _file_json(source.origin, folder),
         "spec": source.spec.to_json(),
         "settings": asdict(settings),
-        "keep_float": list(keep_float),
+        "form": asdict(form),
         "calibration": str(scratch / "calibration.npy"),
     }
     refused: dict[ArtifactName, str] = {}
     left = list(names)
     while left:
         (folder / "work.json").write_text(json.dumps({**work, "names": left}), encoding="utf-8")
-        done = _run_worker(folder, begun)
+        done = _run_worker(folder, f"converting {', '.join(left)}", begun)
         if done.returncode == 0:
             break
         now = (folder / NOW).read_text(encoding="utf-8") if (folder / NOW).exists() else ""
@@ -157,7 +171,7 @@ def _in_children(
     return refused
 
 
-def _run_worker(folder: Path, begun: Callable[[str], None]) -> subprocess.CompletedProcess[str]:
+def _run_worker(folder: Path, what: str, begun: Callable[[str], None]) -> subprocess.CompletedProcess[str]:
     """Run a worker to its end; call `begun` with each name that it writes to NOW."""
     ended = threading.Event()
 
@@ -173,7 +187,7 @@ def _run_worker(folder: Path, begun: Callable[[str], None]) -> subprocess.Comple
     follower = threading.Thread(target=follow, name="converting", daemon=True)
     follower.start()
     try:
-        return subprocess.run([*WORKER, str(folder)], capture_output=True, text=True, check=False)
+        return run_confined(WORKER, str(folder), folder=folder, what=what)
     finally:
         ended.set()
         follower.join()
@@ -192,9 +206,14 @@ def _counter(names: Sequence[ArtifactName], progress: Callable[[str], None]) -> 
     return begun
 
 
-def _file_json(file: ModelFile) -> dict[str, Any]:
+def _file_json(file: ModelFile, folder: Path) -> dict[str, Any]:
+    """Describe a model's file; an imported graph is written into the folder."""
     paths = {"path": file.path, "familiarity": file.familiarity}
-    return {**asdict(file), **{name: str(path.resolve()) if path else None for name, path in paths.items()}}
+    if file.graph is not None:
+        imported = paths["path"] = folder / f"imported{GRAPH_SUFFIX}"
+        imported.write_bytes(file.graph)
+    stated = {name: value for name, value in asdict(file).items() if name != "graph"}
+    return {**stated, **{name: str(path.resolve()) if path else None for name, path in paths.items()}}
 
 
 def _reason(done: subprocess.CompletedProcess[str], message: Path, names: Sequence[ArtifactName]) -> str:

@@ -6,19 +6,23 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from export.convert.bias_correction import bias_corrected
+from export.convert.equalization import equalized
 from export.convert.flatbuffer import finish
 from export.convert.metadata import INPUT_NAME
+from export.convert.ranges import with_narrow_ranges
 from export.errors import ExportError
 from export.settings import Settings
 from export.sources.familiarity import LAYER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from edge_runtime.image.preprocess import Pixels
     from edge_runtime.model.spec import ModelSpec
 
 TflitePrecision = Literal["float32", "float16", "dynamic", "int8", "int16x8"]
+Improvement = Literal["equalized", "narrow ranges", "corrected biases"]
 INTEGER_OPERATIONS = {
     "int8": "TFLITE_BUILTINS_INT8",
     "int16x8": "EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8",
@@ -52,6 +56,7 @@ def to_tflite(
     spec: ModelSpec,
     settings: Settings | None = None,
     keep_float: Sequence[str] = (),
+    improvements: Collection[Improvement] = (),
 ) -> bytes:
     """Convert a frozen function to a TFLite file with only builtin operators.
 
@@ -63,6 +68,7 @@ def to_tflite(
         spec: the model's spec, for the file's metadata.
         settings: int8's input and output types.
         keep_float: for int8, the output tensors of the layers that stay in float.
+        improvements: for int8, what to do in addition to the converter's own quantization.
 
     Returns:
         The file's bytes.
@@ -80,8 +86,14 @@ def to_tflite(
                 # Its division has no 16-bit kernel; 16 bits are enough for the rest of it.
                 converter.target_spec.supported_ops.append(tf.lite.OpsSet.TFLITE_BUILTINS)
             protected = precision == "int8" and spec.min_familiarity is not None
-            apart = bool(keep_float) or protected
-            converted = keeping_float(converter, keep_float) if apart else converter.convert()
+            if improvements:
+                converted = improved(frozen, calibration, settings or Settings(), keep_float, improvements)
+            elif keep_float or protected:
+                converted = keeping_float(converter, keep_float)
+            else:
+                converted = converter.convert()
+    except ExportError as problem:
+        raise ExportError(f"TFLite {precision}: {problem}") from None
     except Exception as problem:  # its converter also raises bare Exception
         raise ExportError(f"TFLite {precision}: the converter failed: {_cause(problem)}") from problem
     return finish(converted, spec)
@@ -128,6 +140,39 @@ def keeping_float(converter: Any, tensors: Sequence[str]) -> bytes:  # noqa: ANN
         denylisted_nodes=[*tensors, *_familiarity_tensors(calibrated)],
     )
     return quantized
+
+
+def improved(
+    frozen: Any,  # noqa: ANN401 - the same
+    calibration: Pixels,
+    settings: Settings,
+    keep_float: Sequence[str],
+    improvements: Collection[Improvement],
+) -> bytes:
+    """Quantize to int8 in separate steps, between which channels, ranges and biases are changed.
+
+    Raises:
+        ExportError: the network has no channels to equalize.
+
+    """
+    from tensorflow.lite.python.convert import mlir_quantize
+    from tensorflow.lite.python.optimize.calibrator import Calibrator
+
+    from export.quiet_tensorflow import tf
+
+    content = _converter(frozen, "float32", calibration, settings).convert()
+    if "equalized" in improvements:
+        content = equalized(content, calibration)
+    calibrated = Calibrator(content).calibrate(_representative(calibration))
+    if "narrow ranges" in improvements:
+        calibrated = with_narrow_ranges(calibrated, content, calibration)
+    quantized: bytes = mlir_quantize(
+        calibrated,
+        input_data_type=tf.dtypes.as_dtype(settings.int8_input),
+        output_data_type=tf.dtypes.as_dtype(settings.int8_output),
+        denylisted_nodes=[*keep_float, *_familiarity_tensors(content)],
+    )
+    return bias_corrected(quantized, content, calibration) if "corrected biases" in improvements else quantized
 
 
 def _familiarity_tensors(content: bytes) -> list[str]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
-import signal
 import sys
 from pathlib import Path
 
@@ -17,8 +15,6 @@ from export.convert.processes import ERROR, NOW
 from export.settings import Settings
 from export.sources.keras_model import ModelFile, open_classifier
 from export.sources.reading import Reading
-
-PR_SET_PDEATHSIG = 1
 
 
 def main(folder: Path) -> int:
@@ -34,18 +30,12 @@ def main(folder: Path) -> int:
         converter = Converter(model, spec, calibration, folder, Settings(**work["settings"]))
         for name in work["names"]:
             (folder / NOW).write_text(name, encoding="utf-8")
-            converter.write(name, keep_float=work["keep_float"])
+            converter.write(name, **work["form"])
     except EdgeError as problem:
         (folder / ERROR).write_text(str(problem), encoding="utf-8")
         return 1
     return 0
 
 
-def _end_with_parent() -> None:
-    """Make Linux kill this process when the parent process ends, so that it does not continue without it; prctl(2)."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 if __name__ == "__main__":
-    _end_with_parent()
     sys.exit(main(Path(sys.argv[1])))

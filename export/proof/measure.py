@@ -107,7 +107,11 @@ def measure(
     progress(f"  {candidate.name} in {candidate.backend}")
     runs = run_tasks(candidate.path, source.spec, candidate.backend, [*own, *tasks])
     run, golden, *of_other = runs[: len(own)]
-    others = {f"{candidate.backend}:{name}": found for (name, _), found in zip(kernels, runs[len(own) :], strict=True)}
+    others = {
+        f"{candidate.backend}:{name}": found
+        for (name, _), found in zip(kernels, runs[len(own) :], strict=True)
+        if len(found.probabilities)
+    }
     spread = np.zeros(len(source.samples))
     for backend in () if missing else _other_backends(candidate):
         progress(f"  {candidate.name} in {backend}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NoReturn
 
 from export.convert.processes import convert
-from export.errors import ParityError
+from export.errors import ExportError, ParityError
 from export.proof.fallback import Attempt, fallbacks, find_layers, refused
 from export.proof.familiar import familiar_failures
 from export.proof.gate import failures, failures_elsewhere
@@ -53,8 +53,9 @@ def prove(source: SourceModel, plan: Plan, folder: Path, progress: Callable[[str
     """Write and judge the artifacts; files that failed are removed.
 
     Raises:
-        ExportError: a conversion fails or a runtime refuses a file.
-        ParityError: an artifact that is not expendable fails, or int8 fails and so does every other form.
+        ExportError: a conversion fails.
+        ParityError: an artifact that is not expendable fails or is refused by a runtime, or int8 fails and so does
+            every other form.
 
     """
     progress(f"running the trained model on {len(source.holdout)} held-out images")
@@ -67,7 +68,11 @@ def prove(source: SourceModel, plan: Plan, folder: Path, progress: Callable[[str
     passed: list[Measured] = []
     for number, candidate in enumerate(candidates, 1):
         progress(f"{candidate.name}: measuring ({number} of {len(candidates)})")
-        item = measure(candidate, source, reference, plan.floors, progress)
+        try:
+            item = measure(candidate, source, reference, plan.floors, progress)
+        except ExportError as problem:  # a runtime that refuses a file, or crashes, is a failure of this file alone
+            failed[candidate.name] = refused(candidate.name, candidate.name, problem)
+            continue
         reasons = failed_checks(item, plan.tolerances, source.spec.labels)
         if reasons:
             failed[candidate.name] = _attempt(candidate.name, item, reasons)
@@ -105,7 +110,12 @@ def _fall_back(
             tried.append(step)
             continue
         form, candidate = step
-        item = measure(candidate, source, reference, plan.floors, progress)
+        try:
+            item = measure(candidate, source, reference, plan.floors, progress)
+        except ExportError as problem:
+            tried.append(refused(form, candidate.name, problem))
+            candidate.path.unlink()
+            continue
         reasons = failed_checks(item, plan.tolerances, source.spec.labels)
         tried.append(_attempt(form, item, reasons))
         if not reasons:

@@ -7,8 +7,6 @@ must not end the export.
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ import numpy as np
 
 from edge_runtime.system.child import end_of
 from export.errors import ExportError
+from export.isolation.processes import run_confined
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,8 +27,7 @@ if TYPE_CHECKING:
     from edge_runtime.image.preprocess import Pixels
     from edge_runtime.model.spec import ModelSpec
 
-
-WORKER = [sys.executable, "-m", "export.runtimes.worker"]
+WORKER = "export.runtimes.worker"
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,8 @@ class DeviceRun:
     """The results of an artifact in a runtime.
 
     Attributes:
-        probabilities: float32 (n_images, n_classes).
+        probabilities: float32 (n_images, n_classes); without images if kernels that were named do not support an
+            operation of the file.
         latency_ms: median time of one image in the backend, one thread, on this machine.
         tensors: digest of the graph's input tensor, for each image.
 
@@ -87,10 +86,11 @@ def run_tasks(artifact: Path, spec: ModelSpec, backend: BackendName, tasks: Sequ
         (folder / "tasks.json").write_text(json.dumps([task.kernels for task in tasks]), encoding="utf-8")
         for index, task in enumerate(tasks):
             np.save(folder / f"pixels-{index}.npy", task.pixels)
-        command = [*WORKER, str(artifact), backend, str(folder)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        arguments = (str(artifact), backend, scratch)
+        what = f"{artifact.name} in {backend}"
+        done = run_confined(WORKER, *arguments, folder=folder, what=what)
         if done.returncode:
-            raise ExportError(f"{artifact.name} in {backend}: {end_of(done.returncode, done.stderr)}")
+            raise ExportError(f"{what}: {end_of(done.returncode, done.stderr)}")
         return [_read(folder / f"result-{index}.npz") for index in range(len(tasks))]
 
 

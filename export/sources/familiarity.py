@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from export.errors import ExportError
+from export.importing.graph_model import graph_with_features
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,15 +62,23 @@ def with_features(model: Any, path: Path, familiarity: Familiarity) -> Any:  # n
 
     Raise ExportError if the features do not match the basis.
     """
-    from export.quiet_tensorflow import keras
-
-    features = pooled_features(model)
-    if features is None or features.shape[-1] != len(familiarity.basis):
-        found = None if features is None else tuple(features.shape)
+    both = features_model(model)
+    if both is None or both.outputs[0].shape[-1] != len(familiarity.basis):
+        found = None if both is None else tuple(both.outputs[0].shape)
         raise ExportError(
             f"{path}: its features are {found}, but its familiarity has {len(familiarity.basis)} features; train again"
         )
-    return keras.Model(model.inputs, [features, model.outputs[0]])
+    return both
+
+
+def features_model(model: Any) -> Any | None:  # noqa: ANN401 - Keras is not typed
+    """Return a classifier with two outputs: its pooled features, (N, D), and its own; None if they are not found."""
+    from export.quiet_tensorflow import keras
+
+    if hasattr(model, "imported_graph"):
+        return graph_with_features(model)
+    features = pooled_features(model)
+    return None if features is None else keras.Model(model.inputs, [features, model.outputs[0]])
 
 
 def pooled_features(model: Any) -> Any | None:  # noqa: ANN401 - Keras is not typed

@@ -9,7 +9,7 @@ import numpy as np
 
 from edge_runtime.familiarity.scenes import draw_scenes, drawn_pixels, shuffled
 from edge_runtime.familiarity.subspace import LEAST_AUROC, MIN_FAMILIARITY, fit_familiarity
-from export.sources.familiarity import pooled_features, read_familiarity, with_features
+from export.sources.familiarity import features_model, read_familiarity, with_features
 from export.sources.keras_model import pixel_classifier
 from export.sources.reading import RANGES
 from export.sources.source_model import BATCH, SourceModel
@@ -42,13 +42,13 @@ def with_fitted_familiarity(source: SourceModel, model: Any, scratch: Path) -> S
         scratch: a folder for its parameters and a sample image.
 
     """
-    features = pooled_features(model)
-    if features is None:
+    both = features_model(model)
+    if both is None:
         return replace(source, no_familiarity="its pooled features were not found")
     if len(source.calibration) < LEAST_IMAGES:
         return replace(source, no_familiarity=f"fewer than {LEAST_IMAGES} calibration images; give more with --data")
     reading = source.origin.reading or RANGES[source.origin.input_range]
-    below = _features_of(model, features, reading)
+    below = _features_of(both, reading)
     known, spec = below(source.calibration), source.spec
     fitted = fit_familiarity(known[::2], known[1::2], keep=KEEP, classes=len(spec.labels), frozen=True)
     scenes = drawn_pixels(SCENES, spec, SCENES_SEED)
@@ -77,11 +77,11 @@ def with_fitted_familiarity(source: SourceModel, model: Any, scratch: Path) -> S
     )
 
 
-def _features_of(model: Any, features: Any, reading: Reading) -> Any:  # noqa: ANN401 - Keras is not typed
+def _features_of(both: Any, reading: Reading) -> Any:  # noqa: ANN401 - Keras is not typed
     """Return a function from pixels, uint8 (N, H, W, 3), to features, float32 (N, D)."""
     from export.quiet_tensorflow import keras
 
-    below = keras.Model(model.inputs, features)
+    below = keras.Model(both.inputs, both.outputs[0])
 
     def compute(pixels: Pixels) -> NDArray[np.float32]:
         batches = [pixels[at : at + BATCH] for at in range(0, len(pixels), BATCH)]

@@ -11,11 +11,14 @@ from edge_runtime.errors import SourceError
 from edge_runtime.image.preprocess import preprocess
 from edge_runtime.model.spec import ModelSpec, ResizeMode
 from export.errors import ExportError
+from export.importing.graph import PIXEL_TYPES
+from export.importing.graph_model import final_operation, graph_model
+from export.importing.process import import_model
 from export.sources.calibration import balanced, choose
 from export.sources.fitted_familiarity import with_fitted_familiarity
 from export.sources.foreign_input import find_input, grey_or_rgb
 from export.sources.images import find_images
-from export.sources.keras_model import Head, ModelFile, check_ends, load_model, pixel_classifier
+from export.sources.keras_model import Head, ModelFile, check_ends, pixel_classifier
 from export.sources.label_order import check_accuracy
 from export.sources.labels import read_labels
 from export.sources.reading import InputRange, Reading, StatedInput
@@ -27,11 +30,14 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from export.importing.process import Imported
     from export.sources.reading_search import Found
 
 GOLDEN_IMAGES = 12
 MOST_HELD_OUT = 1000
 HEAD_IMAGES = 64
+# Last operations whose results have no bounds.
+LINEAR = {"BiasAdd", "MatMul", "Add", "AddV2", "Conv2D", "Mean"}
 SUM_TOLERANCE = 1e-2  # float16 probabilities sum to 1 only approximately
 UNLABELLED = (
     "The images have no labels, so accuracy, recall and confusion could not be measured: every number here compares"
@@ -70,6 +76,7 @@ def read_foreign(
     calibration_images: int = 200,
     scratch: Path | None = None,
     progress: Callable[[str], None] = lambda _: None,
+    importing: Callable[[Path], Imported] = import_model,
 ) -> SourceModel:
     """Read a model and divide its images into calibration and held-out images.
 
@@ -78,13 +85,16 @@ def read_foreign(
         calibration_images: maximum number of calibration images, to which the familiarity is fitted, too.
         scratch: a folder that exists as long as the result is used, for the familiarity; None fits none.
         progress: called with each line of progress, and each warning.
+        importing: reads the model; `import_here` is for a model that is trusted.
 
     Raises:
         ExportError, SpecError: the model, the labels or the images cannot be used; the message names the file.
 
     """
     labels = read_labels(given.labels)
-    model = load_model(given.path)
+    imported = importing(given.path)
+    given, graph = _checked(imported, given, progress), imported.graph.content
+    model = graph_model(graph, given.path)
     side = check_ends(model, given.path, len(labels))
     spec = ModelSpec(*side, labels, "softmax", given.resize or "stretch", color=grey_or_rgb(model))
     paths, classes, labelled = find_images(given.data, labels)
@@ -99,10 +109,10 @@ def read_foreign(
     if labelled:
         calibration = choose(calibration, classes[calibrating], calibration_images, str(given.data))
     holdout = _prepared([paths[index] for index in held_out], spec)
-    head = _head(model, given.path, side, holdout, found.reading)
+    head = _head(model, final_operation(graph), given.path, side, holdout, found.reading)
     source = SourceModel(
         model=pixel_classifier(model, side=side, reading=found.reading, head=head),
-        origin=ModelFile(given.path, head=head, reading=found.reading),
+        origin=ModelFile(given.path, head=head, reading=found.reading, graph=graph),
         spec=spec,
         calibration=calibration,
         holdout=holdout,
@@ -147,6 +157,23 @@ def _search(
     return find_input(model, given.path, stated, truth, pixels_of, count=len(paths), resize=given.resize)
 
 
+def _checked(imported: Imported, given: ForeignModel, progress: Callable[[str], None]) -> ForeignModel:
+    """Return what is stated about a model, completed by the type of its input.
+
+    Raise ExportError if an input of integers cannot have what is stated.
+    """
+    for note in imported.graph.notes:
+        progress(f"{given.path}: {note}")
+    if imported.unprotected:
+        progress(f"this system does not confine the process that reads the model: {'; '.join(imported.unprotected)}")
+    if imported.graph.input_type not in PIXEL_TYPES:
+        return given
+    stated = replace(given.stated, input_range=given.input_range or given.stated.input_range).reading()
+    if stated is not None and not stated.is_pixels:
+        raise ExportError(f"{given.path}: its input is {imported.graph.input_type}; pass --input-range 0..255")
+    return replace(given, input_range="0..255")
+
+
 def _share(classes: NDArray[np.int64], wanted: int) -> NDArray[np.bool_]:
     """Mark the calibration images: as many as wanted, but at most half of all."""
     marked = np.zeros(len(classes), bool)
@@ -163,14 +190,15 @@ def _prepared(paths: Sequence[Path], spec: ModelSpec) -> NDArray[np.uint8]:
 
 def _head(
     model: Any,  # noqa: ANN401 - Keras is not typed
+    last: str,
     path: Path,
     side: tuple[int, int],
     images: NDArray[np.uint8],
     reading: Reading,
 ) -> Head:
-    """Return what a model's outputs are, from its outputs for real images and its last activation.
+    """Return what a model's outputs are, from its outputs for real images and its last operation.
 
-    The last layer's name alone does not decide: a mixed-precision model ends with a linear layer after its softmax.
+    The last operation alone does not decide: a softmax may be written as several operations.
 
     Raises:
         ExportError: the outputs are independent probabilities of several labels.
@@ -179,29 +207,17 @@ def _head(
     bare = pixel_classifier(model, side=side, reading=reading, head="softmax", raw=True)
     outputs = np.asarray(bare(images[:HEAD_IMAGES].astype(np.float32), training=False))
     within = bool((outputs >= 0).all() and (outputs <= 1).all())
-    named = _last_activation(model)
+    linear = last in LINEAR
     if outputs.shape[-1] == 1:
-        return "sigmoid" if within and named != "linear" else "logits"
+        return "sigmoid" if within and not linear else "logits"
     if within and np.allclose(outputs.sum(axis=1), 1, atol=SUM_TOLERANCE):
         return "softmax"
-    if named == "sigmoid" or (within and named != "linear"):
+    if last == "Sigmoid" or (within and not linear):
         raise ExportError(
             f"{path}: its outputs are independent probabilities (a multi-label model), which do not sum to 1; Edgewise "
             "supports models that choose one of their classes"
         )
     return "logits"
-
-
-def _last_activation(model: Any) -> str:  # noqa: ANN401 - Keras is not typed
-    """Return the name of the last activation, without trailing layers that change no value; "" if unknown."""
-    name = ""
-    for layer in reversed(getattr(model, "layers", ())):
-        activation = getattr(getattr(layer, "activation", None), "__name__", "")
-        name = activation or name
-        computes = type(layer).__name__ not in {"Activation", "Dropout", "Flatten", "Reshape"}
-        if activation not in {"", "linear"} or computes:
-            return activation
-    return name
 
 
 def _labelled_by_itself(source: SourceModel) -> SourceModel:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from export.errors import ExportError
+from export.importing.graph_model import graph_model
+from export.importing.keras_files import first_line, refuse_nan, refuse_zip_bomb
 from export.sources.familiarity import Familiarity, read_familiarity, times_familiarity, with_features
 from export.sources.reading import RANGES, InputRange, Reading
 
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Head = Literal["sigmoid", "softmax", "logits"]
-# A .keras file is a ZIP archive. Weights hardly compress, so a file that unpacks to far more is an attack or damaged.
-MOST_UNPACKED_RATIO, MOST_UNPACKED_BYTES = 100, 4_000_000_000
+GRAPH_SUFFIX = ".pb"
 
 
 @dataclass(frozen=True)
@@ -27,11 +27,12 @@ class ModelFile:
     """A Keras model on disk and the meaning of its input and output.
 
     Attributes:
-        path: a .keras or .h5 file, or a SavedModel folder.
+        path: a .keras file or, in a process that converts, an imported graph (.pb).
         input_range: the range of its input.
         head: the kind of its outputs.
         familiarity: the file of its familiarity, or None.
         reading: how its input is computed from pixels, if a range alone does not say it.
+        graph: the imported graph of a model of unknown origin, a serialized GraphDef; None for a RUN's model.
 
     """
 
@@ -40,6 +41,7 @@ class ModelFile:
     head: Head = "softmax"
     familiarity: Path | None = None
     reading: Reading | None = None
+    graph: bytes | None = None
 
 
 def open_classifier(file: ModelFile, classes: int) -> Any:  # noqa: ANN401 - Keras is not typed
@@ -59,28 +61,27 @@ def open_classifier(file: ModelFile, classes: int) -> Any:  # noqa: ANN401 - Ker
 
 
 def load_model(path: Path) -> Any:  # noqa: ANN401 - Keras is not typed
-    """Load a .keras or .h5 file, or a SavedModel folder, as a callable for a batch of images.
+    """Load a .keras file that edge-train wrote, or an imported graph (.pb), as a Keras model.
 
     Raises:
-        ExportError: it is missing or damaged, has several inputs or outputs, or cannot be read by this Keras version.
+        ExportError: it is missing or damaged, or cannot be read by this Keras version.
 
     """
     if not path.exists():
         raise ExportError(f"{path}: no such file")
-    if path.suffix == ".keras":
-        _refuse_zip_bomb(path)
+    if path.suffix == GRAPH_SUFFIX:
+        return graph_model(path.read_bytes(), path)
+    refuse_zip_bomb(path)
     from export.quiet_tensorflow import keras, quiet_stderr
 
-    if path.is_dir():
-        return _load_saved_model(path)
     try:
         with quiet_stderr():
             model = keras.models.load_model(path, compile=False)
-    except Exception as problem:  # noqa: BLE001 - h5py, zipfile and Keras raise what they like at a file that is not theirs
+    except Exception as problem:  # noqa: BLE001 - zipfile, h5py and Keras raise what they like at a file that is not theirs
         raise ExportError(
-            f"{path}: not a Keras model that this Keras version can read: {_first_line(problem)}"
+            f"{path}: not a Keras model that this Keras version can read: {first_line(problem)}"
         ) from None
-    _check_weights(model, path)
+    refuse_nan(((variable.path, np.asarray(variable)) for variable in model.weights), path)
     return model
 
 
@@ -134,43 +135,6 @@ def _number_or_list(values: NDArray[np.float64]) -> float | list[float]:
     return float(values[0]) if len(values) == 1 else values.tolist()
 
 
-def _refuse_zip_bomb(path: Path) -> None:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            unpacked = sum(entry.file_size for entry in archive.infolist())
-    except (OSError, zipfile.BadZipFile) as problem:
-        raise ExportError(f"{path}: not a Keras model that this Keras version can read: {problem}") from None
-    if unpacked > MOST_UNPACKED_BYTES or unpacked > MOST_UNPACKED_RATIO * max(path.stat().st_size, 1):
-        raise ExportError(
-            f"{path}: would unpack to {unpacked:,} bytes, far more than any classifier of its size; refused"
-        )
-
-
-def _load_saved_model(path: Path) -> Any:  # noqa: ANN401 - Keras is not typed
-    from export.quiet_tensorflow import keras, quiet_stderr, tf
-
-    if not (path / "saved_model.pb").is_file():
-        raise ExportError(f"{path}: a folder without saved_model.pb or spec.json is neither a SavedModel nor a RUN")
-    try:
-        with quiet_stderr():
-            loaded = tf.saved_model.load(str(path))
-    except Exception as problem:  # noqa: BLE001 - TensorFlow raises what it likes at damaged files
-        raise ExportError(f"{path}: not a SavedModel that TensorFlow can read: {_first_line(problem)}") from None
-    signature = loaded.signatures.get("serving_default")
-    if signature is None:
-        raise ExportError(f"{path}: has no signature serving_default; save it with tf.saved_model.save(signatures=...)")
-    taken = list(signature.structured_input_signature[1].values())
-    if len(taken) != 1 or len(signature.structured_outputs) != 1:
-        given = len(signature.structured_outputs)
-        raise ExportError(f"{path}: has {len(taken)} inputs and {given} outputs; a classifier has one each")
-    for variable in loaded.variables:
-        _refuse_nan(variable.name, variable.numpy(), path)
-    image = keras.Input(taken[0].shape[1:])
-    layer = keras.layers.TFSMLayer(str(path), call_endpoint="serving_default")
-    (name,) = signature.structured_outputs
-    return keras.Model(image, layer(image)[name])
-
-
 def check_ends(model: Any, path: Path, classes: int) -> tuple[int, int]:  # noqa: ANN401 - the same
     """Return a model's input (height, width); raise ExportError unless it is a classifier of `classes` labels."""
     inputs, outputs = len(model.inputs), len(model.outputs)
@@ -190,18 +154,3 @@ def check_ends(model: Any, path: Path, classes: int) -> tuple[int, int]:  # noqa
     if classes != expected:
         raise ExportError(f"{path}: its {given[-1]} outputs are {expected} classes, but there are {classes} labels")
     return int(taken[1]), int(taken[2])
-
-
-def _check_weights(model: Any, path: Path) -> None:  # noqa: ANN401 - the same
-    for variable in model.weights:
-        _refuse_nan(variable.path, np.asarray(variable), path)
-
-
-def _refuse_nan(name: str, values: Any, path: Path) -> None:  # noqa: ANN401 - the same
-    if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
-        raise ExportError(f"{path}: the weights {name} contain NaN or infinity; train it again")
-
-
-def _first_line(problem: Exception) -> str:
-    lines = str(problem).strip().splitlines()
-    return lines[0] if lines else type(problem).__name__

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -118,6 +120,19 @@ def copied_bundle(tmp_path, tiny_bundle) -> Path:
     import shutil
 
     return Path(shutil.copytree(tiny_bundle, tmp_path / "bundle"))
+
+
+@pytest.fixture
+def replace_worker(tmp_path_factory, monkeypatch) -> Callable[[str, str], None]:
+    """Let a module that starts processes run another program in them."""
+
+    def replace(module: str, program: str) -> None:
+        folder = tmp_path_factory.mktemp("worker")
+        (folder / "other_worker.py").write_text(program)
+        monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), *sys.path]))
+        monkeypatch.setattr(f"{module}.WORKER", "other_worker")
+
+    return replace
 
 
 @pytest.fixture

@@ -111,9 +111,9 @@ def broken_dynamic(monkeypatch):
     """A converter whose dynamic form, and no other, comes from a model that was made wrong."""
 
     class Broken(Converter):
-        def write(self, name, *, keep_float=()):
+        def write(self, name, **how):
             if name != "dynamic.tflite":
-                return super().write(name, keep_float=keep_float)
+                return super().write(name, **how)
             wrong = perturbed(keras.models.clone_model(self.model), self.model)
             return Converter(wrong, self.spec, self.calibration, self.folder, self.settings).write(name)
 
@@ -222,31 +222,30 @@ def test_int8_onnx_alone_leaves_no_float_file_behind(tiny_run, tmp_path):
     assert {path.name for path in out.glob("model.*")} == {"model.int8.onnx"}
 
 
-def test_a_converter_that_crashes_is_an_error_that_names_the_signal(tiny_run, tmp_path, monkeypatch, error_line):
-    program = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
-    monkeypatch.setattr("export.convert.processes.WORKER", [sys.executable, "-c", program])
+def test_a_converter_that_crashes_is_an_error_that_names_the_signal(tiny_run, tmp_path, replace_worker, error_line):
+    replace_worker("export.convert.processes", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
     out = tmp_path / "bundle"
     line = error_line(main(["export", str(tiny_run.folder), "--out", str(out), "--formats", "int8.tflite"]))
     assert "converting int8.tflite: the converter crashed (SIGSEGV)" in line
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_converter_that_crashes_at_a_form_that_can_be_left_out_ends_no_other(tiny_run, tmp_path, monkeypatch, capsys):
+def test_a_converter_that_crashes_at_an_expendable_form_ends_no_other(tiny_run, tmp_path, replace_worker, capsys):
     program = """
 import os, signal, sys
 from pathlib import Path
 from export.convert.worker import Converter, main
 
-def write(converter, name, *, keep_float=()):
+def write(converter, name, **how):
     if name == "dynamic.tflite":
         (converter.folder / "model.dynamic.tflite").write_bytes(b"half")
         os.kill(os.getpid(), signal.SIGSEGV)
-    return whole(converter, name, keep_float=keep_float)
+    return whole(converter, name, **how)
 
 whole, Converter.write = Converter.write, write
 sys.exit(main(Path(sys.argv[1])))
 """
-    monkeypatch.setattr("export.convert.processes.WORKER", [sys.executable, "-c", program])
+    replace_worker("export.convert.processes", program)
     out = tmp_path / "bundle"
     assert main(["export", str(tiny_run.folder), "--out", str(out), "--jobs", "1"]) == 0
     reason = "dynamic.tflite: converting dynamic.tflite: the converter crashed (SIGSEGV); it is left out of the bundle"

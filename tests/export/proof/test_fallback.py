@@ -50,6 +50,7 @@ def test_int8_that_collapses_gives_way_to_a_form_that_passes_and_the_report_name
     assert first["form"] == "int8.tflite"
     assert first["failures"]
     assert last["failures"] == []
+    assert last["form"] == "int8, equalized, corrected biases"
     assert layer in report["layers"][0]["layer"]
     assert report["layers"][0]["signal_lost"] > 0.5
     assert layer in (out / "report.html").read_text()
@@ -70,7 +71,12 @@ def test_a_form_that_no_converter_writes_is_a_failed_attempt_and_the_next_is_tri
     lines = []
     source = read_run(hard_swish_run)
     steps = fallbacks(source, tmp_path, Settings(), [], ["float16.tflite"], jobs=0, progress=lines.append)
-    first, (form, candidate) = steps
+    *improved, first, (form, candidate) = steps
+    assert [step[0] if isinstance(step, tuple) else step.form for step in improved] == [
+        "int8, corrected biases",
+        "int8, narrow ranges, corrected biases",
+        "int8, equalized, corrected biases",
+    ]
     assert first.form == "int16x8.tflite"
     assert "HARD_SWISH" in first.failures[0]
     assert (form, candidate.name) == ("dynamic.tflite", "dynamic.tflite")

@@ -31,11 +31,8 @@ def test_a_file_that_the_runtime_refuses_is_an_error_with_the_runtimes_reason(ar
         run_on_device(broken, spec, np.zeros((1, 24, 24, 3), np.uint8), "litert")
 
 
-def test_a_runtime_that_crashes_is_an_error_that_names_the_signal(artifact, monkeypatch):
-    import sys
-
+def test_a_runtime_that_crashes_is_an_error_that_names_the_signal(artifact, replace_worker):
     path, spec = artifact
-    program = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
-    monkeypatch.setattr("export.runtimes.process.WORKER", [sys.executable, "-c", program])
+    replace_worker("export.runtimes.process", "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)")
     with pytest.raises(ExportError, match=r"the runtime crashed \(SIGSEGV\)"):
         run_on_device(path, spec, np.zeros((1, 24, 24, 3), np.uint8), "litert")
