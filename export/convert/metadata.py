@@ -63,7 +63,7 @@ def _input_metadata(builder: Any, spec: ModelSpec) -> int:  # noqa: ANN401 - fla
         {
             0: builder.CreateString(INPUT_NAME),
             1: builder.CreateString(f"{color} pixels 0..255, {spec.resize} to {spec.width}x{spec.height}"),
-            3: _table(builder, {0: _table(builder, {0: ("byte", IMAGE_PROPERTIES), 1: image})}),
+            3: _table(builder, {0: ("byte", IMAGE_PROPERTIES), 1: image}),
             4: _tables(builder, [_table(builder, {0: ("byte", NORMALIZATION_OPTIONS), 1: normalization})]),
             5: _table(builder, {0: _floats(builder, [255.0]), 1: _floats(builder, [0.0])}),
         },

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from export.errors import ExportError
@@ -53,6 +53,7 @@ def known_input(
 
     """
     reading, warnings = stated.reading(), []
+    says = _in_order(says, stated, reading)
     if reading and reading.channels not in {1, ends.channels}:
         raise ExportError(f"{path}: its input is grey, but {reading.name} is for three channels")
     if says.reading and (reading or stated.bgr):
@@ -61,7 +62,7 @@ def known_input(
         if contradiction and not is_known:
             raise ExportError(f"{contradiction}; leave the option out, or pass --data with labelled images")
         warnings += [contradiction] if contradiction else []
-    reading = reading or (None if stated.bgr else says.reading)
+    reading = reading or (says.reading if (says.reading and says.reading.bgr) or not stated.bgr else None)
     if reading and not _possible(reading, ends):
         raise ExportError(
             f"{path}: its quantized input represents {_range_text(ends)}, which contradicts {reading.name}; "
@@ -99,6 +100,15 @@ def known_labels(
     if sorted(says.labels) == sorted(names) and not has_images:
         raise ExportError(f"{text}: another order; leave out --labels, or pass --data with labelled images")
     return names, (f"{text}; the label file is used",)
+
+
+def _in_order(says: Statements, stated: StatedInput, reading: Reading | None) -> Statements:
+    """Return the file's statements with the user's order of channels, if the file states none."""
+    bgr = stated.bgr if reading is None else reading.bgr
+    if says.reading is None or says.states_order or bgr == says.reading.bgr:
+        return says
+    name = f"{says.reading.name} BGR"
+    return replace(says, reading=replace(says.reading, name=name, bgr=True))
 
 
 def _possible(reading: Reading, ends: ModelEnds) -> bool:

@@ -28,6 +28,7 @@ class Statements:
         labels: in the order of the outputs.
         reading: how the input is computed from pixels.
         resize: "stretch", "crop" or "pad"; only Edgewise's own files state it.
+        states_order: whether the reading's order of channels is stated, and not only its numbers.
 
     """
 
@@ -35,6 +36,7 @@ class Statements:
     labels: tuple[str, ...] | None = None
     reading: Reading | None = None
     resize: Any = None
+    states_order: bool = False
 
 
 def reading_of(mean: Sequence[float], std: Sequence[float], source: str) -> Reading | None:
@@ -59,6 +61,7 @@ def read_onnx_statements(path: Path) -> Statements:
         labels,
         _reading_of_properties(properties),
         mode if mode in {"stretch", "crop", "pad"} else None,
+        "input" in properties or "Image.BitmapPixelFormat" in properties,
     )
 
 

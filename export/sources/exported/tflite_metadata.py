@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 METADATA = b"TFLITE_METADATA"
 # Fields of the tables, and positions in their unions and enumerations.
 SUBGRAPHS, INPUTS, OUTPUTS = 3, 2, 3
-DESCRIPTION, PROCESS_UNITS, FILES = 1, 4, 6
-NORMALIZATION, AXIS_LABELS = 1, 2
+DESCRIPTION, CONTENT, PROCESS_UNITS, FILES = 1, 3, 4, 6
+NORMALIZATION, AXIS_LABELS, IMAGE, RGB = 1, 2, 2, 1
 OWN_DESCRIPTION = re.compile(r"(?:RGB|grey) pixels 0\.\.255, (stretch|crop|pad) to ")
 MOST_LABEL_BYTES = 10_000_000
 
@@ -55,7 +55,15 @@ def _parse(content: bytes, path: Path) -> Statements:
     if given is not None:
         names = [_text(file, 0) for file in _tables(given, FILES) if _byte(file, 2) == AXIS_LABELS]
         labels = _labels(path, names[0]) if names else None
-    return Statements("metadata", labels, reading, resize)
+    return Statements("metadata", labels, reading, resize, taken is not None and _states_order(taken))
+
+
+def _states_order(taken: Any) -> bool:  # noqa: ANN401 - flatbuffers is not typed
+    """Return whether the content of an input is an RGB image."""
+    if not _offset(taken, CONTENT):
+        return False
+    content = _table(taken, CONTENT)
+    return _byte(content, 0) == IMAGE and _byte(_table(content, 1), 0) == RGB
 
 
 def _labels(path: Path, name: str) -> tuple[str, ...] | None:

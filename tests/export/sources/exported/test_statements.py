@@ -27,7 +27,7 @@ def test_tflite_metadata_is_read(tmp_path, resize):
     path = colour_tflite(tmp_path / "model.tflite")
     assert read_statements(path) == Statements()
     path.write_bytes(finish(path.read_bytes(), ModelSpec(16, 16, LABELS, "softmax", resize)))
-    assert read_statements(path) == Statements("metadata", LABELS, RANGES["0..255"], resize)
+    assert read_statements(path) == Statements("metadata", LABELS, RANGES["0..255"], resize, states_order=True)
 
 
 def test_damaged_tflite_metadata_states_nothing(tmp_path):
@@ -67,9 +67,14 @@ def test_a_mean_and_std_of_metadata_get_their_common_names():
     assert reading_of((), (), "metadata") is None
 
 
-def known(says, *, ends=ENDS, has_labels=False, **stated):
+def known(says, *, ends=ENDS, has_labels=False, order=True, **stated):
     return known_input(
-        ends, StatedInput(**stated), Statements(reading=says), MODEL, has_labels=has_labels, has_images=has_labels
+        ends,
+        StatedInput(**stated),
+        Statements(reading=says, states_order=order),
+        MODEL,
+        has_labels=has_labels,
+        has_images=has_labels,
     )
 
 
@@ -79,6 +84,8 @@ def test_a_stated_range_that_contradicts_the_file_needs_images_that_decide():
         known(RANGES["-1..1"], input_range="0..1")
     with pytest.raises(ExportError, match="--bgr contradicts its metadata"):
         known(RANGES["-1..1"], bgr=True)
+    assert known(RANGES["-1..1"], bgr=True, order=False).reading.same_values(RANGES["-1..1"].reversed())
+    assert known(RANGES["-1..1"], input_range="-1..1", bgr=True, order=False).reading.bgr
     found = known(RANGES["-1..1"], input_range="0..1", has_labels=True)
     assert found.reading == RANGES["0..1"]
     assert "its metadata states -1..1" in found.warnings[0]
