@@ -64,6 +64,7 @@ ARGUMENTS: dict[str, Callable[[Inputs], list[object]]] = {
     "dataset_scale": lambda _: [],
     "accuracy": lambda inputs: [*inputs.folders, "--weights", inputs.weights, "--keep", RUNS],
     "unknown": lambda inputs: [*inputs.folders[:2], "--weights", inputs.weights],
+    "learning_curve": lambda inputs: [*inputs.folders, "--weights", inputs.weights],
     "export": lambda inputs: [*(sorted(RUNS.glob("*-seed*")) or [inputs.run]), "--formats", "all"],
     "soak": lambda inputs: [inputs.bundle, inputs.photographs],
     "million": lambda inputs: [inputs.bundle, inputs.photograph],

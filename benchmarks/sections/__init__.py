@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .data_sections import learning_curve
 from .model_sections import accuracy, accuracy_table, dataset_scale, exports, rescaling, training, unknown
 from .runtime_sections import (
     frame,
@@ -31,6 +32,7 @@ SECTIONS: tuple[Callable[[Results], str], ...] = (
     accuracy,
     exports,
     unknown,
+    learning_curve,
     rescaling,
     frame,
     mediapipe,

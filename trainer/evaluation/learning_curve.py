@@ -240,15 +240,19 @@ def _points(trials: _Trials, errors: Floats) -> tuple[CurvePoint, ...]:
 def _posterior(trials: _Trials, targets: NDArray[np.int64], classes: int, random: np.random.Generator) -> Floats:
     """Return samples of each class's error rate with each part, shape (SAMPLES, parts, classes).
 
-    The Bayesian bootstrap of Rubin 1981, with half an error and half a correct decision added as in Jeffreys' prior, so
-    that no error at all does not mean that there will be none.
+    The Bayesian bootstrap of Rubin 1981. Half an error is added to each class, so that no error at all does not mean
+    that there will be none, together with as many correct decisions as keep the error rate of all classes: half of one,
+    as in Jeffreys' prior, would add five errors to ten classes.
     """
-    parts = len(trials.sizes)
-    samples = np.empty((SAMPLES, parts, classes))
+    everyone = trials.wrong[:, trials.tested]
+    rate = (everyone.sum(axis=1) + 0.5) / (everyone.shape[1] + 1)  # of all classes, shape (parts,)
+    samples = np.empty((SAMPLES, len(rate), classes))
     for number in range(classes):
         wrong = trials.wrong[:, trials.tested & (targets == number)]
         weights = random.standard_gamma(1.0, (SAMPLES, wrong.shape[1]))
-        errors, corrects = random.standard_gamma(0.5, (2, SAMPLES, 1))
+        added = np.minimum(0.5 / rate, max(1, wrong.shape[1]))  # decisions
+        errors = random.standard_gamma(added * rate, (SAMPLES, len(rate)))
+        corrects = random.standard_gamma(added * (1 - rate), (SAMPLES, len(rate)))
         samples[..., number] = (weights @ wrong.T + errors) / (weights.sum(axis=1, keepdims=True) + errors + corrects)
     return samples
 
