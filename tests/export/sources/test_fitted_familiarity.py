@@ -78,14 +78,16 @@ def test_a_model_without_pooled_features_has_none():
 
 def test_images_like_the_given_ones_are_familiar_and_scenes_are_not(data, labels, tmp_path):
     network("convolution").save(tmp_path / "model.keras")
-    source = read_foreign(ForeignModel(tmp_path / "model.keras", labels, data, "0..1"), scratch=tmp_path)
+    source = read_foreign(
+        ForeignModel(tmp_path / "model.keras", labels, data, "0..1", accept_chance=True), scratch=tmp_path
+    )
     assert source.no_familiarity is None
     new = np.concatenate([stripes(label, 100, 9) for label in LABELS]).astype(np.uint8)
     kept = source.probabilities(new).sum(axis=1) >= source.spec.min_familiarity
     accepted = source.probabilities(drawn_pixels(50, source.spec, 99)).sum(axis=1) >= source.spec.min_familiarity
     assert 0.85 <= kept.mean() <= 1
     assert accepted.mean() <= 0.05
-    plain = read_foreign(ForeignModel(tmp_path / "model.keras", labels, data, "0..1"))
+    plain = read_foreign(ForeignModel(tmp_path / "model.keras", labels, data, "0..1", accept_chance=True))
     scores = source.probabilities(new)
     assert scores / scores.sum(axis=1, keepdims=True) == pytest.approx(plain.probabilities(new), abs=1e-4)
 
@@ -102,7 +104,22 @@ def test_the_bundle_of_a_foreign_model_recognizes_an_empty_scene(data, labels, t
         "--max-recall-loss",
         "1",
     ]  # its classes are untrained
-    assert main([*command, "--input-range", "0..1", "--out", str(out), "--formats", "int8.tflite", *limits]) == 0
+    assert (
+        main(
+            [
+                *command,
+                "--input-range",
+                "0..1",
+                "--out",
+                str(out),
+                "--formats",
+                "int8.tflite",
+                "--accept-chance",
+                *limits,
+            ]
+        )
+        == 0
+    )
     bundle = Bundle.open(out)
     assert bundle.spec.min_familiarity == 0.5
     report = json.loads((out / "report.json").read_text())
@@ -130,7 +147,9 @@ def test_the_reason_is_given_if_it_has_none(data, labels, tmp_path, make, images
         (few / label).mkdir(parents=True)
         for number in range(images // 2):
             (few / label / f"{number}.png").write_bytes((data / label / f"{number}.png").read_bytes())
-    source = read_foreign(ForeignModel(tmp_path / "model.keras", labels, few, "0..1"), scratch=tmp_path)
+    source = read_foreign(
+        ForeignModel(tmp_path / "model.keras", labels, few, "0..1", accept_chance=True), scratch=tmp_path
+    )
     assert reason in source.no_familiarity
     assert (source.spec.min_familiarity, source.unfamiliar, source.origin.familiarity) == (None, None, None)
 
