@@ -27,7 +27,9 @@ def documented(heading):
 def test_exactly_the_keys_of_a_real_bundle_are_documented(followed, reader):
     manifest = json.loads((reader.folder / "bundle" / "manifest.json").read_text())
     golden = json.loads((reader.folder / "bundle" / "golden" / "golden.json").read_text())
+    drift = json.loads((reader.folder / "bundle" / "drift.json").read_text())
     assert documented("manifest.json") == set(manifest)
+    assert documented("drift.json") == set(drift)
     assert documented("The spec") == set(manifest["spec"])
     assert documented("A file") == set(manifest["files"][0])
     artifact = manifest["artifacts"][0]
