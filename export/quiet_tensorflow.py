@@ -43,5 +43,8 @@ with quiet_stderr():
         import tensorflow as tf
     except ModuleNotFoundError as missing:
         raise ExportError(f"{missing.name} is not installed; install it with: pip install 'edgewise[export]'") from None
+    # The optimizer fuses a convolution, an addition and a LeakyReLU into one operation that ignores the slope
+    # (TensorFlow 2.21 with oneDNN): the reference would be wrong.
+    tf.config.optimizer.set_experimental_options({"remapping": False})
 
 __all__ = ["keras", "quiet_stderr", "tf"]

@@ -227,3 +227,16 @@ def test_without_tf_keras_the_install_command_is_named(tmp_path, monkeypatch):
     teachable_machine(tmp_path / "model.h5")
     monkeypatch.setattr("export.importing.keras_files.find_spec", lambda _: None)
     assert "pip install 'edgewise[keras2]'" in refused(tmp_path / "model.h5")
+
+
+def test_tensorflows_optimizer_changes_no_slope(tmp_path):
+    """TensorFlow 2.21 with oneDNN fuses a convolution, an addition and a LeakyReLU with a slope of its own."""
+    keras.utils.set_random_seed(2)
+    taken = keras.Input((SIDE, SIDE, 3))
+    x = keras.layers.Conv2D(4, 3, padding="same")(taken)
+    x = keras.layers.LeakyReLU(0.3)(keras.layers.Add()([x, keras.layers.Conv2D(4, 3, padding="same")(x)]))
+    model = keras.Model(taken, keras.layers.GlobalAveragePooling2D()(x))
+    model.save(tmp_path / "model.keras")
+    exact = np.asarray(model(images(), training=False))
+    assert model.predict_on_batch(images()) == pytest.approx(exact, abs=1e-5)
+    assert outputs(import_here(tmp_path / "model.keras"), images()) == pytest.approx(exact, abs=1e-5)
