@@ -23,7 +23,7 @@ from export.convert.tflite import freeze, to_tflite  # noqa: E402
 from export.errors import ExportError  # noqa: E402
 from export.importing.graph_model import final_operation, graph_model  # noqa: E402
 from export.importing.process import import_model  # noqa: E402
-from export.proof.runtime_process import run_on_device  # noqa: E402
+from export.runtimes.process import run_on_device  # noqa: E402
 from export.sources.keras_model import pixel_classifier  # noqa: E402
 
 FORMS = (

@@ -22,7 +22,8 @@ from export.sources.foreign import ForeignModel, read_foreign
 FIRST, COUNT = (
     int(os.environ.get(f"EDGEWISE_{name}", value)) for name, value in (("FIRST_NETWORK", 0), ("NETWORKS", 2))
 )
-LIMIT = 1e-4  # of the difference of a probability, as for float32 files in the export
+# Of the difference of a probability. Constants of 16-bit models, such as a slope, stay rounded.
+LIMIT, LOW_PRECISION_LIMIT = 1e-4, 0.05
 
 
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + COUNT))
@@ -32,7 +33,8 @@ def test_a_published_bundle_of_a_random_network_is_right_in_every_runtime(seed, 
     print(seed, network.description)
     given = ForeignModel(network.path, network.labels, network.data, network.input_range, network.resize)
     source = read_foreign(given, importing=import_here)
-    assert source.probabilities(source.holdout) == pytest.approx(network.reference(source.holdout), abs=LIMIT)
+    limit = LOW_PRECISION_LIMIT if "mixed" in network.description else LIMIT
+    assert source.probabilities(source.holdout) == pytest.approx(network.reference(source.holdout), abs=limit)
     names = list(np.random.default_rng(seed).choice(ARTIFACT_NAMES, 2, replace=False))
     bundle = tmp_path / "bundle"
     bundle.mkdir()
@@ -43,7 +45,7 @@ def test_a_published_bundle_of_a_random_network_is_right_in_every_runtime(seed, 
         pytest.skip(f"{network.description}: {refusal}")
     for item in proof.measured:
         if item.candidate.precision == "float32":
-            assert item.probabilities == pytest.approx(network.reference(source.holdout[item.images]), abs=LIMIT)
+            assert item.probabilities == pytest.approx(network.reference(source.holdout[item.images]), abs=limit)
     for item in proof.measured:
         for backend in installed(BACKENDS_BY_FORMAT[item.candidate.format]):
             selftest = ["selftest", str(bundle), "--artifact", item.candidate.name, "--backend", backend]
