@@ -133,3 +133,12 @@ def test_a_usage_error_is_two_lines_with_the_command_to_use(place, capsys, given
     assert first.startswith(program)
     assert wrong in first
     assert instead in second
+
+
+@pytest.mark.parametrize("words", ["edge-run inspect", "edge-export verify", "edge-train evaluate"])
+def test_a_name_that_is_too_long_is_one_line(capsys, words):
+    program, command = words.split()
+    assert MAINS[program]([command, "x" * 300]) == 1
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith(program)]
+    assert len(lines) == 1
+    assert lines[0].endswith("File name too long")

@@ -59,7 +59,14 @@ INSTEAD: dict[tuple[str, Kind], str] = {
 
 
 def kind_of(path: Path) -> Kind:
-    """Return what a path names, judged by the names of its files."""
+    """Return what a path names, judged by the names of its files; what cannot be looked at counts as missing."""
+    try:
+        return _kind_of(path)
+    except OSError:  # a name that is too long, a folder that may not be read: the command reports it
+        return "missing"
+
+
+def _kind_of(path: Path) -> Kind:
     if (path / "manifest.json").is_file():
         return "bundle"
     if any((path / name).is_file() for name in RUN_FILES):

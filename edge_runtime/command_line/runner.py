@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import re
@@ -87,9 +88,10 @@ def run_command(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> 
         _discard_stdout()
         return SUCCESS
     except OSError as problem:
-        if problem.errno not in DISK_FULL:
+        if problem.errno not in {*DISK_FULL, errno.ENAMETOOLONG}:
             raise
-        _discard_stdout()
+        if problem.errno in DISK_FULL:
+            _discard_stdout()
         about = f"{problem.filename}: " if problem.filename else ""
         print(f"{parser.prog}: {about}{problem.strerror}", file=sys.stderr)
         return FAILURE
