@@ -31,7 +31,7 @@ demo: $(READY) ## train on drawn shapes, export, verify, classify: a few minutes
 	$(BIN)/edge-run inspect demo/bundle --time
 
 test: lint ## lint, types, import rules and every test
-	$(BIN)/python -m pytest tests/edge_runtime tests/test_imports.py tests/test_usage.py
+	$(BIN)/python -m pytest tests/edge_runtime tests/test_imports.py tests/test_usage.py tests/test_requirements.py
 	@echo "the other tests, two jobs in parallel; the output of each is shown when it has ended"
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-whole test-packages
 
