@@ -111,7 +111,7 @@ def test_a_run_without_familiarity_is_exported_as_before(tiny_bundle):
             lambda folder: np.savez(
                 folder / "familiarity.npz", basis=np.zeros((7, 2), np.float32), slope=1.0, offset=0.5, keep=0.95
             ),
-            r"model\.keras: its last layer takes \(None, 32\), but its familiarity has 7 features",
+            r"model\.keras: its features are \(None, 32\), but its familiarity has 7 features",
         ),
         (
             lambda folder: np.savez(

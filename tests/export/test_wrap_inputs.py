@@ -152,7 +152,7 @@ def test_a_grey_model_gets_one_channel(tmp_path, shape):
     assert selftest(out).difference is None
 
 
-def test_an_8_bit_softmax_of_many_classes_whose_sum_strays_is_accepted(tmp_path, error_line):
+def test_an_8_bit_softmax_of_many_classes_whose_sum_strays_is_accepted(tmp_path, error_line, capsys):
     """Most of 1,000 small probabilities are rounded to zero; without a softmax at its end, such a file is refused."""
     import onnx
     from onnx import helper, numpy_helper
@@ -190,6 +190,7 @@ def test_an_8_bit_softmax_of_many_classes_whose_sum_strays_is_accepted(tmp_path,
     assert main(["verify", str(out)]) == 0
     assert selftest(out).difference is None
     (tmp_path / "other").mkdir()
+    capsys.readouterr()
     code, out = wrap(
         write(tmp_path / "other" / "model.onnx", ("Sigmoid", ["scores"], ["p"])), "--input-range", "0..255"
     )

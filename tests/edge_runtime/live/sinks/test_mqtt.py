@@ -116,6 +116,7 @@ def test_all_entities_are_announced_to_home_assistant(mqtt, listener, wait_until
             ("sensor", "label"),
             ("sensor", "score"),
             ("sensor", "age"),
+            ("sensor", "familiarity"),
             ("binary_sensor", "camera"),
             ("binary_sensor", "drift"),
             ("event", "event"),
