@@ -137,7 +137,7 @@ def test_a_place_with_too_long_a_name_is_one_line(data, tmp_path, capsys):
 def test_files_that_vanish_while_the_folder_is_read(data, tmp_path, monkeypatch):
     seen = scan(data)
     (data / "cat" / "cat000.png").unlink()
-    monkeypatch.setattr("trainer.images.read_data.scan", lambda folder: seen)
+    monkeypatch.setattr("trainer.images.read_data.scan_all", lambda folders: seen)
     dataset = read_data(data, OPTIONS)
     assert reasons(dataset) == {"cat/cat000.png": "cannot be read: No such file or directory"}
     for photo in dataset.of("test")[:1]:

@@ -74,7 +74,7 @@ def test_the_mean_of_a_map_is_the_contrast_of_the_logits(name, labels):
     pixels = np.random.default_rng(0).integers(0, 256, (3, 40, 36, 3), np.uint8)
     classes = np.array([0, 1, len(labels) - 1])
     found = activation_maps(model, pixels, classes)
-    logits = logits_of(model, features_of(model, pixels, np.arange(3)))  # the bias is 0
+    logits = logits_of(model, features_of(model, pixels, np.arange(3), "features"))  # the bias is 0
     if logits.shape[1] == 1:
         logits = np.concatenate([-logits, logits], axis=1) / 2
     expected = logits[np.arange(3), classes] - logits.mean(axis=1)

@@ -124,7 +124,7 @@ def test_rows_that_the_user_has_corrected_are_not_shown_and_the_file_still_corre
         writer.writeheader()
         writer.writerows(rows)
     assert {one.path for one in read_label_mistakes(run)} == {row["path"] for row in rows[2:]}
-    layout = corrected(scan(dataset.folder), run / "label_mistakes.csv")
+    layout = corrected(scan(dataset.folders[0]), run / "label_mistakes.csv")
     labels = {file.name: file.label for file in layout.files}
     assert labels[rows[0]["path"]] == rows[0]["looks_like"]
     assert rows[1]["path"] not in labels
