@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-packages test-whole test-lowest lock sbom pi pi-budgets lint format wheel device-wheel docs bench bench-page clean
+.PHONY: help setup demo test test-packages test-runtime test-lowest lock sbom pi pi-budgets lint format wheel device-wheel docs bench bench-page clean
 
 help: ## show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,16 +31,16 @@ demo: $(READY) ## train on drawn shapes, export, verify, classify: a few minutes
 	$(BIN)/edge-run inspect demo/bundle --time
 
 test: lint ## lint, types, import rules and every test
-	$(BIN)/python -m pytest tests/edge_runtime tests/test_imports.py tests/test_usage.py tests/test_requirements.py
-	@echo "the other tests, two jobs in parallel; the output of each is shown when it has ended"
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-whole test-packages
+	@echo "the tests, two jobs in parallel; the output of each is shown when it has ended"
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-runtime test-packages
 
-# In processes of their own: TensorFlow and tflite-runtime cannot share one.
+# In processes of their own: TensorFlow and tflite-runtime cannot share one. The two jobs take about equally long.
 test-packages: $(READY)
 	$(BIN)/python -m pytest tests/export
 	$(BIN)/python -m pytest tests/trainer
 
-test-whole: $(READY)
+test-runtime: $(READY)
+	$(BIN)/python -m pytest tests/edge_runtime tests/test_imports.py tests/test_usage.py tests/test_requirements.py
 	$(BIN)/python -m pytest tests/test_end_to_end.py tests/docs
 
 # The runtime alone, in an environment of its own; CI runs it with CPython 3.11. LiteRT's bound is that of the extra `pi`,
