@@ -71,6 +71,7 @@ ARGUMENTS: dict[str, Callable[[Inputs], list[object]]] = {
 }
 # Scripts that are not benchmarks: modules of the others, the page, and this one.
 OTHERS = {"machine", "page", "charts", "run_all", "bare", "peers", "peer_mediapipe", "environments", "training_epoch"}
+OTHERS.add("int8_improvements")  # measures a model of the user's own
 
 
 def main() -> int:
