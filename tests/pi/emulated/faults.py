@@ -37,9 +37,9 @@ WRONG_RESIZE = Fault("wrong-resize", "image/preprocess.py", "Image.Resampling.BI
 RESIZED_TWICE = Fault(
     "resized-twice",
     "image/preprocess.py",
-    "    return np.asarray(_resized(image, target, _region(image.size, spec)))",
-    "    np.asarray(_resized(image, target, _region(image.size, spec)))\n"
-    "    return np.asarray(_resized(image, target, _region(image.size, spec)))",
+    "        pixels = np.asarray(_resized(image, target, _region(image.size, spec)))",
+    "        np.asarray(_resized(image, target, _region(image.size, spec)))\n"
+    "        pixels = np.asarray(_resized(image, target, _region(image.size, spec)))",
 )
 # Black frames are yielded after the stream was lost.
 ERROR_IGNORED = Fault(

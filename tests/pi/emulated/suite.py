@@ -21,8 +21,18 @@ if TYPE_CHECKING:
     from emulated.targets import Target
 
 EXTRAS = ("pi", "onnx", "camera", "serve", "mqtt")
-# These tests mostly wait for clocks and timeouts, or start other programs.
-EXCLUDED = ("live/sinks", "web", "commands/test_serve.py", "live/sources/test_network.py", "tuning")
+# These tests mostly wait for clocks and timeouts, start other programs, or simulate days.
+EXCLUDED = (
+    "live/sinks",
+    "web",
+    "commands/test_serve.py",
+    "commands/test_collect.py",
+    "live/sources/test_network.py",
+    "tuning",
+    "drift/test_monitor.py",
+    "collection",
+    "update",
+)
 TESTS = PROJECT / "tests" / "edge_runtime"
 MODELS = TESTS / "make_models.py"
 
