@@ -84,17 +84,21 @@ def onnx(file: str) -> Run:
 def keras(file: str) -> Run:
     """Open a file of Keras 3."""
     import keras
+    import tensorflow as tf
 
     model = keras.saving.load_model(file, compile=False)
-    return lambda values: np.asarray(model(values, training=False))
+    infer = tf.function(lambda values: model(values, training=False))
+    return lambda values: np.asarray(infer(tf.constant(values)))
 
 
 def keras2(file: str) -> Run:
     """Open a file of Keras 2."""
+    import tensorflow as tf
     import tf_keras
 
     model = tf_keras.models.load_model(file, compile=False)
-    return lambda values: np.asarray(model(values, training=False))
+    infer = tf.function(lambda values: model(values, training=False))
+    return lambda values: np.asarray(infer(tf.constant(values)))
 
 
 def savedmodel(folder: str) -> Run:

@@ -71,7 +71,17 @@ ARGUMENTS: dict[str, Callable[[Inputs], list[object]]] = {
     "million": lambda inputs: [inputs.bundle, inputs.photograph],
 }
 # Scripts that are not benchmarks: modules of the others, the page, and this one.
-OTHERS = {"machine", "page", "charts", "run_all", "bare", "peers", "peer_mediapipe", "environments", "training_epoch"} | {
+OTHERS = {
+    "machine",
+    "page",
+    "charts",
+    "run_all",
+    "bare",
+    "peers",
+    "peer_mediapipe",
+    "environments",
+    "training_epoch",
+} | {
     "foreign_files",
     "foreign_networks",
     "foreign_bare",
