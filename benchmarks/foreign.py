@@ -52,14 +52,19 @@ def main() -> None:
             continue
         rows[foreign.file] = row = measured(foreign, args.cache, args.models, photographs)
         print(json.dumps(row), flush=True)
+        write(args.out, rows, len(photographs))  # so that an interrupted run keeps its rows
+
+
+def write(out: Path, rows: dict[str, dict[str, Any]], count: int) -> None:
+    """Write the rows that exist, in the order of foreign_files.py."""
     result = {
         "machine": machine.facts(),
         "commit": subprocess.check_output(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, text=True).strip(),
         "date": datetime.now(UTC).date().isoformat(),
-        "photographs": len(photographs),
+        "photographs": count,
         "files": [rows[foreign.file] for foreign in FILES if foreign.file in rows],
     }
-    args.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 def chosen(folder: Path, count: int) -> list[Path]:

@@ -8,7 +8,7 @@ KERAS3, KERAS2 = "Keras 3, random weights", "Keras 2, random weights"
 TEACHABLE = "structure of Teachable Machine, random weights"
 LIGHT = "onnx 1.23.2, its test network with random weights"
 CONVERTED, TF2ONNX = "TFLite converter, random weights", "tf2onnx, random weights"
-TORCH, INCEPTION = ("--normalization", "imagenet"), ("--normalization", "inception")
+TORCH = ("--normalization", "imagenet")
 UNIT, SIGNED, PIXELS = ("--input-range", "0..1"), ("--input-range=-1..1",), ("--input-range", "0..255")
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 HALF = (127.5,)
@@ -117,11 +117,9 @@ FILES: tuple[Foreign, ...] = (
     _written("model_unquant.tflite", TEACHABLE, "LiteRT", 96, SIGNED, mean=HALF, std=HALF),
     _written("model_quant.tflite", TEACHABLE, "LiteRT, pixels", 96, ()),
     _light("squeezenet", MEAN, STD, *TORCH),
-    _light("resnet50", MEAN, STD, *TORCH),
     _light("densenet121", MEAN, STD, *TORCH, logits=True),
     _light("shufflenet", (0.0,), (255.0,), *UNIT),
     _light("inception_v1", (103.939, 116.779, 123.68), (1.0,), "--normalization", "caffe", bgr=True),
-    _light("inception_v2", HALF, HALF, *INCEPTION),
     _written(
         "torchvision_like.onnx",
         TF2ONNX,

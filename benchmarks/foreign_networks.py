@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     Make = Callable[[Path, "Photographs"], None]
 
 CLASSES = 10
-LIGHT = ("squeezenet", "shufflenet", "resnet50", "densenet121", "inception_v1", "inception_v2")
+LIGHT = ("squeezenet", "shufflenet", "densenet121", "inception_v1")
 IMAGENET = ([123.675, 116.28, 103.53], [58.395, 57.12, 57.375])
 CAFFE = ([103.939, 116.779, 123.68], 1.0)
 
@@ -99,8 +99,10 @@ def teachable(values: NDArray[np.float32]) -> Any:  # noqa: ANN401 - a model of 
     head = tf_keras.Sequential([hidden, tf_keras.layers.Dense(CLASSES, name="scores", use_bias=False)])
     head.add(tf_keras.layers.Activation("softmax"))
     features = pooled.predict(values, verbose=0)
-    scores = tf_keras.Model(head.input, head.layers[-2].output).predict(features, verbose=0)
-    head.layers[-2].set_weights([head.layers[-2].get_weights()[0] * 3 / np.maximum(scores.std(axis=0), 1e-6)])
+    units = tf_keras.Model(head.input, head.layers[-3].output).predict(features, verbose=0)
+    (kernel,), mean = head.layers[-2].get_weights(), units.mean(axis=0)
+    kernel = kernel - np.outer(mean, mean @ kernel) / max(mean @ mean, 1e-12)  # the layer has no bias
+    head.layers[-2].set_weights([kernel * 3 / np.maximum((units @ kernel).std(axis=0), 1e-6)])
     return tf_keras.Sequential([pooled, head])
 
 
