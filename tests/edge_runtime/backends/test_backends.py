@@ -159,7 +159,7 @@ def test_a_published_quantized_file_computes_what_its_documented_loop_does(run, 
         interpreter.invoke()
         expected.append(interpreter.get_tensor(given["index"])[0] * given["quantization"][0])
     spec = ModelSpec(height=128, width=128, labels=tuple(map(str, range(1001))), output="softmax")
-    (outputs,) = run(path, spec, "litert", [pixels])
+    (outputs,) = run(path, spec, "litert", pixels)
     assert np.array_equal(np.argmax(outputs, axis=1), np.argmax(expected, axis=1))
     assert outputs == pytest.approx(np.asarray(expected), abs=1e-6)
 
