@@ -1,9 +1,9 @@
-"""Write the benchmark page and its charts, and the tables of README.md, from results/*.json.
+"""Write the benchmark page and its charts, and the tables of README.md and own-model.md, from results/*.json.
 
     python benchmarks/page.py [--check]
 
-The section of a missing result is omitted. `--check` writes nothing and exits with 1 if the page or README.md differs
-from the results.
+The section of a missing result is omitted. `--check` writes nothing and exits with 1 if a page differs from the
+results.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from sections.markdown import wrap
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS, PAGE, README = ROOT / "benchmarks" / "results", ROOT / "docs" / "benchmarks.md", ROOT / "README.md"
+OWN_MODEL = ROOT / "docs" / "own-model.md"
 HEAD = """\
 # Benchmarks
 
@@ -44,7 +45,7 @@ def page(results: dict[str, Any]) -> str:
 
 def with_tables(text: str, results: dict[str, Any]) -> str:
     """Replace the text between the markers `<!-- NAME -->` and `<!-- /NAME -->` of each table whose result exists."""
-    for name, section in sections.README_TABLES.items():
+    for name, section in sections.TABLES.items():
         table = wrap(section(results))
         between = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
         if table:
@@ -57,8 +58,8 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a file is out of date")
     args = parser.parse_args()
     results = read_results()
-    readme = README.read_text(encoding="utf-8")
-    texts = {PAGE: page(results), README: with_tables(readme, results)}
+    texts = {path: with_tables(path.read_text(encoding="utf-8"), results) for path in (README, OWN_MODEL)}
+    texts[PAGE] = page(results)
     if args.check:
         stale = [path for path, text in texts.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
         for path in stale:

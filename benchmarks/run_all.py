@@ -65,6 +65,7 @@ ARGUMENTS: dict[str, Callable[[Inputs], list[object]]] = {
     "accuracy": lambda inputs: [*inputs.folders, "--weights", inputs.weights, "--keep", RUNS],
     "unknown": lambda inputs: [*inputs.folders[:2], "--weights", inputs.weights],
     "learning_curve": lambda inputs: [*inputs.folders, "--weights", inputs.weights],
+    "foreign": lambda inputs: [inputs.photographs],
     "export": lambda inputs: [*(sorted(RUNS.glob("*-seed*")) or [inputs.run]), "--formats", "all"],
     "soak": lambda inputs: [inputs.bundle, inputs.photographs],
     "million": lambda inputs: [inputs.bundle, inputs.photograph],
@@ -72,6 +73,7 @@ ARGUMENTS: dict[str, Callable[[Inputs], list[object]]] = {
 # Scripts that are not benchmarks: modules of the others, the page, and this one.
 OTHERS = {"machine", "page", "charts", "run_all", "bare", "peers", "peer_mediapipe", "environments", "training_epoch"}
 OTHERS.add("int8_improvements")  # measures a model of the user's own
+OTHERS |= {"foreign_files", "foreign_networks", "foreign_bare"}  # of foreign.py
 
 
 def main() -> int:

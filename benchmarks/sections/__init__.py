@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .data_sections import learning_curve
+from .foreign_section import foreign_table
 from .model_sections import accuracy, accuracy_table, dataset_scale, exports, rescaling, training, unknown
 from .runtime_sections import (
     frame,
@@ -43,9 +44,10 @@ SECTIONS: tuple[Callable[[Results], str], ...] = (
     dataset_scale,
     soak,
 )
-# For README.md, by the names of their markers.
-README_TABLES: dict[str, Callable[[Results], str]] = {
+# For README.md and own-model.md, by the names of their markers.
+TABLES: dict[str, Callable[[Results], str]] = {
     "accuracy": accuracy_table,
+    "foreign": foreign_table,
     "other_runtimes": other_runtimes_table,
     "mediapipe": mediapipe_summary,
     "startup": startup_summary,

@@ -26,6 +26,10 @@ BRIGHTEST_BLACK = -16.0  # a range that begins far below 0 is one of pixels from
 # The other ranges that a quantized input may have in files of other exporters: pixels scaled to these ranges.
 SCALED_RANGES = ((-1.0, 1.0), (0.0, 1.0))
 RANGE_SLACK = 0.02
+# A scale of 1 / 128 around the middle level: quantization-aware training with mean 128 and deviation 128. Its level is
+# the pixel itself, as TensorFlow's and Coral's examples feed it:
+# https://github.com/google-coral/pycoral/blob/master/examples/classify_image.py
+CENTRED_SCALE, CENTRED_SLACK, PIXEL_BITS = 1 / 128, 1e-7, 8
 
 
 class TfliteBackend:
@@ -172,12 +176,19 @@ def _input_levels(where: str, detail: dict[str, Any]) -> NDArray[Any] | None:
     low, high = dequantize(np.array([limits.min, limits.max]), *detail["quantization"]).tolist()
     if high >= DARKEST_WHITE and low >= BRIGHTEST_BLACK:
         return None
+    scale, zero_point = detail["quantization"]
+    if limits.bits == PIXEL_BITS and is_centred(scale, zero_point - limits.min):
+        return np.arange(limits.min, limits.max + 1).astype(detail["dtype"])
     for darkest, brightest in SCALED_RANGES:
         if abs(low - darkest) < RANGE_SLACK and abs(high - brightest) < RANGE_SLACK:
             real = np.linspace(darkest, brightest, 256)
-            scale, zero_point = detail["quantization"]
             return quantize(real, scale, zero_point, detail["dtype"])
     raise InferenceError(f"{where}: its input represents {low:.4g}..{high:.4g}, not pixels in 0..255, 0..1 or -1..1")
+
+
+def is_centred(scale: float, middle: int) -> bool:
+    """Return whether an 8-bit input, whose zero is `middle` levels above its lowest, stands for (pixel - 128) / 128."""
+    return abs(scale - CENTRED_SCALE) < CENTRED_SLACK and middle == 1 / CENTRED_SCALE
 
 
 def _only(details: list[dict[str, Any]], where: str, kind: str) -> dict[str, Any]:

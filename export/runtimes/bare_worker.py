@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edge_runtime.backends.names import default_threads
-from export.sources.reading import Reading
+from export.sources.reading import RANGES, Reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,16 +26,23 @@ if TYPE_CHECKING:
 
     Run = Callable[[NDArray[np.float32]], NDArray[Any]]
 
+CENTRED_SLACK = 1e-5
+
 
 def main(model: str, folder: str) -> int:
     """Run the model on every input; return 0, or 1 with the reason on stderr."""
     scratch = Path(folder)
     task = json.loads((scratch / "task.json").read_text(encoding="utf-8"))
     try:
-        opened = _onnx(model) if model.endswith(".onnx") else _tflite(model, task["shape"])
+        opened, centred = (_onnx(model), False) if model.endswith(".onnx") else _tflite(model, task["shape"])
         pixels = np.load(scratch / "pixels.npy")
-        for index, reading in enumerate(task["readings"]):
-            outputs = _in_batches(opened, pixels, Reading(**reading), task)
+        for index, stated in enumerate(task["readings"]):
+            reading = Reading(
+                **{name: tuple(item) if isinstance(item, list) else item for name, item in stated.items()}
+            )
+            if centred and reading == RANGES["-1..1"]:
+                reading = replace(reading, mean=(128.0,), std=(128.0,))  # its levels are the pixels
+            outputs = _in_batches(opened, pixels, reading, task)
             np.save(scratch / f"output-{index}.npy", outputs)
     except Exception as problem:  # noqa: BLE001 - the two runtimes' exceptions share no base class
         print(" ".join(str(problem).split()) or type(problem).__name__, file=sys.stderr)
@@ -71,7 +79,8 @@ def _onnx(model: str) -> Run:
     return run
 
 
-def _tflite(model: str, shape: list[int]) -> Run:
+def _tflite(model: str, shape: list[int]) -> tuple[Run, bool]:
+    """Open a TFLite file; return also whether its 8-bit input stands for (pixel - 128) / 128."""
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ModuleNotFoundError:
@@ -90,7 +99,9 @@ def _tflite(model: str, shape: list[int]) -> Run:
         scale, zero_point = given["quantization"]
         return (output.astype(np.float64) - zero_point) * scale if scale else output
 
-    return run
+    middles = {np.dtype(np.uint8): 128, np.dtype(np.int8): 0}
+    scale, zero_point = taken["quantization"]
+    return run, abs(scale * 128 - 1) < CENTRED_SLACK and middles.get(np.dtype(taken["dtype"])) == zero_point
 
 
 def _quantized(values: NDArray[np.float32], detail: dict[str, Any]) -> NDArray[Any]:

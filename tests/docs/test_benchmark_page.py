@@ -1,4 +1,4 @@
-"""The benchmark page and the tables in README.md are generated from benchmarks/results."""
+"""The benchmark page and the tables in README.md and own-model.md are generated from benchmarks/results."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_the_committed_page_matches_the_committed_results():
 def test_a_section_is_omitted_if_its_result_is_missing():
     sections = load_script("sections")
     assert not any(make({}) for make in sections.SECTIONS)
-    assert not any(make({}) for make in sections.README_TABLES.values())
+    assert not any(make({}) for make in sections.TABLES.values())
 
 
 def test_ratios_are_relative_to_the_first_program():
@@ -48,3 +48,22 @@ def test_make_bench_runs_every_benchmark():
     run_all = load_script("run_all")
     scripts = {path.stem for path in BENCHMARKS.glob("*.py")} - run_all.OTHERS
     assert scripts <= set(run_all.ARGUMENTS)
+
+
+def test_a_file_that_was_refused_or_is_missing_is_shown_as_such():
+    sections = load_script("sections")
+    known = {"origin": "PyPI", "runtime": "Keras 2", "classes": 7, "options": ["--input-range=-1..1"]}
+    measured = {"published": "float32.tflite", "agreement": 0.994, "largest_difference": 0.25, "classes_seen": 3}
+    files = [
+        {"file": "folder/wrong.tflite", **known, **measured, "photographs": 500},
+        {"file": "refused.onnx", **known, "refusal": "error: refused.onnx: has 2 | 3 outputs"},
+        {"file": "missing.h5", **known, "not_available": True},
+        {"file": "crashed.h5", **known, "bare_failure": "ValueError: no"},
+    ]
+    text = sections.foreign_table({"foreign": {"photographs": 500, "files": files}})
+    rows = {line.split("`")[1]: line for line in text.splitlines() if line.startswith("| `")}
+    assert "| **99.4%** | 0.25 | 3 |" in rows["wrong.tflite"]
+    assert r"refused: refused.onnx: has 2 \| 3 outputs" in rows["refused.onnx"]
+    assert "not available" in rows["missing.h5"]
+    assert "bare loop failed: ValueError: no" in rows["crashed.h5"]
+    assert "1 of 4 files were published and compared; the top class agrees on all photographs for 0" in text

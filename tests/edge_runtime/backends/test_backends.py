@@ -135,6 +135,35 @@ def test_a_quantized_input_that_stands_for_scaled_pixels_gets_their_levels(run, 
     assert outputs.shape == (1, 1001)
 
 
+@pytest.mark.parametrize(("dtype", "zero_point"), [(np.uint8, 128), (np.int8, 0)])
+def test_a_quantized_input_with_mean_and_deviation_128_gets_the_pixels_themselves(tmp_path, dtype, zero_point):
+    """TensorFlow's and Coral's quantized files: -1..1 with 255 steps would be one level off in the brighter half."""
+    detail = {"dtype": dtype, "quantization": (1 / 128, zero_point)}
+    levels = _input_levels(tmp_path / "model.int8.tflite", detail)
+    assert levels.dtype == dtype
+    assert np.array_equal(levels.astype(int) - np.iinfo(dtype).min, np.arange(256))
+
+
+def test_a_published_quantized_file_computes_what_its_documented_loop_does(run, shared):
+    """The pixels are the input as they are, as in TensorFlow's label_image."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    path = shared("models/mobilenet_v1_0.25_128_quant.tflite")
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 4, 4, 3)).astype(np.uint8).repeat(32, 1).repeat(32, 2)
+    interpreter = Interpreter(str(path))
+    interpreter.allocate_tensors()
+    taken, given = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    expected = []
+    for image in pixels:
+        interpreter.set_tensor(taken["index"], image[None])
+        interpreter.invoke()
+        expected.append(interpreter.get_tensor(given["index"])[0] * given["quantization"][0])
+    spec = ModelSpec(height=128, width=128, labels=tuple(map(str, range(1001))), output="softmax")
+    (outputs,) = run(path, spec, "litert", pixels)
+    assert np.array_equal(np.argmax(outputs, axis=1), np.argmax(expected, axis=1))
+    assert outputs == pytest.approx(np.asarray(expected), abs=1e-6)
+
+
 def test_a_quantized_input_of_an_unknown_range_is_refused(tmp_path):
     detail = {"dtype": np.uint8, "quantization": (0.02, 100)}
     with pytest.raises(InferenceError, match=r"represents -2\.\.3.1, not pixels"):
