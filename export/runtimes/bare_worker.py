@@ -37,9 +37,7 @@ def main(model: str, folder: str) -> int:
         opened, centred = (_onnx(model), False) if model.endswith(".onnx") else _tflite(model, task["shape"])
         pixels = np.load(scratch / "pixels.npy")
         for index, stated in enumerate(task["readings"]):
-            reading = Reading(
-                **{name: tuple(item) if isinstance(item, list) else item for name, item in stated.items()}
-            )
+            reading = Reading(stated["name"], tuple(stated["mean"]), tuple(stated["std"]), stated["bgr"])
             if centred and reading == RANGES["-1..1"]:
                 reading = replace(reading, mean=(128.0,), std=(128.0,))  # its levels are the pixels
             outputs = _in_batches(opened, pixels, reading, task)
