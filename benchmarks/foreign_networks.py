@@ -80,8 +80,17 @@ def application(library: Any, name: str, side: int, **options: Any) -> Any:  # n
     return headed(library, make(input_shape=(side, side, 3), include_top=False, weights=None, pooling="avg", **options))
 
 
+def settle(library: Any, model: Any, values: NDArray[np.float32]) -> None:  # noqa: ANN401 - Keras 2 or 3
+    """Set the moving statistics of all batch normalizations; with the initial ones, deep features vanish."""
+    for layer in model.layers:
+        if isinstance(layer, library.layers.BatchNormalization):
+            layer.momentum = 0.0
+    model(values, training=True)
+
+
 def standardized(library: Any, model: Any, values: NDArray[np.float32]) -> Any:  # noqa: ANN401 - Keras 2 or 3
     """Scale the last dense layer so that each class's score has mean 0 and deviation 3 on these inputs."""
+    settle(library, model, values)
     head = next(layer for layer in reversed(model.layers) if isinstance(layer, library.layers.Dense))
     scores = np.float32(library.Model(model.input, head.output).predict(values, verbose=0))
     scale = 3 / np.maximum(scores.std(axis=0), 1e-6)
@@ -94,6 +103,7 @@ def teachable(values: NDArray[np.float32]) -> Any:  # noqa: ANN401 - a model of 
     """Return a network that is nested as those of Teachable Machine are."""
     tf_keras.utils.set_random_seed(7)
     base = tf_keras.applications.MobileNetV2(input_shape=(96, 96, 3), alpha=0.35, include_top=False, weights=None)
+    settle(tf_keras, base, values)
     pooled = tf_keras.Sequential([base, tf_keras.layers.GlobalAveragePooling2D()])
     hidden = tf_keras.layers.Dense(32, activation="relu", input_shape=(pooled.output_shape[-1],))
     head = tf_keras.Sequential([hidden, tf_keras.layers.Dense(CLASSES, name="scores", use_bias=False)])
