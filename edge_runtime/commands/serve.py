@@ -21,9 +21,8 @@ from edge_runtime.commands.options.stream import (
     source_from,
     stream_from,
 )
-from edge_runtime.commands.options.switch import switch_parts
+from edge_runtime.commands.options.switch import follower_of, following, switch_parts
 from edge_runtime.system.notification import ready, stopping
-from edge_runtime.update.follow import Follower
 
 if TYPE_CHECKING:
     from edge_runtime.classify.classifier import Classifier
@@ -76,8 +75,8 @@ def serve(options: ServeOptions) -> int:
     require_server("serve", "prometheus_client")
     token, public_url = options.access.token(), options.access.parsed_public_url()
     source = source_from(options.stream)
+    follower = follower_of(options.bundle, options.stream.roi)
     # One for the camera, one for uploads: a classifier is not for use by two threads at once.
-    follower = Follower(options.bundle, options.stream.roi)
     watching, answering = (open_classifier(options.bundle, options.model) for _ in range(2))
     drift = drift_from(options.drift, options.bundle) if source.live else None
     hub, stop = Hub(), threading.Event()
@@ -95,7 +94,7 @@ def serve(options: ServeOptions) -> int:
             stop=stop,
             on_frame=[
                 lambda frame, _prediction: hub.frame(frame, stream.candidate()),
-                follower.on_frame,
+                *([follower.on_frame] if follower else []),
                 *([keeper.offer] if keeper else []),
             ],
             drift=drift,
@@ -118,11 +117,11 @@ def serve(options: ServeOptions) -> int:
         def switch(new: Classifier) -> None:
             """Continue the loop and the uploads with another model."""
             other = open_classifier(options.bundle, options.model)
+            switch_parts(options.bundle, new, keeper, drift)
             stream.switch(new, rules_for(options.stream, new))
             site.classifier = other
-            switch_parts(options.bundle, new, keeper, drift)
 
-        with follower.start(lambda: open_classifier(options.bundle, options.model), switch):
+        with following(follower, lambda: open_classifier(options.bundle, options.model), switch):
             _run(options, site, stream, stop)
     finally:
         stopping()

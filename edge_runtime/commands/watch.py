@@ -21,9 +21,8 @@ from edge_runtime.commands.options.stream import (
     source_from,
     stream_from,
 )
-from edge_runtime.commands.options.switch import switch_parts
+from edge_runtime.commands.options.switch import follower_of, following, switch_parts
 from edge_runtime.system.notification import ready, stopping
-from edge_runtime.update.follow import Follower
 
 if TYPE_CHECKING:
     from typing import TextIO
@@ -76,12 +75,12 @@ def watch(options: WatchOptions) -> int:
 
 def _watch(options: WatchOptions, results: TextIO) -> int:
     source = source_from(options.stream)
-    follower = Follower(options.bundle, options.stream.roi)
+    follower = follower_of(options.bundle, options.stream.roi)
     classifier = open_classifier(options.bundle, options.model)
     drift = drift_from(options.drift, options.bundle) if source.live else None
     keeper = keeper_from(options.keep, classifier, source, options.stream.roi)
     sinks = [_console(options, results, live=source.live), *sinks_from(options.sinks, source.name)]
-    on_frame = [follower.on_frame, *([keeper.offer] if keeper else [])]
+    on_frame = [*([follower.on_frame] if follower else []), *([keeper.offer] if keeper else [])]
     try:
         with stop_on_signals() as stop:
             stream = stream_from(options.stream, source, classifier, sinks, stop=stop, on_frame=on_frame, drift=drift)
@@ -89,10 +88,10 @@ def _watch(options: WatchOptions, results: TextIO) -> int:
 
             def switch(new: Classifier) -> None:
                 """Continue with another model."""
-                stream.switch(new, rules_for(options.stream, new))
                 switch_parts(options.bundle, new, keeper, drift)
+                stream.switch(new, rules_for(options.stream, new))
 
-            with follower.start(lambda: open_classifier(options.bundle, options.model), switch):
+            with following(follower, lambda: open_classifier(options.bundle, options.model), switch):
                 tally = stream.run()
             report_end(source, tally)
     finally:

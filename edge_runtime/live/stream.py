@@ -75,7 +75,7 @@ class Stream:
         self._source = source
         self._classifier = classifier
         self._inference: Inference | None = None
-        self._next_rules: dict[int, Rules] = {}  # by the identity of the classifier that they belong to
+        self._next: list[tuple[Classifier, Rules]] = []  # models that were switched to and have decided nothing yet
         self._sinks = tuple(sinks)
         self._state_sinks = [sink for sink in self._sinks if isinstance(sink, StateSink)]
         self._source_state: SourceState | None = None
@@ -110,7 +110,7 @@ class Stream:
             rules: as for the constructor.
 
         """
-        self._next_rules[id(classifier)] = rules or rules_of(classifier.spec)
+        self._next.append((classifier, rules or rules_of(classifier.spec)))
         if self._inference is None:
             self._adopt(classifier)
         else:
@@ -119,7 +119,8 @@ class Stream:
     def _adopt(self, classifier: Classifier) -> None:
         """Continue with the decisions of another model."""
         present, labels = self._stable(), classifier.spec.labels
-        self._classifier, self._rules = classifier, self._next_rules.pop(id(classifier))
+        while self._classifier is not classifier:  # a model may be replaced before it has decided anything
+            self._classifier, self._rules = self._next.pop(0)
         stable = labels.index(present) if present in labels else -1
         self._state = State(votes=(stable,) * self._rules.k, stable=stable)
         self._probabilities = None

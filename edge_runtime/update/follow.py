@@ -6,83 +6,91 @@ import sys
 import threading
 import time
 from collections import deque
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from edge_runtime.errors import EdgeError, one_line
+import numpy as np
+
+from edge_runtime.errors import EdgeError, SourceError, one_line
 from edge_runtime.update.models import CURRENT, Models, locked
-from edge_runtime.update.trial import MAX_STARTS, Trial, count_start, end_trial, forget_start, read_trial
+from edge_runtime.update.running import Running, count_failures
+from edge_runtime.update.shadow import Shadow
+from edge_runtime.update.trial import Trial, end_trial, read_trial
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import TracebackType
-
-    from typing_extensions import Self
+    from collections.abc import Callable, Iterator
 
     from edge_runtime.classify.classifier import Classifier
     from edge_runtime.live.records import Frame, FramePrediction
-    from edge_runtime.update.shadow import Shadow
 
 LOOK_S = 1.0  # between two looks at the folder
+MAX_FAILURES = 3  # in a probation, after which the release counts as the cause
 MIN_TIMES = 100  # frames after which the median inference time is compared with the limit
 MAX_TIMES = 500
 
 
 class Follower:
-    """Follows the link of a command's bundle; a bundle that is a folder is not followed.
+    """Follows the link MODELS/current.
 
-    Create it before the bundle is opened, and enter it while the live loop runs.
+    Create it before the bundle is opened; the live loop runs within `running`.
     """
 
-    def __init__(self, bundle: str, roi: tuple[int, int, int, int] | None = None) -> None:
-        """Look at the link. A model on probation whose starts have failed too often is taken back first.
+    def __init__(self, current: Path, roi: tuple[int, int, int, int] | None = None) -> None:
+        """Look at the link. A release on probation whose commands have failed too often is taken back first.
 
         Args:
-            bundle: the bundle of the command line.
+            current: the link.
             roi: x, y, width and height of the region that is classified, in pixels of a frame; None for all of it.
 
         """
-        path = Path(bundle)
-        is_models = path.name == CURRENT and path.is_symlink() and (path.parent / "versions").is_dir()
-        self._models = Models(path.parent) if is_models else None
-        self._bundle = bundle
+        self._models = Models(current.parent)
         self._roi = roi
         self._shadow: Shadow | None = None
         self._times: deque[float] = deque(maxlen=MAX_TIMES)
-        self._end = threading.Event()
-        self._thread: threading.Thread | None = None
-        if self._models:
-            self._guard_start(self._models)
-        self._seen = self._target()
+        self._running: Running | None = None
+        with self._reported():
+            trial = self._probation()
+            if trial and count_failures(self._models.folder, trial.folder) >= MAX_FAILURES:
+                _take_back(self._models, trial, f"it ended {MAX_FAILURES} times without being stopped")
+        self._seen = self._models.current()
+        with self._reported():
+            self._running = Running(self._models.folder, self._seen or "")
 
-    def start(self, open_model: Callable[[], Classifier], switch: Callable[[Classifier], None]) -> Self:
-        """Set what the follower does when the link leads elsewhere.
+    @contextmanager
+    def running(self, open_model: Callable[[], Classifier], switch: Callable[[Classifier], None]) -> Iterator[None]:
+        """Follow the folder in a thread of its own while the block runs.
 
         Args:
-            open_model: opens the bundle.
+            open_model: opens the bundle to which the link leads.
             switch: makes the opened and warmed up model the one that decides.
 
         """
-        self._open_model, self._switch = open_model, switch
-        return self
+        end = threading.Event()
 
-    def __enter__(self) -> Self:
-        if self._seen is not None:
-            self._thread = threading.Thread(target=self._run, name="follow", daemon=True)
-            self._thread.start()
-        return self
+        def follow() -> None:
+            """Look at the folder until the block ends."""
+            while not end.wait(LOOK_S):
+                with self._reported():
+                    self.look(open_model, switch)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self._end.set()
-        if self._thread:
-            self._thread.join()
-        if self._shadow:
-            self._shadow.close()
-        if kind is None and self._models and self._probation(self._models):
-            forget_start(self._models.folder)
+        thread = threading.Thread(target=follow, name="follow", daemon=True)
+        thread.start()
+        is_failure = True
+        try:
+            yield
+            is_failure = False
+        except SourceError:  # of the camera, not of the model
+            is_failure = False
+            raise
+        finally:
+            end.set()
+            thread.join()
+            if self._shadow:
+                self._shadow.close()
+            if self._running and not is_failure:
+                self._running.stopped()
 
     def on_frame(self, frame: Frame, prediction: FramePrediction) -> None:
         """Take note of a classified frame; called in the live loop, so it never waits."""
@@ -90,77 +98,67 @@ class Follower:
         if shadow := self._shadow:
             shadow.offer(frame, prediction)
 
-    def _run(self) -> None:
-        while not self._end.wait(LOOK_S):
-            self._follow_link()
-            if self._models:
-                try:
-                    self._follow_trial(self._models)
-                except (EdgeError, OSError) as problem:
-                    _say(f"{self._models.folder}: {' '.join(str(problem).split())}")
+    def look(self, open_model: Callable[[], Classifier], switch: Callable[[Classifier], None]) -> None:
+        """Look at the folder once; the arguments are those of `running`. Raise EdgeError or OSError."""
+        name = self._models.current()
+        if name not in {None, self._seen}:
+            self._seen = name  # also if it cannot be opened: it is not tried again every second
+            self._take(open_model, switch)
+        trial = read_trial(self._models.folder)
+        self._follow_shadow(trial if trial and trial.phase == "shadow" else None)
+        if trial := self._probation():
+            self._follow_probation(trial)
 
-    def _target(self) -> str | None:
-        """Return where the link leads; None for a folder."""
+    def _take(self, open_model: Callable[[], Classifier], switch: Callable[[Classifier], None]) -> None:
         try:
-            return str(Path(self._bundle).readlink())
-        except OSError:
-            return None
-
-    def _follow_link(self) -> None:
-        import numpy as np  # loaded by the model already; at the top it would slow down --help
-
-        target = self._target()
-        if target in {None, self._seen}:
-            return
-        try:
-            classifier = self._open_model()
+            classifier = open_model()
             spec = classifier.spec
             # The first run allocates memory and would delay a frame.
-            classifier.backend.run(np.full((1, spec.height, spec.width, 3), 128, np.uint8))
-            self._switch(classifier)
+            classifier.backend.run(np.full((1, spec.height, spec.width, spec.channels), 128, np.uint8))
+            switch(classifier)
         except EdgeError as problem:
-            _say(f"{target}: not taken: {one_line(problem)}")
-        else:
-            _say(f"now running {target}")
-        self._times.clear()
-        self._seen = target
-
-    def _follow_trial(self, models: Models) -> None:
-        trial = read_trial(models.folder)
-        self._follow_shadow(models, trial)
-        if not (trial and self._probation(models)):
+            _say(f"{self._seen}: not taken: {one_line(problem)}")
             return
-        if time.time() >= trial.until:
-            with locked(models.folder):
-                end_trial(models.folder)
-            _say(f"{trial.channel} {trial.version} has passed its probation")
-        elif trial.max_ms is not None and len(self._times) >= MIN_TIMES and median(self._times) > trial.max_ms:
-            reason = f"one inference takes {median(self._times):.2f} ms; the limit is {trial.max_ms:.2f} ms"
-            _take_back(models, trial, reason)
+        self._times.clear()
+        if self._running:
+            self._running.runs(self._seen or "")
+        _say(f"now running {self._models.versions.name}/{self._seen}")
 
-    def _follow_shadow(self, models: Models, trial: Trial | None) -> None:
+    def _follow_shadow(self, wanted: Trial | None) -> None:
         """Run the shadow while there is something to try."""
-        wanted = trial if trial and trial.phase == "shadow" else None
         if self._shadow and self._shadow.trial != wanted:
             self._shadow.close()
             self._shadow = None
         if wanted and not self._shadow:
-            from edge_runtime.update.shadow import Shadow
+            self._shadow = Shadow(self._models.folder, wanted, self._roi)
 
-            self._shadow = Shadow(models.folder, wanted, self._roi)
+    def _follow_probation(self, trial: Trial) -> None:
+        if time.time() >= trial.until:
+            with locked(self._models.folder):
+                end_trial(self._models.folder)
+            _say(f"{trial.channel} {trial.version} has passed its probation")
+        elif trial.max_ms is not None and len(self._times) >= MIN_TIMES and median(self._times) > trial.max_ms:
+            reason = f"one inference takes {median(self._times):.2f} ms; the limit is {trial.max_ms:.2f} ms"
+            _take_back(self._models, trial, reason)
 
-    def _probation(self, models: Models) -> Trial | None:
-        """Return the trial if the current model is on probation."""
-        trial = read_trial(models.folder)
-        return trial if trial and trial.phase == "probation" and models.current() == trial.folder else None
+    def _probation(self) -> Trial | None:
+        """Return the trial if the current model is on probation. Raise UpdateError."""
+        trial = read_trial(self._models.folder)
+        return trial if trial and trial.phase == "probation" and self._models.current() == trial.folder else None
 
-    def _guard_start(self, models: Models) -> None:
+    @contextmanager
+    def _reported(self) -> Iterator[None]:
+        """Report a problem of the folder; a card that cannot be written must not stop the camera."""
         try:
-            trial = self._probation(models)
-            if trial and count_start(models.folder, trial.folder) > MAX_STARTS:
-                _take_back(models, trial, f"of {MAX_STARTS} starts in its probation none ended as it should")
-        except (EdgeError, OSError) as problem:  # a card that cannot be written must not stop the camera
-            _say(f"{models.folder}: {' '.join(str(problem).split())}")
+            yield
+        except (EdgeError, OSError) as problem:
+            _say(f"{self._models.folder}: {' '.join(str(problem).split())}")
+
+
+def is_followed(bundle: str) -> bool:
+    """Return whether a bundle is the link of a models folder."""
+    path = Path(bundle)
+    return path.name == CURRENT and path.is_symlink() and Models(path.parent).versions.is_dir()
 
 
 def _take_back(models: Models, trial: Trial, reason: str) -> None:

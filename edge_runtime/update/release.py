@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import TYPE_CHECKING, Any
 
 from edge_runtime.errors import EdgeError
 from edge_runtime.model.manifest import MAX_FILE, SAFE_PATH, SHA256, BundleFile
@@ -25,6 +25,8 @@ CHANNEL = re.compile(r"[a-z][a-z0-9-]{0,31}")
 TARGET = re.compile(rf"(?P<channel>{CHANNEL.pattern})/(?P<version>[1-9][0-9]{{0,8}})\.json")
 MAX_LISTING = 1 << 20  # bytes
 MAX_FILES = 1000
+TEXTS = ("bundle", "created", "notes", "artifact", "proof", "min_edgewise")  # of the facts
+EVERY_DEVICE = 100  # percent
 
 
 class UpdateError(EdgeError):
@@ -69,21 +71,20 @@ class Facts:
         """Check and return the facts of a release. Raise UpdateError, which begins with `where`."""
         if not isinstance(data, dict):
             raise UpdateError(f"{where}: its facts are missing; release it again")
-        names = [field.name for field in fields(cls)]
-        expect_keys(data, names, where, UpdateError)
+        expect_keys(data, [field.name for field in fields(cls)], where, UpdateError)
         labels = data["labels"]
         if not isinstance(labels, list) or not all(_is_line(label) for label in labels):
             raise UpdateError(f"{where}: 'labels' must be a list of printable texts")
-        values = {**data, "labels": tuple(labels)}
-        kinds = {"str": _is_line, "int": _is_whole, "bool": _is_bool}
-        hints = get_type_hints(cls)
-        for name in names:
-            kind = hints[name].__name__ if isinstance(hints[name], type) else str(hints[name])
-            if kind in kinds and not kinds[kind](values[name]):
-                raise UpdateError(f"{where}: {name!r} must be of type {kind}, not {values[name]!r}")
-        if not SHA256.fullmatch(values["bundle"]) or not 0 <= values["rollout"] <= 100:
-            raise UpdateError(f"{where}: 'bundle' must be a SHA-256 and 'rollout' a percentage")
-        return cls(**values)
+        for name in TEXTS:
+            if not _is_line(data[name]):
+                raise UpdateError(f"{where}: {name!r} must be a printable text, not {data[name]!r}")
+        if not SHA256.fullmatch(data["bundle"]):
+            raise UpdateError(f"{where}: 'bundle' must be a SHA-256, not {data['bundle']!r}")
+        if not _is_whole(data["rollout"]) or data["rollout"] > EVERY_DEVICE:
+            raise UpdateError(f"{where}: 'rollout' must be a percentage, not {data['rollout']!r}")
+        if not _is_whole(data["size_bytes"]) or not isinstance(data["withdrawn"], bool):
+            raise UpdateError(f"{where}: 'size_bytes' must be a whole number, 'withdrawn' true or false")
+        return cls(**{**data, "labels": tuple(labels)})
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,3 @@ def _is_line(value: object) -> bool:
 
 def _is_whole(value: object) -> bool:
     return type(value) is int and value >= 0
-
-
-def _is_bool(value: object) -> bool:
-    return isinstance(value, bool)

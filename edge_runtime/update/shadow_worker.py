@@ -1,7 +1,7 @@
 """The process that `edge_runtime.update.shadow` starts: BUNDLE.
 
-It reads images from standard input, each as uint8 of shape (height, width, 3), and prints for each one JSON object with
-`label`, `familiarity` and `inference_ms`, or with `error`.
+It reads images from standard input, each as uint8 of shape (height, width, channels), and prints for each a JSON object
+with `label`, `familiarity` and `inference_ms`, or with `error`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def main(bundle: str) -> None:
 def _answer(bundle: str, stream: TextIO) -> None:
     classifier = Classifier.open(bundle, threads=1)
     spec = classifier.spec
-    shape = (1, spec.height, spec.width, 3)
+    shape = (1, spec.height, spec.width, spec.channels)
     size = int(np.prod(shape))
     while len(content := sys.stdin.buffer.read(size)) == size:
         began = time.perf_counter()

@@ -82,7 +82,7 @@ def download(location: str, file: BundleFile, partial: Path) -> None:
 def _continue(where: str, file: BundleFile, partial: Path) -> None:
     """Append to `partial` what is missing; stop at the size that the release states."""
     have = partial.stat().st_size if partial.exists() else 0
-    if have >= file.size_bytes > 0 or (have == file.size_bytes and partial.exists()):
+    if partial.exists() and have >= file.size_bytes:
         return
     try:
         start, blocks = _http_blocks(where, have) if is_url(where) else (have, _file_blocks(Path(where), have))

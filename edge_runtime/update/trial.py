@@ -1,12 +1,11 @@
 """What is tried at the moment: a release in the shadow of the current model, or the current model on probation.
 
-`edge-run update` writes trial.json; `edge-run watch` and `serve` read it. They write shadow.json and starts.json, which
-`edge-run update` reads: each file has one writer, and each is replaced as a whole.
+`edge-run update` writes trial.json, which `edge-run watch` and `serve` read. They write shadow.json, which
+`edge-run update` reads. Each file is replaced as a whole.
 """
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,8 +15,7 @@ from edge_runtime.update.release import UpdateError
 if TYPE_CHECKING:
     from pathlib import Path
 
-TRIAL, SHADOW, STARTS = "trial.json", "shadow.json", "starts.json"
-MAX_STARTS = 3  # starts within a probation after which the model counts as the cause
+TRIAL, SHADOW = "trial.json", "shadow.json"
 
 Phase = Literal["shadow", "probation"]
 
@@ -123,8 +121,7 @@ def judge(report: ShadowReport, rules: ShadowRules, max_ms: float | None) -> str
 
 def write_trial(models: Path, trial: Trial) -> None:
     """Begin a phase. What an earlier one has left is removed first, so that it is not read as this one's."""
-    for name in (SHADOW, STARTS):
-        (models / name).unlink(missing_ok=True)
+    (models / SHADOW).unlink(missing_ok=True)
     write_json(models / TRIAL, asdict(trial))
 
 
@@ -139,7 +136,7 @@ def read_trial(models: Path) -> Trial | None:
 
 def end_trial(models: Path) -> None:
     """End the phase."""
-    for name in (TRIAL, SHADOW, STARTS):
+    for name in (TRIAL, SHADOW):
         (models / name).unlink(missing_ok=True)
 
 
@@ -154,21 +151,6 @@ def read_report(models: Path) -> ShadowReport | None:
     if not data:
         return None
     return ShadowReport(**{**data, "changes": tuple((str(name), int(count)) for name, count in data["changes"])})
-
-
-def count_start(models: Path, folder: str) -> int:
-    """Record that a command starts with a model on probation, and return how many starts there have been."""
-    data = _read(models / STARTS)
-    count = int(data.get("starts", 0)) + 1 if data.get("folder") == folder else 1
-    write_json(models / STARTS, {"folder": folder, "starts": count, "at": time.time()})
-    return count
-
-
-def forget_start(models: Path) -> None:
-    """Record that a command ended as it should, so that its start was no sign of a crash."""
-    data = _read(models / STARTS)
-    if data:
-        write_json(models / STARTS, {**data, "starts": max(0, int(data["starts"]) - 1)})
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -5,7 +5,6 @@ See https://theupdateframework.github.io/specification; python-tuf makes and sig
 
 from __future__ import annotations
 
-import os
 from copy import deepcopy
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, Targets, Timestamp
 from tuf.repository import Repository
 
-from edge_runtime.storage.json_files import sync_folder
+from edge_runtime.storage.json_files import write_bytes
 from export.errors import ExportError
 from export.release.keys import ROLES, create_key, read_key, retire_key
 
@@ -146,15 +145,3 @@ class SignedMetadata(Repository):
             return {1: path} if path.exists() else {}
         paths = self.metadata.glob(f"*.{role}.json")
         return {int(path.name.partition(".")[0]): path for path in paths if path.name.partition(".")[0].isdigit()}
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file so that a reader, also after a power failure, sees the old content or the new content."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(path)
-    sync_folder(path.parent)

@@ -16,9 +16,9 @@ from edge_runtime.model.bundle import Bundle
 from edge_runtime.model.manifest import MANIFEST_NAME, BundleFile
 from edge_runtime.selftest.isolated import selftest_in_child
 from edge_runtime.storage.digest import sha256_of
+from edge_runtime.storage.json_files import write_bytes
 from edge_runtime.update.release import CHANNEL, TARGET, Facts, Release, listing_to_json
 from export.errors import ExportError
-from export.release.metadata import write_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -55,8 +55,9 @@ def add_release(repository: SignedMetadata, bundle: Path, channel: str, rollout:
     content = (json.dumps(listing_to_json(files), indent=1) + "\n").encode()
     target = TargetFile.from_data(release.target, content, ["sha256"])
     target.unrecognized_fields["custom"] = release.facts.to_json()
-    folder, name = release.target.split("/")
-    write_bytes(repository.folder / "targets" / folder / f"{target.hashes['sha256']}.{name}", content)
+    folder = repository.folder / "targets" / channel
+    folder.mkdir(parents=True, exist_ok=True)
+    write_bytes(folder / f"{target.hashes['sha256']}.{number}.json", content)
     with repository.edit_targets() as targets:
         targets.targets[release.target] = target
     repository.publish()

@@ -1,5 +1,6 @@
 """Which release a device takes."""
 
+import socket
 from dataclasses import replace
 
 import pytest
@@ -41,8 +42,17 @@ def test_the_newest_release_that_is_neither_withdrawn_nor_refused_is_taken():
     assert chosen(releases, "other", "device", ()) is None
 
 
-def test_the_identity_is_stable_and_does_not_show_the_machine_id():
-    assert device_identity() == device_identity()
+def test_the_identity_follows_the_machine_id_and_does_not_show_it(monkeypatch, tmp_path):
+    monkeypatch.setattr("edge_runtime.update.rollout.MACHINE_ID", tmp_path / "machine-id")
+    names = {}
+    for machine in ("8c3f0d1a5be74b2f9d0e6a7b8c9d0e1f", "00000000000000000000000000000001"):
+        (tmp_path / "machine-id").write_text(f"{machine}\n")
+        names[machine] = device_identity()
+        assert device_identity() == names[machine]
+        assert names[machine] not in machine
+    assert len(set(names.values())) == 2
+    (tmp_path / "machine-id").unlink()
+    assert device_identity() == socket.gethostname()
 
 
 @pytest.mark.parametrize(

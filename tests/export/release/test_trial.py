@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edge_runtime.update.follow import Follower
+from edge_runtime.errors import SourceError
+from edge_runtime.update.follow import MAX_FAILURES, Follower
 from edge_runtime.update.models import Models
 from edge_runtime.update.trial import (
-    MAX_STARTS,
     ShadowReport,
     ShadowRules,
     Trial,
@@ -129,11 +129,27 @@ def on_probation(repository, bundle_named, device, tmp_path):
     return Models(tmp_path / "models")
 
 
-def test_a_crash_loop_in_the_probation_takes_the_release_back(on_probation, device, capsys):
-    for _ in range(MAX_STARTS):
-        Follower(str(on_probation.folder / "current"))  # a start that never ends as it should
+@pytest.fixture
+def crash(on_probation):
+    """Give a function that starts a command on the current model and kills it."""
+    code = (
+        "import os, sys; from pathlib import Path; from edge_runtime.update.follow import Follower\n"
+        "Follower(Path(sys.argv[1])); os.kill(os.getpid(), 9)"
+    )
+
+    def run():
+        command = [sys.executable, "-c", code, str(on_probation.folder / "current")]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == -9, done.stderr
+
+    return run
+
+
+def test_a_crash_loop_in_the_probation_takes_the_release_back(on_probation, device, crash, capsys):
+    for _ in range(MAX_FAILURES):
+        crash()
         assert on_probation.current().startswith("stable-2-")
-    Follower(str(on_probation.folder / "current"))
+    Follower(on_probation.folder / "current")
     assert on_probation.current().startswith("stable-1-")
     assert "stable 2 is taken back" in capsys.readouterr().err
     assert read_trial(on_probation.folder) is None
@@ -141,10 +157,27 @@ def test_a_crash_loop_in_the_probation_takes_the_release_back(on_probation, devi
     assert "probation" in on_probation.refused("stable")[2]
 
 
-def test_stops_by_the_owner_do_not_count_as_crashes(on_probation):
-    for _ in range(2 * MAX_STARTS):
-        with Follower(str(on_probation.folder / "current")).start(lambda: None, lambda _: None):
+def test_a_power_failure_is_no_crash_of_the_release(on_probation, crash, monkeypatch, tmp_path):
+    for _ in range(MAX_FAILURES):
+        crash()
+    (tmp_path / "boot_id").write_text("another start of the device\n")
+    monkeypatch.setattr("edge_runtime.update.running.BOOT_ID", tmp_path / "boot_id")
+    Follower(on_probation.folder / "current")
+    assert on_probation.current().startswith("stable-2-")
+
+
+@pytest.mark.parametrize("end", [None, SourceError("the camera is away")])
+def test_commands_that_run_stop_or_lose_their_camera_do_not_count_as_crashes(on_probation, end):
+    current = on_probation.folder / "current"
+    side_by_side = [Follower(current) for _ in range(2 * MAX_FAILURES)]  # as many cameras
+    for follower in side_by_side:
+        try:
+            with follower.running(lambda: None, lambda _: None):
+                if end:
+                    raise end
+        except SourceError:
             pass
+    Follower(current)
     assert on_probation.current().startswith("stable-2-")
 
 
@@ -152,10 +185,10 @@ def test_a_release_that_is_too_slow_in_its_probation_is_taken_back(on_probation)
     trial = read_trial(on_probation.folder)
     write_trial(on_probation.folder, Trial(**{**vars(trial), "max_ms": 5.0}))
     prediction = type("Prediction", (), {"inference_ms": 9.0})
-    follower = Follower(str(on_probation.folder / "current"))
+    follower = Follower(on_probation.folder / "current")
     for _ in range(200):
         follower.on_frame(None, prediction)
-    follower._follow_trial(on_probation)
+    follower.look(lambda: None, lambda _: None)
     assert on_probation.current().startswith("stable-1-")
     assert "one inference takes 9.00 ms" in on_probation.refused("stable")[2]
 
@@ -163,8 +196,8 @@ def test_a_release_that_is_too_slow_in_its_probation_is_taken_back(on_probation)
 def test_a_probation_that_is_over_ends(on_probation):
     trial = read_trial(on_probation.folder)
     write_trial(on_probation.folder, Trial(**{**vars(trial), "until": time.time() - 1}))
-    follower = Follower(str(on_probation.folder / "current"))
-    follower._follow_trial(on_probation)
+    follower = Follower(on_probation.folder / "current")
+    follower.look(lambda: None, lambda _: None)
     assert read_trial(on_probation.folder) is None
     assert on_probation.current().startswith("stable-2-")
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from emulated.targets import Target
 
 PLUGIN_SOURCE = Path(__file__).with_name("icount.c")
-LONGEST_S = 1800.0  # of a process; the runtime's tests take minutes, and longer while other programs run
+LONGEST_S = 600.0
 
 
 class Mark(NamedTuple):

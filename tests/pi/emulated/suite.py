@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from emulated.targets import Target
 
 EXTRAS = ("pi", "onnx", "camera", "serve", "mqtt")
-# These tests mostly wait for clocks and timeouts, start other programs, simulate days, or depend on no processor.
+# These tests mostly wait for clocks and timeouts, start other programs, or simulate days.
 EXCLUDED = (
     "live/sinks",
     "web",
@@ -32,7 +32,6 @@ EXCLUDED = (
     "drift/test_monitor.py",
     "collection",
     "update",
-    "command_line",
 )
 TESTS = PROJECT / "tests" / "edge_runtime"
 MODELS = TESTS / "make_models.py"
