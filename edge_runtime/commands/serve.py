@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from edge_runtime.command_line.background import in_background
@@ -113,14 +114,7 @@ def serve(options: ServeOptions) -> int:
             stale_s=2 * options.stream.stall_timeout,
             drift=drift,
         )
-
-        def switch(new: Classifier) -> None:
-            """Continue the loop and the uploads with another model."""
-            other = open_classifier(options.bundle, options.model)
-            switch_parts(options.bundle, new, keeper, drift)
-            stream.switch(new, rules_for(options.stream, new))
-            site.classifier = other
-
+        switch = partial(_switch, options, stream, site)
         with following(follower, lambda: open_classifier(options.bundle, options.model), switch):
             _run(options, site, stream, stop)
     finally:
@@ -129,6 +123,14 @@ def serve(options: ServeOptions) -> int:
         if drift:
             drift.close()
     return SUCCESS
+
+
+def _switch(options: ServeOptions, stream: Stream, site: Site, new: Classifier) -> None:
+    """Continue the loop and the uploads with another model."""
+    other = open_classifier(options.bundle, options.model)
+    switch_parts(options.bundle, new, site.keeper, site.drift)
+    stream.switch(new, rules_for(options.stream, new))
+    site.classifier = other
 
 
 def _run(options: ServeOptions, site: Site, stream: Stream, stop: threading.Event) -> None:

@@ -13,6 +13,8 @@ from edge_runtime.command_line.runner import FAILURE, SUCCESS, set_action
 from edge_runtime.errors import EdgeError, one_line
 
 if TYPE_CHECKING:
+    import argparse
+
     from edge_runtime.update.update import Outcome
 
 
@@ -53,6 +55,11 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
         "--every", metavar="TIME", type=duration_s, help="stay and update again after this time, such as 1h"
     )
     command.add_argument("--json", action="store_true", help="print one JSON object for each update")
+    _add_trial_options(command)
+    set_action(command, UpdateOptions, update)
+
+
+def _add_trial_options(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("shadow and probation")
     group.add_argument(
         "--shadow",
@@ -86,7 +93,6 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
     group.add_argument(
         "--max-mb", metavar="MB", type=positive_float, help="largest memory (default: 1.5 times the current)"
     )
-    set_action(command, UpdateOptions, update)
 
 
 def update(options: UpdateOptions) -> int:

@@ -17,7 +17,7 @@ from edge_runtime.errors import EdgeError, SourceError, one_line
 from edge_runtime.update.models import CURRENT, Models, locked
 from edge_runtime.update.running import Running, count_failures
 from edge_runtime.update.shadow import Shadow
-from edge_runtime.update.trial import Trial, end_trial, read_trial
+from edge_runtime.update.trial import Trial, end_trial, probation_of, read_trial
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -51,7 +51,7 @@ class Follower:
         self._times: deque[float] = deque(maxlen=MAX_TIMES)
         self._running: Running | None = None
         with self._reported():
-            trial = self._probation()
+            trial = probation_of(self._models.folder, self._models.current())
             if trial and count_failures(self._models.folder, trial.folder) >= MAX_FAILURES:
                 _take_back(self._models, trial, f"it ended {MAX_FAILURES} times without being stopped")
         self._seen = self._models.current()
@@ -105,8 +105,10 @@ class Follower:
             self._seen = name  # also if it cannot be opened: it is not tried again every second
             self._take(open_model, switch)
         trial = read_trial(self._models.folder)
-        self._follow_shadow(trial if trial and trial.phase == "shadow" else None)
-        if trial := self._probation():
+        # Not for ever, if the update that began it was interrupted.
+        in_shadow = trial and trial.phase == "shadow" and time.time() < trial.until
+        self._follow_shadow(trial if in_shadow else None)
+        if trial := probation_of(self._models.folder, name):
             self._follow_probation(trial)
 
     def _take(self, open_model: Callable[[], Classifier], switch: Callable[[Classifier], None]) -> None:
@@ -140,11 +142,6 @@ class Follower:
         elif trial.max_ms is not None and len(self._times) >= MIN_TIMES and median(self._times) > trial.max_ms:
             reason = f"one inference takes {median(self._times):.2f} ms; the limit is {trial.max_ms:.2f} ms"
             _take_back(self._models, trial, reason)
-
-    def _probation(self) -> Trial | None:
-        """Return the trial if the current model is on probation. Raise UpdateError."""
-        trial = read_trial(self._models.folder)
-        return trial if trial and trial.phase == "probation" and self._models.current() == trial.folder else None
 
     @contextmanager
     def _reported(self) -> Iterator[None]:

@@ -134,6 +134,12 @@ def read_trial(models: Path) -> Trial | None:
         raise UpdateError(f"{models / TRIAL}: of another version; remove the file") from None
 
 
+def probation_of(models: Path, current: str | None) -> Trial | None:
+    """Return the trial if the current version is on probation. Raise UpdateError for a damaged file."""
+    trial = read_trial(models)
+    return trial if trial and trial.phase == "probation" and trial.folder == current else None
+
+
 def end_trial(models: Path) -> None:
     """End the phase."""
     for name in (TRIAL, SHADOW):

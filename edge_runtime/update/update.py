@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from edge_runtime.storage.digest import sha256_of
@@ -16,7 +17,7 @@ from edge_runtime.update.release import UpdateError
 from edge_runtime.update.repository import open_repository
 from edge_runtime.update.rollout import chosen, device_identity
 from edge_runtime.update.transport import download
-from edge_runtime.update.trial import ShadowRules, Trial, end_trial, judge, read_report, write_trial
+from edge_runtime.update.trial import ShadowRules, Trial, end_trial, judge, probation_of, read_report, write_trial
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -102,8 +103,7 @@ def update_once(models: Models, source: Source, limits: Limits, steps: Steps, re
 
     """
     repository = open_repository(source.repository, models.trust, source.root)
-    refused = models.refused(source.channel)
-    release = chosen(repository.releases, source.channel, device_identity(), refused)
+    release = chosen(repository.releases, source.channel, device_identity(), models.refused(source.channel))
     current = _release_of(models.current(), repository.releases)
     if release is None:
         models.tidy()
@@ -111,31 +111,41 @@ def update_once(models: Models, source: Source, limits: Limits, steps: Steps, re
     if release.folder == models.current() or _stays(current, release):
         models.tidy()
         return Outcome("current", release, f"{models.current()} is current")
+    probation = probation_of(models.folder, models.current())
+    if probation and time.time() < probation.until and not (current and current.facts.withdrawn):
+        minutes = math.ceil((probation.until - time.time()) / 60)
+        message = f"{models.current()} is current, on probation for {minutes} more minutes; then {release} is tried"
+        return Outcome("current", release, message)
     files = repository.files_of(release)
     models.tidy(release.folder, {file.sha256 for file in files.values()})
     report(f"{release}: fetching {len(files)} files")
     fetched_bytes = fetch(models, source.repository, release, files)
-    folder = models.versions / release.folder
     report(f"{release}: fetched {fetched_bytes / 1e6:.1f} MB; checking it on this device")
+    return replace(_install(models, release, limits, steps, report), fetched_bytes=fetched_bytes)
+
+
+def _install(models: Models, release: Release, limits: Limits, steps: Steps, report: Callable[[str], None]) -> Outcome:
+    """Prove a release that was fetched, try it, and switch to it."""
+    current = models.folder / CURRENT if models.current() else None
     try:
-        cost = prove(folder, release, limits, models.folder / CURRENT if models.current() else None)
-        found = _try_in_shadow(models, release, limits, steps, report) if models.current() and steps.shadow_s else ""
+        cost = prove(models.versions / release.folder, release, limits, current)
+        found = _try_in_shadow(models, release, limits, steps, report) if current and steps.shadow_s else ""
     except Refused as problem:
         end_trial(models.folder)
         models.refuse(release.channel, release.version, str(problem))
         models.tidy()
-        return Outcome("refused", release, f"{release} is refused: {problem}", fetched_bytes)
+        return Outcome("refused", release, f"{release} is refused: {problem}")
     if found is None:
         end_trial(models.folder)
         message = (
             f"{release} waits: no edge-run watch or serve runs {models.folder / CURRENT}, in whose shadow it could be "
             "tried; start one, or pass --shadow 0"
         )
-        return Outcome("waiting", release, message, fetched_bytes)
+        return Outcome("waiting", release, message)
     _switch(models, release, limits, steps)
     models.tidy()
     message = f"{release} is now current; one inference takes {cost.inference_ms:.2f} ms here{found}"
-    return Outcome("switched", release, message, fetched_bytes)
+    return Outcome("switched", release, message)
 
 
 def _try_in_shadow(
@@ -159,6 +169,8 @@ def _try_in_shadow(
     while time.time() < until:
         time.sleep(min(POLL_S, steps.shadow_s))
         found = read_report(models.folder)
+        if found and found.folder != release.folder:  # of an update that was interrupted
+            found = None
         if found and found.problem:
             break
         if time.time() - (found.at if found else began) > SILENCE_S:

@@ -71,7 +71,7 @@ def device(tmp_path, repository):
     from edge_runtime.update.models import locked
     from edge_runtime.update.update import Source, Steps, update_once
 
-    def update(location=None, *, limits=GENEROUS, steps=Steps(shadow_s=0), name="models"):  # noqa: B008 - a frozen value
+    def update(location=None, *, limits=GENEROUS, steps=Steps(shadow_s=0, probation_s=0), name="models"):  # noqa: B008 - a frozen value
         source = Source(str(location or repository.folder), "stable", repository.folder / "root.json")
         with locked(tmp_path / name) as models:
             return update_once(models, source, limits, steps, lambda _: None)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,12 +19,13 @@ from edge_runtime.update.trial import (
     ShadowReport,
     ShadowRules,
     Trial,
+    end_trial,
     judge,
     read_trial,
     write_trial,
 )
 from edge_runtime.update.update import Steps
-from export.release.release import add_release
+from export.release.release import add_release, change_release
 
 SHADOW = Steps(shadow_s=12.0, share=0.5, rules=ShadowRules(min_frames=20), probation_s=3600.0)
 
@@ -96,6 +98,8 @@ def test_a_good_release_is_switched_to_and_a_wrong_one_is_refused(
     wait_for(lambda: any("now running versions/stable-2-" in line for line in errors))
     assert read_trial(models).phase == "probation"
     add_release(repository, mixed_up_bundle, "stable", 100, "")
+    assert "on probation for 60 more minutes; then stable 3 is tried" in device(steps=SHADOW).message
+    end_trial(models)
     wrong = device(steps=SHADOW)
     assert wrong.state == "refused"
     assert "shadow: it agrees with the current model on" in wrong.message
@@ -124,7 +128,7 @@ def on_probation(repository, bundle_named, device, tmp_path):
     add_release(repository, bundle_named("one"), "stable", 100, "")
     device()
     add_release(repository, bundle_named("two"), "stable", 100, "")
-    device()
+    device(steps=Steps(shadow_s=0))
     assert read_trial(tmp_path / "models").phase == "probation"
     return Models(tmp_path / "models")
 
@@ -191,6 +195,24 @@ def test_a_release_that_is_too_slow_in_its_probation_is_taken_back(on_probation)
     follower.look(lambda: None, lambda _: None)
     assert on_probation.current().startswith("stable-1-")
     assert "one inference takes 9.00 ms" in on_probation.refused("stable")[2]
+
+
+def test_a_shadow_whose_update_was_interrupted_ends_with_its_time(on_probation):
+    now = time.time()
+    trial = Trial("shadow", on_probation.previous(), "stable", 1, now, now + 60, None)
+    write_trial(on_probation.folder, trial)
+    follower = Follower(on_probation.folder / "current")
+    follower.look(lambda: None, lambda _: None)
+    assert follower._shadow.trial == trial
+    write_trial(on_probation.folder, replace(trial, until=now - 1))
+    follower.look(lambda: None, lambda _: None)
+    assert follower._shadow is None
+
+
+def test_a_withdrawn_release_is_left_although_it_is_on_probation(on_probation, repository, device):
+    change_release(repository, "stable", 2, withdrawn=True)
+    outcome = device()
+    assert (outcome.state, outcome.release.version) == ("switched", 1)
 
 
 def test_a_probation_that_is_over_ends(on_probation):
