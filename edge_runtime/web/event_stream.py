@@ -50,9 +50,12 @@ async def _messages(site: Site, is_ended: Callable[[], bool]) -> AsyncIterator[s
     site.viewers += 1
     try:
         yield f"retry: {RETRY_MS}\n"
-        yield _message("hello", _hello(site))
+        greeted_with = None
         last_number = last_kept = 0
         while not is_ended():
+            if site.classifier is not greeted_with:  # at first, and again after a switch to another model
+                greeted_with, last_number, last_kept = site.classifier, 0, 0  # the page begins again
+                yield _message("hello", _hello(site))
             for item in site.hub.events_after(last_number):
                 last_number = item.number
                 yield _message("event", event_json(item, restored=item.number <= site.hub.restored))
