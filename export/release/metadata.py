@@ -74,13 +74,11 @@ class SignedMetadata(Repository):
         with self.edit_root() as root:
             for role, signer in signers.items():
                 root.add_key(signer.public_key, role)
+        self._sign_targets()
         self.publish(force=True)
 
     def publish(self, *, force: bool = False) -> None:
-        """Sign the current state of the targets, which makes it visible to devices."""
-        if force and not self._versions("targets"):
-            with self.edit_targets():
-                pass
+        """Sign the current state of the targets, which makes it visible to devices; `force` also if it is known."""
         self.do_snapshot(force=force)
         self.do_timestamp(force=force)
 
@@ -90,15 +88,14 @@ class SignedMetadata(Repository):
         self.open(role)
         retire_key(self.keys, role)
         new = create_key(self.keys, role, self.passphrase)
+        self._co_signers = [old_root] if role == "root" else []
         with self.edit_root() as root:
             for keyid in list(root.roles[role].keyids):
                 root.revoke_key(keyid, role)
             root.add_key(new.public_key, role)
-            self._co_signers = [old_root] if role == "root" else []
         self._co_signers = []
         if role == "targets":
-            with self.edit_targets():
-                pass
+            self._sign_targets()
         self.publish(force=True)
 
     def open(self, role: str) -> Metadata[Any]:
@@ -128,6 +125,11 @@ class SignedMetadata(Repository):
         write_bytes(self.metadata / name, md.to_bytes())
         if role == "root":  # what a device gets when it is set up
             write_bytes(self.folder / "root.json", md.to_bytes())
+
+    def _sign_targets(self) -> None:
+        """Write the next version of the targets, with the same content."""
+        with self.edit_targets():
+            pass
 
     def _require_valid(self, role: str, md: Metadata[Any]) -> None:
         """Raise ExportError unless devices will accept a document: it was signed by the key that the root names."""
