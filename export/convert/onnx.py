@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from export.convert.familiarity_limit import set_own_limit
 from export.convert.metadata import INPUT_NAME, OUTPUT_NAME, onnx_properties
 from export.errors import ExportError
 from export.settings import Settings
@@ -179,6 +180,7 @@ def _quantize(float_file: Path, int8_file: Path, calibration: Pixels, prepared: 
         "entropy": CalibrationMethod.Entropy,
     }
     quant_pre_process(str(float_file), str(prepared))
+    protected = _familiarity_nodes(prepared)
     quantize_static(
         str(prepared),
         str(int8_file),
@@ -193,11 +195,13 @@ def _quantize(float_file: Path, int8_file: Path, calibration: Pixels, prepared: 
         # converted to unsigned ones there. For three MobileNetV2s, 8 signed bits changed the class of about 8 images of
         # 222, 7 bits of 5 to 9 and unsigned weights of 3 to 5.
         reduce_range=settings.target != "any",
-        nodes_to_exclude=_familiarity_nodes(prepared),
+        nodes_to_exclude=protected,
         calibrate_method=methods[settings.calibration_method],
         # Otherwise the activations of all images are in memory at the same time: gigabytes for a MobileNet.
         extra_options={"CalibStridedMinMax": _stride(len(calibration))},
     )
+    if protected:
+        set_own_limit(int8_file, float_file, calibration)
 
 
 def _familiarity_nodes(path: Path) -> list[str]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from export.convert.bias_correction import bias_corrected
 from export.convert.equalization import equalized
+from export.convert.familiarity_limit import with_own_limit
 from export.convert.flatbuffer import finish
 from export.convert.metadata import INPUT_NAME
 from export.convert.ranges import with_narrow_ranges
@@ -87,9 +88,11 @@ def to_tflite(
                 converter.target_spec.supported_ops.append(tf.lite.OpsSet.TFLITE_BUILTINS)
             protected = precision == "int8" and spec.min_familiarity is not None
             if improvements:
-                converted = improved(frozen, calibration, settings or Settings(), keep_float, improvements)
+                converted = improved(
+                    frozen, calibration, settings or Settings(), keep_float, improvements, familiarity=protected
+                )
             elif keep_float or protected:
-                converted = keeping_float(converter, keep_float)
+                converted = keeping_float(converter, keep_float, calibration if protected else None)
             else:
                 converted = converter.convert()
     except ExportError as problem:
@@ -123,8 +126,10 @@ def _converter(frozen: Any, precision: TflitePrecision, calibration: Pixels, set
     return converter
 
 
-def keeping_float(converter: Any, tensors: Sequence[str]) -> bytes:  # noqa: ANN401 - the same
+def keeping_float(converter: Any, tensors: Sequence[str], calibration: Pixels | None) -> bytes:  # noqa: ANN401 - the same
     """Quantize everything except the layers that write the named tensors, and the familiarity.
+
+    With `calibration`, the limit of the familiarity becomes the file's own.
 
     The converter has no option for this, so its two steps are called one after the other, as its quantization debugger
     does, which for its part cannot set the types of the input and the output.
@@ -139,7 +144,7 @@ def keeping_float(converter: Any, tensors: Sequence[str]) -> bytes:  # noqa: ANN
         output_data_type=converter.inference_output_type,
         denylisted_nodes=[*tensors, *_familiarity_tensors(calibrated)],
     )
-    return quantized
+    return quantized if calibration is None else with_own_limit(quantized, calibrated, calibration)
 
 
 def improved(
@@ -148,6 +153,8 @@ def improved(
     settings: Settings,
     keep_float: Sequence[str],
     improvements: Collection[Improvement],
+    *,
+    familiarity: bool = False,
 ) -> bytes:
     """Quantize to int8 in separate steps, between which channels, ranges and biases are changed.
 
@@ -172,7 +179,9 @@ def improved(
         output_data_type=tf.dtypes.as_dtype(settings.int8_output),
         denylisted_nodes=[*keep_float, *_familiarity_tensors(content)],
     )
-    return bias_corrected(quantized, content, calibration) if "corrected biases" in improvements else quantized
+    if "corrected biases" in improvements:
+        quantized = bias_corrected(quantized, content, calibration)
+    return with_own_limit(quantized, content, calibration) if familiarity else quantized
 
 
 def _familiarity_tensors(content: bytes) -> list[str]:
