@@ -29,7 +29,7 @@ def home_lines(words: Iterable[str], written: Iterable[str]) -> list[str]:
     write = _in_homes(written)
     if not read and not write:
         return ["ProtectHome=yes"]
-    read = [path for path in read if not any(parent in read for parent in path.parents)]
+    read = [path for path in read if not any(parent in (*read, *write) for parent in path.parents)]
     binds = [f"BindReadOnlyPaths={_escaped(path)}" for path in read]
     return ["ProtectHome=tmpfs", *binds, *(f"BindPaths={_escaped(path)}" for path in write)]
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_runtime.system.confinement import address_lines, home_lines
+from edge_runtime.system.hardening import HARDENING, identity, literal, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,31 +56,7 @@ MemoryMax={memory_mb}M
 CPUQuota={cpu_percent}%
 TasksMax=128
 
-NoNewPrivileges=yes
-CapabilityBoundingSet=
-AmbientCapabilities=
-ProtectSystem=strict
-{home}ProtectProc=invisible
-ProtectClock=yes
-ProtectHostname=yes
-ProtectKernelTunables=yes
-ProtectKernelModules=yes
-ProtectKernelLogs=yes
-ProtectControlGroups=yes
-PrivateTmp=yes
-PrivateMounts=yes
-LockPersonality=yes
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-RemoveIPC=yes
-SystemCallArchitectures=native
-SystemCallFilter=@system-service
-SystemCallFilter=~@privileged @resources
-SystemCallErrorNumber=EPERM
-RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
-{addresses}# ProcSubset=pid is not set: without /proc/cpuinfo, the runtimes do not find their fast kernels.
-
+{hardening}
 # Cameras, the Raspberry Pi's camera pipeline and its firmware's temperature sensor; no other device.
 DevicePolicy=closed
 DeviceAllow=char-video4linux rw
@@ -100,27 +77,41 @@ def unit(
     *,
     subcommand: str = "watch",
     user: str = "root",
+    models: Path | None = None,
     memory_mb: int = MEMORY_MB,
     cpu_percent: int = CPU_PERCENT,
     watchdog_s: int = WATCHDOG_S,
 ) -> str:
     """Return the unit's text; see the command's options.
 
-    For root, systemd creates a user that exists only at run time.
+    Args:
+        bundle: the bundle, or the link to the current one in a models folder.
+        source: the camera.
+        options: further options of the subcommand.
+        subcommand: "watch" or "serve".
+        user: for root, systemd creates a user that exists only at run time.
+        models: the models folder, if the unit follows one: the command writes there what it finds about releases.
+        memory_mb: limit of the memory.
+        cpu_percent: limit of the processor time; 100 is one core.
+        watchdog_s: seconds without a decision on a fresh frame after which systemd restarts it.
+
     """
-    options = _separated(options)
+    options = separated(options)
     source = source if "://" in source or not Path(source).exists() else str(Path(source).resolve())
     words, credentials = _with_credentials(["--source", source, *options])
-    argv = [*map(_quoted, [sys.executable, "-m", "edge_runtime.cli", subcommand, str(bundle)]), *words]
-    written = [path for path in _written_folders(options) if path != STATE_FOLDER]
+    argv = [*map(quoted, [sys.executable, "-m", "edge_runtime.cli", subcommand, str(bundle)]), *words]
+    folders = [*_written_folders(options), *([str(models)] if models else [])]
+    written = [path for path in folders if not Path(path).is_relative_to(STATE_FOLDER)]
     return UNIT.format(
-        source=_literal(source),
+        source=literal(source),
         command=" ".join(argv),
-        identity="DynamicUser=yes" if user == "root" else f"User={user}",
-        write_paths="".join(f"ReadWritePaths={_quoted(path)}\n" for path in written),
-        credentials="".join(f"LoadCredential={name}:{_literal(path)}\n" for name, path in credentials.items()),
-        home="".join(f"{line}\n" for line in home_lines([str(bundle), source, *options], written)),
-        addresses="".join(f"{line}\n" for line in address_lines(subcommand, source, options)),
+        identity=identity(user),
+        write_paths="".join(f"ReadWritePaths={quoted(path)}\n" for path in written),
+        credentials="".join(f"LoadCredential={name}:{literal(path)}\n" for name, path in credentials.items()),
+        hardening=HARDENING.format(
+            home="".join(f"{line}\n" for line in home_lines([str(bundle), source, *options], written)),
+            addresses="".join(f"{line}\n" for line in address_lines(subcommand, source, options)),
+        ),
         environment_file=ENVIRONMENT_FILE,
         memory_mb=memory_mb,
         memory_high_mb=memory_mb * 9 // 10,
@@ -129,7 +120,7 @@ def unit(
     )
 
 
-def _separated(options: Sequence[str]) -> list[str]:
+def separated(options: Sequence[str]) -> list[str]:
     """Return the options with `--name=value` as two words."""
     words: list[str] = []
     for word in options:
@@ -142,7 +133,7 @@ def _with_credentials(options: Sequence[str]) -> tuple[list[str], dict[str, str]
 
     %d is the folder in which systemd puts the credentials; only the service can read it.
     """
-    words, credentials = list(map(_quoted, options)), {}
+    words, credentials = list(map(quoted, options)), {}
     for index, (option, value) in enumerate(pairwise(options), start=1):
         name = option.lstrip("-")
         if option in SECRET_OPTIONS:
@@ -156,14 +147,3 @@ def _written_folders(options: Sequence[str]) -> list[str]:
     """Return the folders of the files that options name for writing; a relative path is in the state folder."""
     files = [value for name, value in pairwise(options) if name in FILE_OPTIONS]
     return [str(Path(STATE_FOLDER, file).parent) for file in files]
-
-
-def _quoted(word: str) -> str:
-    """Quote one word for systemd, in which $ and % have a meaning."""
-    escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("$", "$$").replace("\n", "\\n")
-    escaped = _literal(escaped)
-    return f'"{escaped}"' if not word or set(word) & set(" \t\"'\\;#\n") else escaped
-
-
-def _literal(text: str) -> str:
-    return text.replace("%", "%%").replace("\n", " ")

@@ -45,7 +45,7 @@ def test_the_unit_runs_watch_is_supervised_and_held_in(tmp_path):
 def test_root_gets_an_identity_that_exists_only_while_it_runs(tmp_path):
     found = settings(unit(tmp_path, "0", user="root"))
     assert found["DynamicUser"] == "yes"
-    assert "User" not in found
+    assert found["User"] == "edgewise"  # the same in the unit that updates the model: both write the models folder
 
 
 @pytest.mark.parametrize("options", [["--event-log", "/srv/log/events.db"], ["--event-log=/srv/log/events.db"]])
@@ -178,3 +178,88 @@ def test_options_that_the_command_would_refuse_make_no_unit(bundle, edge_run, ex
 
 def test_a_bundle_that_is_not_there_is_one_line(refused, tmp_path):
     assert "no such bundle folder" in refused("service", tmp_path / "none", "--source", "0")
+
+
+UPDATE = "--repository https://example.org/releases --models models"
+
+
+@pytest.fixture
+def followed(bundle, tmp_path):
+    """Return MODELS/current of a models folder with one version."""
+    models = tmp_path / "models"
+    (models / "versions").mkdir(parents=True)
+    (models / "versions" / "stable-1-0123").symlink_to(bundle)
+    (models / "current").symlink_to("versions/stable-1-0123")
+    return models / "current"
+
+
+def test_the_unit_follows_the_current_model_and_may_write_what_it_finds_about_releases(edge_run, followed):
+    code, out, _ = edge_run("service", followed, "--source", "0", "--user", "daemon")
+    found = settings("\n".join(out))
+    assert code == 0
+    assert f" watch {followed} " in found["ExecStart"]
+    assert found["ReadWritePaths"] == str(followed.parent)
+
+
+def test_a_folder_that_is_written_is_not_also_bound_for_reading(monkeypatch, followed):
+    monkeypatch.setattr(confinement, "HOMES", (followed.parents[1],))
+    lines = confinement.home_lines([str(followed)], [str(followed.parent)])
+    assert f"BindPaths={followed.parent}" in lines
+    assert not [line for line in lines if line.startswith("BindReadOnlyPaths=") and "versions" in line]
+
+
+def test_the_update_runs_once_as_the_user_of_the_classifier(edge_run, tmp_path):
+    text = f"{UPDATE} --shadow 30m --root '{tmp_path / 'ro ot.json'}'"
+    code, out, _ = edge_run("service", "--update", text, "--user", "root")
+    found = settings("\n".join(out))
+    assert code == 0
+    assert found["Type"] == "oneshot"
+    assert found["ExecStart"].endswith(f' --shadow 30m --root "{tmp_path / "ro ot.json"}"')
+    assert int(found["TimeoutStartSec"]) > 30 * 60
+    assert found["User"] == "edgewise"
+    assert "ReadWritePaths" not in found  # the models folder is in the state folder
+    _, out, _ = edge_run("service", "--update", f"--repository {tmp_path} --models /srv/models", "--user", "daemon")
+    found = settings("\n".join(out))
+    assert found["ReadWritePaths"] == "/srv/models"
+    assert found["IPAddressDeny"] == "any"  # the repository is a folder
+
+
+def test_the_timer_starts_the_update_and_not_all_devices_at_once(edge_run):
+    code, out, _ = edge_run("service", "--update", UPDATE, "--timer", "2h")
+    found = settings("\n".join(out))
+    assert code == 0
+    assert found["OnUnitInactiveSec"] == "7200"
+    assert found["RandomizedDelaySec"] == "720"
+    assert found["WantedBy"] == "timers.target"
+
+
+def test_systemd_finds_nothing_wrong_with_the_update_and_its_exposure_is_at_most_1_5(edge_run, tmp_path):
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("needs systemd-analyze")
+    for name, extra in (("edgewise-update.service", ()), ("edgewise-update.timer", ("--timer", "1h"))):
+        _, out, _ = edge_run("service", "--update", UPDATE, *extra)
+        (tmp_path / name).write_text("\n".join(out) + "\n")
+    command = ["systemd-analyze", "verify", tmp_path / "edgewise-update.timer", tmp_path / "edgewise-update.service"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert [line for line in done.stderr.splitlines() if "edgewise" in line] == []
+    unit_file = tmp_path / "edgewise-update.service"
+    command = ["systemd-analyze", "security", "--offline=yes", "--threshold=15", "--no-pager", unit_file]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-300:]
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ((), "BUNDLE and --source S are needed, or --update TEXT"),
+        (("bundle", "--update", UPDATE), "neither BUNDLE nor --source"),
+        (("bundle", "--source", "0", "--timer", "1h"), "--timer needs --update TEXT"),
+        (("--update", f"{UPDATE} --every 1h"), "pass --timer TIME"),
+        (("--update", "--models models"), "--repository"),
+    ],
+)
+def test_arguments_that_name_no_unit_are_refused(edge_run, words, reason):
+    code, out, err = edge_run("service", *words)
+    assert code == 2
+    assert out == []
+    assert reason in " ".join(err)
