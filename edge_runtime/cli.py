@@ -22,6 +22,7 @@ COMMANDS = (
     "review",
     "service",
     "update",
+    "fleet",
     "doctor",
     "selftest",
     "bench",

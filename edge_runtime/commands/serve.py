@@ -82,7 +82,7 @@ def serve(options: ServeOptions) -> int:
     drift = drift_from(options.drift, options.bundle) if source.live else None
     hub, stop = Hub(), threading.Event()
     keeper = keeper_from(options.keep, watching, source, options.stream.roi)
-    sinks = sinks_from(options.sinks, source.name)
+    sinks = sinks_from(options.sinks, source.name, options.bundle)
     parts: list[Any] = [*sinks, *([keeper] if keeper else [])]
     if options.sinks.event_log:
         hub.restore(read_events(options.sinks.event_log, newest=MAX_EVENTS))

@@ -79,7 +79,7 @@ def _watch(options: WatchOptions, results: TextIO) -> int:
     classifier = open_classifier(options.bundle, options.model)
     drift = drift_from(options.drift, options.bundle) if source.live else None
     keeper = keeper_from(options.keep, classifier, source, options.stream.roi)
-    sinks = [_console(options, results, live=source.live), *sinks_from(options.sinks, source.name)]
+    sinks = [_console(options, results, live=source.live), *sinks_from(options.sinks, source.name, options.bundle)]
     on_frame = [*([follower.on_frame] if follower else []), *([keeper.offer] if keeper else [])]
     try:
         with stop_on_signals() as stop:

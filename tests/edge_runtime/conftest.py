@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
+import shutil
+import socket
+import subprocess
 import time
 from dataclasses import replace
 
@@ -113,3 +117,45 @@ def wait_until():
         pytest.fail("the condition never held")
 
     return wait
+
+
+@pytest.fixture
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def broker(free_port, wait_until, tmp_path):
+    """A Mosquitto that can be stopped and started again; it keeps the messages that subscribers have not received."""
+    program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
+    if program is None:
+        pytest.skip("needs Debian's mosquitto")
+    config = tmp_path / "mosquitto.conf"
+    user = f"user {getpass.getuser()}\n"  # if root starts it, it changes to a user that cannot write here
+    kept = f"persistence true\npersistence_location {tmp_path}/\n"
+    config.write_text(f"{user}listener {free_port} 127.0.0.1\nallow_anonymous true\n{kept}")
+
+    class Running:
+        port = free_port
+        process = None
+
+        def start(self):
+            self.process = subprocess.Popen(
+                [program, "-c", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+            wait_until(self.answers)
+
+        def stop(self):
+            self.process.terminate()
+            self.process.wait()
+
+        def answers(self):
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", free_port)) == 0
+
+    running = Running()
+    running.start()
+    yield running
+    running.stop()

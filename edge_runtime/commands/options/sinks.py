@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +13,6 @@ from edge_runtime.command_line.numbers import positive_int
 from edge_runtime.system.credentials import address_from, credential
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterable, Iterator
 
     from edge_runtime.live.records import Sink
@@ -37,6 +38,7 @@ class SinkOptions:
     mqtt: str | None
     mqtt_node: str | None
     mqtt_topic: str | None
+    mqtt_tag: list[str]
     mqtt_password_file: Path | None
     webhook: str | None
     webhook_token_file: Path | None
@@ -73,6 +75,14 @@ def add_sink_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--mqtt-topic", metavar="TOPIC", help="prefix of all topics (default: edgewise/NAME)")
     group.add_argument(
+        "--mqtt-tag",
+        metavar="TAG",
+        type=_tag,
+        action="append",
+        default=[],
+        help="a group of this device, for edge-run fleet; repeat it for several",
+    )
+    group.add_argument(
         "--webhook",
         metavar="URL",
         help="POST each event as JSON; EDGE_RUN_WEBHOOK_TOKEN is sent as a bearer token; @FILE: a file with the URL",
@@ -85,17 +95,24 @@ def add_sink_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def sinks_from(options: SinkOptions, camera: str) -> list[Sink]:
+def _tag(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", text):
+        raise argparse.ArgumentTypeError(f"must be 1 to 32 letters, digits, - and _, not {text!r}")
+    return text
+
+
+def sinks_from(options: SinkOptions, camera: str, bundle: str) -> list[Sink]:
     """Open the sinks that the options name; if one cannot be opened, close the others. Raise EdgeError.
 
     Args:
         options: where events are sent.
         camera: the source's name.
+        bundle: the bundle's path as the user gave it.
 
     """
     sinks: list[Sink] = []
     try:
-        for sink in _open(options, camera):
+        for sink in _open(options, camera, bundle):
             sinks.append(sink)  # noqa: PERF402 - those opened so far must be known when the next one fails
     except BaseException:
         close_all(sinks)
@@ -112,13 +129,13 @@ def close_all(sinks: Iterable[Closable]) -> None:
             print(f"edge-run: {type(sink).__name__}: cannot be closed: {problem!r}", file=sys.stderr, flush=True)
 
 
-def _open(options: SinkOptions, camera: str) -> Iterator[Sink]:
+def _open(options: SinkOptions, camera: str, bundle: str) -> Iterator[Sink]:
     if options.event_log:
         from edge_runtime.live.sinks.eventlog import EventLog
 
         yield EventLog(options.event_log, budget_bytes=options.event_log_mb * MEGABYTE)
     if options.mqtt:
-        yield _open_mqtt(options, options.mqtt, camera)
+        yield _open_mqtt(options, options.mqtt, camera, bundle)
     if options.webhook:
         from edge_runtime.live.sinks.webhook import TOKEN_VARIABLE, Webhook
 
@@ -130,7 +147,8 @@ def _open(options: SinkOptions, camera: str) -> Iterator[Sink]:
         yield Hook(options.on_event)
 
 
-def _open_mqtt(options: SinkOptions, address: str, camera: str) -> Sink:
+def _open_mqtt(options: SinkOptions, address: str, camera: str, bundle: str) -> Sink:
+    from edge_runtime.commands.options.device import facts_of
     from edge_runtime.live.sinks.mqtt import PASSWORD_VARIABLE, USER_VARIABLE, Login, Mqtt, node_of, parse_broker
 
     broker = parse_broker(address)
@@ -141,4 +159,5 @@ def _open_mqtt(options: SinkOptions, address: str, camera: str) -> Sink:
         node=options.mqtt_node or node_of(camera),
         base=options.mqtt_topic,
         login=Login(user, password) if user else None,
+        facts=facts_of(bundle, options.mqtt_tag),
     )

@@ -22,6 +22,7 @@ class Topics(NamedTuple):
     camera: str
     thumbnail: str
     drift: str
+    device: str
 
 
 def topics(base: str) -> Topics:

@@ -2,9 +2,10 @@
 
 Events use QoS 1: each is kept until the broker has acknowledged it, so it may arrive twice, but none is lost while
 the queue has room. They are not retained, because an old event is of no use to a later subscriber. Predictions use
-QoS 0, the newest one per second: the next one replaces a lost one. Availability, the camera's state, the best frame
-and the discovery messages are retained with QoS 1, so that later subscribers know the present state; so does Home
-Assistant after a restart. Nothing is subscribed to, so that no other client can send messages to this one.
+QoS 0, the newest one per second: the next one replaces a lost one. Availability, the camera's state, the best frame,
+the device's report and the discovery messages are retained with QoS 1, so that later subscribers know the present
+state; so does Home Assistant after a restart. Nothing is subscribed to, so that no other client can send messages to
+this one.
 """
 
 from __future__ import annotations
@@ -22,22 +23,27 @@ from urllib.parse import urlsplit
 
 from edge_runtime.errors import BackendUnavailable, SourceError
 from edge_runtime.live.liveness import MEANINGS
+from edge_runtime.live.sinks.device_report import DeviceReport, Rates
 from edge_runtime.live.sinks.home_assistant import EXPIRES_S, discovery, topics
 from edge_runtime.live.sinks.outbox import DeliveryError, Outbox
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessageInfo
     from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
 
     from edge_runtime.live.liveness import State
     from edge_runtime.live.records import Event, FramePrediction
+    from edge_runtime.live.sinks.device_report import DeviceFacts
 
 PORT, TLS_PORT = 1883, 8883
 KEEP_ALIVE_S = 30
 LONGEST_WAIT_S = 30  # between two attempts to connect
 PREDICTION_EVERY_S = 1.0
 REPEAT_EVERY_S = EXPIRES_S / 4
+REPORT_EVERY_S = 60.0
 POLL_S = 0.2
 MOST_IN_PAHO = 100  # messages in paho's own queue; all others wait in the outbox
 MAX_RECEIVED_BYTES = 65_536  # acknowledgements have a few bytes
@@ -83,7 +89,13 @@ class Mqtt:
     """
 
     def __init__(
-        self, broker: Broker, *, node: str | None = None, base: str | None = None, login: Login | None = None
+        self,
+        broker: Broker,
+        *,
+        node: str | None = None,
+        base: str | None = None,
+        login: Login | None = None,
+        facts: Callable[[], DeviceFacts] | None = None,
     ) -> None:
         """Connect in the background; a broker that is not reachable is not an error.
 
@@ -92,16 +104,18 @@ class Mqtt:
             node: the camera's identifier on the broker, see `node_of`; None uses the host's name.
             base: the prefix of all topics; None uses edgewise/NODE.
             login: None connects without one.
+            facts: reads what the device's report contains; None publishes no report.
 
         Raises:
             BackendUnavailable: paho-mqtt is not installed.
 
         """
-        node = _identifier(node or socket.gethostname())
+        node = self._node = _identifier(node or socket.gethostname())
         base = base or f"edgewise/{node}"
         self.topics = topics(base)
         self._announcements = discovery(node, base, version("edgewise"))
         self._camera = "ON"
+        self._facts, self._rates, self._report_s = facts, Rates(), float("-inf")
         self._drift: list[str] = []  # what is different from the training, in words
         self._connected = threading.Event()
         self._address = f"{broker.host}:{broker.port}"
@@ -119,6 +133,7 @@ class Mqtt:
 
     def prediction(self, prediction: FramePrediction) -> None:
         """Keep the newest prediction for publishing."""
+        self._rates.seen(prediction.inference_ms)
         self._last, self._repeat_s = prediction, time.monotonic() + REPEAT_EVERY_S
         self.outbox.put_prediction(prediction)
 
@@ -168,17 +183,36 @@ class Mqtt:
         if self._connected.is_set() and now_s - self._predicted_s >= PREDICTION_EVERY_S:
             self._predicted_s = now_s
             self._client.publish(self.topics.prediction, json.dumps(prediction.to_json()), qos=0)
+        if self._connected.is_set() and now_s - self._report_s >= REPORT_EVERY_S:
+            self._publish_report()
 
     def _announce(self) -> None:
         for topic, message in self._announcements.items():
             self._publish_retained(topic, json.dumps(message))
         self._publish_retained(self.topics.camera, self._camera)
         self._publish_drift()
+        self._publish_report()
         self._publish_retained(self.topics.availability, "online")
 
     def _publish_drift(self) -> None:
         state = {"state": "ON" if self._drift else "OFF", "reasons": self._drift}
         self._publish_retained(self.topics.drift, json.dumps(state))
+
+    def _publish_report(self) -> None:
+        if self._facts is None:
+            return
+        self._report_s = time.monotonic()
+        fps, inference_ms = self._rates.taken()
+        report = DeviceReport(
+            self._node,
+            round(time.time(), 3),
+            self._facts(),
+            fps,
+            inference_ms,
+            self._camera == "ON",
+            tuple(self._drift),
+        )
+        self._publish_retained(self.topics.device, json.dumps(report.to_json()))
 
     def _publish_retained(self, topic: str, payload: str | bytes) -> None:
         self._client.publish(topic, payload, qos=1, retain=True)

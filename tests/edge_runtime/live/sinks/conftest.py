@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-
 import pytest
 
 from edge_runtime.classify.decision import Scored
@@ -27,10 +25,3 @@ def make_prediction():
         return FramePrediction("cam", number, 1e9, 40.0, 0, label, 0.9, top, label, 1.0, 2.0, 3.0)
 
     return make
-
-
-@pytest.fixture
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import re
 import shutil
@@ -18,44 +17,11 @@ from dataclasses import replace
 import pytest
 
 from edge_runtime.errors import BackendUnavailable, SourceError
+from edge_runtime.live.sinks import mqtt as mqtt_module
+from edge_runtime.live.sinks.device_report import DeviceFacts, parse_report
 from edge_runtime.live.sinks.mqtt import Broker, Login, Mqtt, node_of, parse_broker
 
 paho = pytest.importorskip("paho.mqtt.client", reason="needs paho-mqtt")
-
-
-@pytest.fixture
-def broker(free_port, wait_until, tmp_path):
-    """A Mosquitto that can be stopped and started again; it keeps the messages that subscribers have not received."""
-    program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
-    if program is None:
-        pytest.skip("needs Debian's mosquitto")
-    config = tmp_path / "mosquitto.conf"
-    user = f"user {getpass.getuser()}\n"  # if root starts it, it changes to a user that cannot write here
-    kept = f"persistence true\npersistence_location {tmp_path}/\n"
-    config.write_text(f"{user}listener {free_port} 127.0.0.1\nallow_anonymous true\n{kept}")
-
-    class Running:
-        port = free_port
-        process = None
-
-        def start(self):
-            self.process = subprocess.Popen(
-                [program, "-c", config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-            )
-            wait_until(self.answers)
-
-        def stop(self):
-            self.process.terminate()
-            self.process.wait()
-
-        def answers(self):
-            with socket.socket() as probe:
-                return probe.connect_ex(("127.0.0.1", free_port)) == 0
-
-    running = Running()
-    running.start()
-    yield running
-    running.stop()
 
 
 @pytest.fixture
@@ -332,3 +298,31 @@ def test_without_paho_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "paho.mqtt.client", None)
     with pytest.raises(BackendUnavailable, match=r"pip install 'edgewise\[mqtt\]'"):
         Mqtt(Broker("127.0.0.1", 1, tls=False))
+
+
+FACTS = DeviceFacts("0123", ("yard",), "0.1.0", "89abcdef", "stable", 2, "good", "", 51.5, 10**9)
+
+
+def test_a_device_reports_its_model_and_its_pace_for_later_subscribers(
+    mqtt, listener, make_prediction, wait_until, monkeypatch
+):
+    monkeypatch.setattr(mqtt_module, "REPORT_EVERY_S", 0.5)
+    sink = mqtt(facts=lambda: FACTS)
+    got = listener()
+    wait_until(lambda: payloads(got, "edgewise/porch/device"))
+    first = parse_report(payloads(got, "edgewise/porch/device")[0])
+    assert (first.facts, first.fps, first.camera) == (FACTS, None, True)
+    for number in range(3):
+        sink.prediction(make_prediction(number))
+
+    def reported():
+        """Send another frame, and look at the newest report."""
+        sink.prediction(make_prediction(3))
+        return parse_report(payloads(got, "edgewise/porch/device")[-1]).fps
+
+    wait_until(reported)
+    newest = parse_report(payloads(got, "edgewise/porch/device")[-1])
+    assert newest.inference_ms == 3.0
+    assert newest.node == "porch"
+    later = listener()
+    wait_until(lambda: payloads(later, "edgewise/porch/device"))

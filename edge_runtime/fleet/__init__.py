@@ -1,0 +1,1 @@
+"""Show the devices of a fleet from what they publish over MQTT."""
