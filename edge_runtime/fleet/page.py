@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 STATIC = Path(__file__).parent / "static"
 STYLE = Path(__file__).parents[1] / "web" / "static" / "report.css"
 NUMERIC = frozenset({"frames/s", "ms", "temperature", "free"})
+ORDER = (0, len(HEADINGS) - 1, *range(1, len(HEADINGS) - 1))  # on a phone, only the first columns are visible
 URGENCY = {URGENT: "urgent", SOON: "soon"}  # CSS classes
 
 
@@ -34,13 +35,13 @@ def fleet_page(rows: Rows, now: float) -> str:
     offline = sum(device.online is False for device, _ in rows)
     headings = "".join(
         f'<th scope="col"{_number_class(name)} aria-sort="none"><button type="button">{escape(name)}</button></th>'
-        for name in HEADINGS
+        for name in (HEADINGS[column] for column in ORDER)
     )
     template = Template((STATIC / "fleet.html").read_text(encoding="utf-8"))
     return template.substitute(
         style=STYLE.read_text(encoding="utf-8") + (STATIC / "fleet.css").read_text(encoding="utf-8"),
         script=(STATIC / "fleet.js").read_text(encoding="utf-8"),
-        title=f"{len(rows)} devices",
+        title=f"{len(rows):,} device{'s' if len(rows) != 1 else ''}",
         summary=f"{needing} need a person, {offline} offline.",
         made=datetime.fromtimestamp(now).astimezone().strftime("%Y-%m-%d %H:%M %Z"),
         headings=headings,
@@ -52,7 +53,7 @@ def _row(row: tuple[Device, list[Need]]) -> str:
     device, needed = row
     texts = cells(device, needed)
     urgency = max((need.urgency for need in needed), default=0)
-    parts = "".join(f"<td{_number_class(name)}>{escape(text)}</td>" for name, text in zip(HEADINGS, texts, strict=True))
+    parts = "".join(f"<td{_number_class(HEADINGS[column])}>{escape(texts[column])}</td>" for column in ORDER)
     return f'<tr class="{URGENCY.get(urgency, "")}">{parts}</tr>'
 
 

@@ -43,4 +43,5 @@ def report_page_checker():
                 assert browser.console() == []
             return len(loaded)
 
+        check.open_browser = open_browser
         yield check
