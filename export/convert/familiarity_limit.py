@@ -98,11 +98,12 @@ def _tflite_shares(content: bytes, pixels: Pixels) -> NDArray[np.float32]:
         interpreter = Interpreter(model_content=bytes(flatbuffer_utils.convert_object_to_bytearray(model)))
         interpreter.allocate_tensors()
     (taken,) = interpreter.get_input_details()
+    scale, zero_point = taken["quantization"]
     found = []
     for image in pixels:
         value = image[np.newaxis].astype(np.float32)
         if taken["dtype"] != np.float32:
-            value = quantize(value, *taken["quantization"], taken["dtype"])
+            value = quantize(value, scale, zero_point, taken["dtype"])
         interpreter.set_tensor(taken["index"], value)
         interpreter.invoke()
         found.append(interpreter.get_tensor(share).item())
