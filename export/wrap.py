@@ -126,21 +126,10 @@ def wrap(
         BackendUnavailable: no runtime that reads it is installed.
 
     """
-    if model.suffix not in {".tflite", ".onnx"} or not model.is_file():
-        raise ExportError(f"{model}: not a .tflite or .onnx file; use edge-export export for a Keras model")
-    if not installed(BACKENDS_BY_FORMAT[model.suffix[1:]]):
-        raise BackendUnavailable(f"{model} cannot be proved: {missing(BACKENDS_BY_FORMAT[model.suffix[1:]][0])}")
+    _check_can_be_run(model)
     ends, says = read_ends(model, stated.shape), read_statements(model)
     labels, warnings = known_labels(stated.labels, says, ends, model, has_images=stated.data is not None)
-    spec = ModelSpec(
-        ends.height,
-        ends.width,
-        labels,
-        "sigmoid" if ends.units == 1 else "softmax",
-        stated.resize or says.resize or "stretch",
-        color="gray" if ends.channels == 1 else "RGB",
-        min_familiarity=ends.min_familiarity,
-    )
+    spec = _spec(ends, labels, stated.resize or says.resize or "stretch")
     with published_folder(out, overwrite=overwrite, error=ExportError) as staging:
         images = _images(staging, spec, stated.data)
         has_labels, has_images = images.truth is not None, not images.are_drawn
@@ -153,6 +142,25 @@ def wrap(
         progress("verifying the finished bundle in every installed runtime")
         verify_bundle(staging, progress)
         return wrapped
+
+
+def _check_can_be_run(model: Path) -> None:
+    if model.suffix not in {".tflite", ".onnx"} or not model.is_file():
+        raise ExportError(f"{model}: not a .tflite or .onnx file; use edge-export export for a Keras model")
+    if not installed(BACKENDS_BY_FORMAT[model.suffix[1:]]):
+        raise BackendUnavailable(f"{model} cannot be proved: {missing(BACKENDS_BY_FORMAT[model.suffix[1:]][0])}")
+
+
+def _spec(ends: ModelEnds, labels: tuple[str, ...], resize: ResizeMode) -> ModelSpec:
+    return ModelSpec(
+        ends.height,
+        ends.width,
+        labels,
+        "sigmoid" if ends.units == 1 else "softmax",
+        resize,
+        color="gray" if ends.channels == 1 else "RGB",
+        min_familiarity=ends.min_familiarity,
+    )
 
 
 def _search(

@@ -77,26 +77,38 @@ def to_tflite(
         ExportError: the converter refuses an operation.
 
     """
-    from export.quiet_tensorflow import quiet_stderr, tf
+    from export.quiet_tensorflow import quiet_stderr
 
     try:
         with quiet_stderr():
-            converter = _converter(frozen, precision, calibration, settings or Settings())
-            if precision == "int16x8" and spec.min_familiarity is not None:
-                # Its division has no 16-bit kernel; 16 bits are enough for the rest of it.
-                converter.target_spec.supported_ops.append(tf.lite.OpsSet.TFLITE_BUILTINS)
-            protected = precision == "int8" and spec.min_familiarity is not None
             if improvements:
                 converted = improved(frozen, calibration, settings or Settings(), keep_float, improvements)
-            elif keep_float or protected:
-                converted = keeping_float(converter, keep_float)
             else:
-                converted = converter.convert()
+                converter = _converter(frozen, precision, calibration, settings or Settings())
+                converted = _convert(converter, precision, keep_float, has_familiarity=spec.min_familiarity is not None)
     except ExportError as problem:
         raise ExportError(f"TFLite {precision}: {problem}") from None
     except Exception as problem:  # its converter also raises bare Exception
         raise ExportError(f"TFLite {precision}: the converter failed: {_cause(problem)}") from problem
     return finish(converted, spec)
+
+
+def _convert(
+    converter: Any,  # noqa: ANN401 - the same
+    precision: TflitePrecision,
+    keep_float: Sequence[str],
+    *,
+    has_familiarity: bool,
+) -> bytes:
+    from export.quiet_tensorflow import tf
+
+    if precision == "int16x8" and has_familiarity:
+        # Its division has no 16-bit kernel; 16 bits are enough for the rest of it.
+        converter.target_spec.supported_ops.append(tf.lite.OpsSet.TFLITE_BUILTINS)
+    if keep_float or (precision == "int8" and has_familiarity):
+        return keeping_float(converter, keep_float)
+    converted: bytes = converter.convert()
+    return converted
 
 
 def _converter(frozen: Any, precision: TflitePrecision, calibration: Pixels, settings: Settings) -> Any:  # noqa: ANN401 - the same
