@@ -5,7 +5,8 @@
 MODEL is a RUN of edge-train, whose own photographs are used, or a model that others wrote, such as
 model.h5=-1..1, which is calibrated with 100 of PHOTOGRAPHS and measured on 300 others. Each form is compared with the
 float32 file: how often the top class is the same, and the mean difference of a probability. int16x8 has the weights of
-int8 and 16-bit activations, so it shows what better weights could gain at most. Writes results/int8_improvements.json.
+int8 and 16-bit activations, so it shows what better weights could gain at most. Writes results/int8_improvements.json,
+in which the rows of other networks stay.
 """
 
 from __future__ import annotations
@@ -68,12 +69,13 @@ def main() -> None:
     parser.add_argument("--name", nargs="+", default=[], help="what the table says about each model")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "int8_improvements.json")
     args = parser.parse_args()
-    rows = []
+    before = json.loads(args.out.read_text(encoding="utf-8"))["networks"] if args.out.exists() else []
+    rows = {row["network"]: row for row in before}
     for index, model in enumerate(args.models):
         network = opened(model, args.photographs)
         name = args.name[index] if index < len(args.name) else Path(model.partition("=")[0]).name
-        rows.append({"network": name, "images": len(network.holdout), "forms": measured(network)})
-        write(args.out, rows)
+        rows[name] = {"network": name, "images": len(network.holdout), "forms": measured(network)}
+        write(args.out, list(rows.values()))
 
 
 def write(out: Path, rows: list[dict[str, Any]]) -> None:
