@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import machine
 import numpy as np
+from foreign import chosen
 
 HERE = Path(__file__).resolve().parent
 sys.path[:] = [path for path in sys.path if Path(path).resolve() != HERE]  # export.py hides export
@@ -106,12 +107,6 @@ def opened(model: str, photographs: Path) -> Network:
     head = read_head(network, ends, Path(path), holdout, reading)
     classifier = pixel_classifier(network, side=(spec.height, spec.width), reading=reading, head=head)
     return Network(freeze(classifier, spec), spec, calibration, holdout)
-
-
-def chosen(folder: Path, count: int) -> list[Path]:
-    """Return photographs that are spread evenly over the sorted paths."""
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in {".jpg", ".jpeg", ".png"})
-    return [paths[int(at)] for at in np.linspace(0, len(paths) - 1, min(count, len(paths)))]
 
 
 def measured(network: Network) -> list[dict[str, Any]]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from edge_runtime.model.spec import ResizeMode
     from export.sources.keras_model import Head
     from export.sources.reading import Reading, StatedInput
+    from export.sources.reading_search import Run
 
 BATCH = 32
 HEAD_IMAGES = 64
@@ -72,21 +73,16 @@ def find_input(
     reading, candidates = stated.reading(), known_readings(ends.channels)
     if reading and reading.channels not in {1, ends.channels}:
         raise ExportError(f"{path}: its input is grey, but {reading.name} is for three channels")
-
-    def run(pixels: Pixels, readings: Sequence[Reading]) -> list[NDArray[np.float32]]:
-        outputs = [_outputs(model, item.apply(pixels)) for item in readings]
-        return [probabilities(rows, ends, likely_head(rows, ends)) for rows in outputs]
-
     fit = resize or "stretch"
     if truth is None and reading is not None:
         return Found(reading, fit, None)
     if truth is None:
         possible = [item for item in candidates if item.bgr or not stated.bgr]
         some = pixels_of(np.arange(min(count, SEARCH_IMAGES)), fit)
-        return search_unlabelled(run, some, possible, resize=fit, where=str(path))
+        return search_unlabelled(_runner(model, ends), some, possible, resize=fit, where=str(path))
     chosen = balanced(truth, SEARCH_IMAGES)
     return search_labelled(
-        run,
+        _runner(model, ends),
         lambda mode: pixels_of(chosen, mode),
         truth[chosen],
         candidates,
@@ -94,6 +90,16 @@ def find_input(
         resize=resize,
         bgr=stated.bgr,
     )
+
+
+def _runner(model: Any, ends: ModelEnds) -> Run:  # noqa: ANN401 - the same
+    """Return a function that computes probabilities for pixels under each of some readings."""
+
+    def run(pixels: Pixels, readings: Sequence[Reading]) -> list[NDArray[np.float32]]:
+        outputs = [_outputs(model, item.apply(pixels)) for item in readings]
+        return [probabilities(rows, ends, likely_head(rows, ends)) for rows in outputs]
+
+    return run
 
 
 def _outputs(model: Any, values: NDArray[np.float32]) -> NDArray[np.float32]:  # noqa: ANN401 - the same
