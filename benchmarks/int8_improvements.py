@@ -5,7 +5,7 @@
 MODEL is a RUN of edge-train, whose own photographs are used, or a model that others wrote, such as
 model.h5=-1..1, which is calibrated with 100 of PHOTOGRAPHS and measured on 300 others. Each form is compared with the
 float32 file: how often the top class is the same, and the mean difference of a probability. int16x8 has the weights of
-int8 and 16-bit activations, so it shows what better weights could gain at most. Writes results/int8_improvements.json,
+int8 and 16-bit activations, so it shows what the weights alone lose. Writes results/int8_improvements.json,
 in which the rows of other networks stay.
 """
 
