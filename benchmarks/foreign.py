@@ -1,10 +1,12 @@
 """Do the bundles of model files that others wrote decide as a bare loop over the same file does?
 
-    python benchmarks/foreign.py PHOTOGRAPHS [--models DIR] [--only FILE ...] [--count 100] [--out FILE.json]
+    python benchmarks/foreign.py PHOTOGRAPHS [--models DIR] [--weights FILE] [--only FILE ...] [--count 100]
 
-Takes each file of foreign_files.py from a Python package, from DIR or from foreign_networks.py, wraps or exports it
-as a user would, and runs the bundle and foreign_bare.py on the same photographs. A file that cannot be had is a row
-"not available"; one that is refused is a row with the message. Writes results/foreign.json.
+PHOTOGRAPHS has one folder for each class. Each file of foreign_files.py is taken from a Python package, from DIR or
+from foreign_networks.py, and wrapped or exported as a user would. The bundle and foreign_bare.py run on the same
+photographs.
+A file that cannot be had is a row "not available"; one that is refused is a row with the message. Writes
+results/foreign.json.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from edge_runtime import Classifier
 
 ROOT = Path(__file__).resolve().parents[1]
 HERE, WORK = ROOT / "benchmarks", ROOT / "build" / "foreign"
+WEIGHTS = ROOT.parent / "shared" / "weights" / "mobilenet_v2_1.0_160_notop.weights.h5"
 STANDARDIZING = 40  # photographs with which foreign_networks.py standardizes the outputs
 LIMIT_S = 600  # of one command
 ENVIRONMENT = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
@@ -38,13 +41,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photographs", type=Path, help="a folder of photographs, which may have subfolders")
     parser.add_argument("--models", type=Path, default=ROOT.parent / "shared" / "models", help="folder of more files")
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="weights of a pretrained MobileNetV2")
     parser.add_argument("--only", nargs="+", metavar="FILE", help="measure these files, and keep the other rows")
     parser.add_argument("--count", type=int, default=100, help="number of photographs (100)")
     parser.add_argument("--cache", type=Path, default=WORK, help="keeps the files (build/foreign)")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "foreign.json")
     args = parser.parse_args()
     photographs = chosen(args.photographs, args.count)
-    write_networks(args.cache / "written", photographs[:STANDARDIZING])
+    write_networks(args.cache / "written", args.weights, chosen(args.photographs, STANDARDIZING))
     before = json.loads(args.out.read_text(encoding="utf-8"))["files"] if args.only and args.out.exists() else []
     rows = {row["file"]: row for row in before}
     for foreign in FILES:
@@ -75,10 +79,10 @@ def chosen(folder: Path, count: int) -> list[Path]:
     return [paths[int(at)] for at in np.linspace(0, len(paths) - 1, min(count, len(paths)))]
 
 
-def write_networks(folder: Path, photographs: list[Path]) -> None:
+def write_networks(folder: Path, weights: Path, photographs: list[Path]) -> None:
     """Write the missing files of foreign_networks.py; those that fail become rows "not available"."""
     folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, HERE / "foreign_networks.py", folder, *photographs]
+    command = [sys.executable, HERE / "foreign_networks.py", folder, weights, *photographs]
     subprocess.run(command, check=False, env=ENVIRONMENT, stdout=subprocess.DEVNULL)
 
 
@@ -150,12 +154,15 @@ def compared(bundle: Path, theirs: Any, photographs: list[Path]) -> dict[str, An
         prediction = classifier.classify(path, top_k=theirs.shape[1])
         for item in prediction.top:  # the probabilities sum to the familiarity, if there is one
             row[int(item.label)] = item.score / (prediction.familiarity or 1)
-    top = theirs.argmax(axis=1)
+    top, differing = theirs.argmax(axis=1), ours.argmax(axis=1) != theirs.argmax(axis=1)
+    best = np.sort(theirs, axis=1)
     return {
         "published": classifier.artifact.name,
         "photographs": len(photographs),
         "agreement": float(np.mean(ours.argmax(axis=1) == top)),
         "largest_difference": float(np.abs(ours - theirs).max()),
+        # Where they differ: by how much the bare loop prefers its own class to the next one.
+        "margins": [float(gap) for gap in (best[:, -1] - best[:, -2])[differing]],
         "classes_seen": len(set(top.tolist())),
     }
 

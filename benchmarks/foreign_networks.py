@@ -1,9 +1,10 @@
 """Write the model files of foreign.py that have no other source, with random weights from fixed seeds.
 
-    python benchmarks/foreign_networks.py FOLDER PHOTOGRAPH...
+    python benchmarks/foreign_networks.py FOLDER WEIGHTS PHOTOGRAPH...
 
-The last layer's outputs are standardized on the photographs, so that the classes differ between them. An existing
-file is kept. A file that cannot be written is reported and left out.
+Those of Teachable Machine's structure have a backbone with the pretrained WEIGHTS, and are fitted to the photographs'
+folders. The last layer's outputs of the others are standardized on the photographs, so that the classes differ between
+them. An existing file is kept. A file that cannot be written is reported and left out.
 """
 
 from __future__ import annotations
@@ -32,16 +33,19 @@ if TYPE_CHECKING:
     Make = Callable[[Path, "Photographs"], None]
 
 CLASSES = 10
+TEACHABLE_SIDE = 160
 LIGHT = ("squeezenet", "shufflenet", "densenet121", "inception_v1")
 IMAGENET = ([123.675, 116.28, 103.53], [58.395, 57.12, 57.375])
 CAFFE = ([103.939, 116.779, 123.68], 1.0)
 
 
 class Photographs:
-    """Photographs as the inputs of a network."""
+    """Photographs as the inputs of a network, in one folder for each class; and the weights of a pretrained one."""
 
-    def __init__(self, paths: Sequence[str]) -> None:
-        self.paths = paths
+    def __init__(self, weights: Path, paths: Sequence[str]) -> None:
+        self.weights, self.paths = weights, paths
+        self.folders = sorted({Path(path).parent.name for path in paths})
+        self.truth = [self.folders.index(Path(path).parent.name) for path in paths]
 
     def values(self, side: int, mean: Any = 0.0, std: Any = 1.0, *, grey: bool = False) -> NDArray[np.float32]:  # noqa: ANN401 - a number or three
         """Return float32 (N, side, side, channels)."""
@@ -99,20 +103,31 @@ def standardized(library: Any, model: Any, values: NDArray[np.float32]) -> Any: 
     return model
 
 
-def teachable(values: NDArray[np.float32]) -> Any:  # noqa: ANN401 - a model of Keras 2
-    """Return a network that is nested as those of Teachable Machine are."""
+def pretrained(weights: Path) -> Any:  # noqa: ANN401 - a model of Keras 2
+    """Return MobileNetV2 without its top in Keras 2, with the weights of a file of Keras 3."""
+    options: dict[str, Any] = {"input_shape": (TEACHABLE_SIDE, TEACHABLE_SIDE, 3), "include_top": False}
+    found = keras.applications.MobileNetV2(**options, weights=weights)
+    base = tf_keras.applications.MobileNetV2(**options, weights=None)
+    for mine, its in zip(base.layers, found.layers, strict=True):
+        mine.set_weights(its.get_weights())
+    return base
+
+
+def teachable(photographs: Photographs) -> Any:  # noqa: ANN401 - a model of Keras 2
+    """Return a network as Teachable Machine makes it: a pretrained backbone, nested, with a small head that is fitted.
+
+    The last layer, which has no bias, is fitted to the photographs' folders by ridge regression.
+    """
     tf_keras.utils.set_random_seed(7)
-    base = tf_keras.applications.MobileNetV2(input_shape=(96, 96, 3), alpha=0.35, include_top=False, weights=None)
-    settle(tf_keras, base, values)
-    pooled = tf_keras.Sequential([base, tf_keras.layers.GlobalAveragePooling2D()])
-    hidden = tf_keras.layers.Dense(32, activation="relu", input_shape=(pooled.output_shape[-1],))
-    head = tf_keras.Sequential([hidden, tf_keras.layers.Dense(CLASSES, name="scores", use_bias=False)])
-    head.add(tf_keras.layers.Activation("softmax"))
+    values = photographs.values(TEACHABLE_SIDE, 127.5, 127.5)
+    pooled = tf_keras.Sequential([pretrained(photographs.weights), tf_keras.layers.GlobalAveragePooling2D()])
     features = pooled.predict(values, verbose=0)
-    units = tf_keras.Model(head.input, head.layers[-3].output).predict(features, verbose=0)
-    (kernel,), mean = head.layers[-2].get_weights(), units.mean(axis=0)
-    kernel = kernel - np.outer(mean, mean @ kernel) / max(mean @ mean, 1e-12)  # the layer has no bias
-    head.layers[-2].set_weights([kernel * 3 / np.maximum((units @ kernel).std(axis=0), 1e-6)])
+    hidden = tf_keras.layers.Dense(100, activation="relu", input_shape=features.shape[1:])
+    last = tf_keras.layers.Dense(len(photographs.folders), use_bias=False, name="scores")
+    head = tf_keras.Sequential([hidden, last, tf_keras.layers.Activation("softmax")])
+    units = np.asarray(hidden(features), np.float64)
+    wanted = 8 * np.eye(len(photographs.folders))[photographs.truth] - 4
+    last.set_weights([np.linalg.solve(units.T @ units + 10 * np.eye(units.shape[1]), units.T @ wanted)])
     return tf_keras.Sequential([pooled, head])
 
 
@@ -144,7 +159,7 @@ def preprocessing() -> Any:  # noqa: ANN401 - a model of Keras 3
 
 def write_teachable(path: Path, photographs: Photographs) -> None:
     """Write keras_model.h5 as Teachable Machine does."""
-    teachable(photographs.values(96, 127.5, 127.5)).save(path)
+    teachable(photographs).save(path)
 
 
 def write_module(path: Path, photographs: Photographs) -> None:
@@ -161,9 +176,9 @@ def write_module(path: Path, photographs: Photographs) -> None:
 
 def write_tflite(path: Path, photographs: Photographs, *, kind: str, teach: bool = False) -> None:
     """Convert a network that takes -1..1: as it is, with float16 weights, or quantized with inputs of an 8-bit type."""
-    values = photographs.values(96 if teach else 64, 127.5, 127.5)
+    values = photographs.values(TEACHABLE_SIDE if teach else 64, 127.5, 127.5)
     if teach:
-        converter = tf.lite.TFLiteConverter.from_keras_model(teachable(values))
+        converter = tf.lite.TFLiteConverter.from_keras_model(teachable(photographs))
     else:
         converter = tf.lite.TFLiteConverter.from_keras_model(standardized(keras, small(keras, 64), values))
     if kind != "float32":
@@ -247,7 +262,7 @@ FILES: dict[str, Make] = {
 
 def main() -> None:
     """Write the missing files."""
-    folder, photographs = Path(sys.argv[1]), Photographs(sys.argv[2:])
+    folder, photographs = Path(sys.argv[1]), Photographs(Path(sys.argv[2]), sys.argv[3:])
     for name, make in FILES.items():
         if not (folder / name).exists():
             try:

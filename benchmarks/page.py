@@ -1,4 +1,4 @@
-"""Write the benchmark page and its charts, and the tables of README.md and own-model.md, from results/*.json.
+"""Write the benchmark page and its charts, and the tables of three other pages, from results/*.json.
 
     python benchmarks/page.py [--check]
 
@@ -20,7 +20,7 @@ from sections.markdown import wrap
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS, PAGE, README = ROOT / "benchmarks" / "results", ROOT / "docs" / "benchmarks.md", ROOT / "README.md"
-OWN_MODEL = ROOT / "docs" / "own-model.md"
+OWN_MODEL, PARITY = ROOT / "docs" / "own-model.md", ROOT / "docs" / "parity.md"
 HEAD = """\
 # Benchmarks
 
@@ -58,7 +58,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a file is out of date")
     args = parser.parse_args()
     results = read_results()
-    texts = {path: with_tables(path.read_text(encoding="utf-8"), results) for path in (README, OWN_MODEL)}
+    texts = {path: with_tables(path.read_text(encoding="utf-8"), results) for path in (README, OWN_MODEL, PARITY)}
     texts[PAGE] = page(results)
     if args.check:
         stale = [path for path, text in texts.items() if not path.exists() or path.read_text(encoding="utf-8") != text]

@@ -65,14 +65,14 @@ ARGUMENTS: dict[str, Callable[[Inputs], list[object]]] = {
     "accuracy": lambda inputs: [*inputs.folders, "--weights", inputs.weights, "--keep", RUNS],
     "unknown": lambda inputs: [*inputs.folders[:2], "--weights", inputs.weights],
     "learning_curve": lambda inputs: [*inputs.folders, "--weights", inputs.weights],
-    "foreign": lambda inputs: [inputs.photographs],
+    "foreign": lambda inputs: [inputs.photographs, "--weights", inputs.weights],
+    "int8_improvements": lambda inputs: [inputs.photographs, inputs.run],
     "export": lambda inputs: [*(sorted(RUNS.glob("*-seed*")) or [inputs.run]), "--formats", "all"],
     "soak": lambda inputs: [inputs.bundle, inputs.photographs],
     "million": lambda inputs: [inputs.bundle, inputs.photograph],
 }
 # Scripts that are not benchmarks: modules of the others, the page, and this one.
 OTHERS = {"machine", "page", "charts", "run_all", "bare", "peers", "peer_mediapipe", "environments", "training_epoch"}
-OTHERS.add("int8_improvements")  # measures a model of the user's own
 OTHERS |= {"foreign_files", "foreign_networks", "foreign_bare"}  # of foreign.py
 
 

@@ -13,15 +13,15 @@ from edge_runtime.backends.names import BACKENDS_BY_FORMAT, installed, missing
 from edge_runtime.errors import BackendUnavailable, SourceError
 from edge_runtime.image.preprocess import preprocess
 from edge_runtime.model.spec import ModelSpec, ResizeMode
-from edge_runtime.selftest.golden import QUANTIZED_TOLERANCE, output_tolerance
 from edge_runtime.storage.publish import published_folder
 from export.bundle.wrapped import write_wrapped
 from export.convert.flatbuffer import finish
 from export.errors import ExportError
+from export.proof.edit import check_edit, nudged
 from export.proof.verify import verify_bundle
 from export.runtimes.bare import bare_outputs
 from export.runtimes.compatibility import parse_floor, requirements, shortfalls
-from export.runtimes.process import DeviceRun, run_on_device
+from export.runtimes.process import run_on_device
 from export.sources.calibration import balanced
 from export.sources.exported.choice import known_input, known_labels
 from export.sources.exported.head import head_of, likely_head, probabilities
@@ -126,21 +126,10 @@ def wrap(
         BackendUnavailable: no runtime that reads it is installed.
 
     """
-    if model.suffix not in {".tflite", ".onnx"} or not model.is_file():
-        raise ExportError(f"{model}: not a .tflite or .onnx file; use edge-export export for a Keras model")
-    if not installed(BACKENDS_BY_FORMAT[model.suffix[1:]]):
-        raise BackendUnavailable(f"{model} cannot be proved: {missing(BACKENDS_BY_FORMAT[model.suffix[1:]][0])}")
+    _check_can_be_run(model)
     ends, says = read_ends(model, stated.shape), read_statements(model)
     labels, warnings = known_labels(stated.labels, says, ends, model, has_images=stated.data is not None)
-    spec = ModelSpec(
-        ends.height,
-        ends.width,
-        labels,
-        "sigmoid" if ends.units == 1 else "softmax",
-        stated.resize or says.resize or "stretch",
-        color="gray" if ends.channels == 1 else "RGB",
-        min_familiarity=ends.min_familiarity,
-    )
+    spec = _spec(ends, labels, stated.resize or says.resize or "stretch")
     with published_folder(out, overwrite=overwrite, error=ExportError) as staging:
         images = _images(staging, spec, stated.data)
         has_labels, has_images = images.truth is not None, not images.are_drawn
@@ -153,6 +142,25 @@ def wrap(
         progress("verifying the finished bundle in every installed runtime")
         verify_bundle(staging, progress)
         return wrapped
+
+
+def _check_can_be_run(model: Path) -> None:
+    if model.suffix not in {".tflite", ".onnx"} or not model.is_file():
+        raise ExportError(f"{model}: not a .tflite or .onnx file; use edge-export export for a Keras model")
+    if not installed(BACKENDS_BY_FORMAT[model.suffix[1:]]):
+        raise BackendUnavailable(f"{model} cannot be proved: {missing(BACKENDS_BY_FORMAT[model.suffix[1:]][0])}")
+
+
+def _spec(ends: ModelEnds, labels: tuple[str, ...], resize: ResizeMode) -> ModelSpec:
+    return ModelSpec(
+        ends.height,
+        ends.width,
+        labels,
+        "sigmoid" if ends.units == 1 else "softmax",
+        resize,
+        color="gray" if ends.channels == 1 else "RGB",
+        min_familiarity=ends.min_familiarity,
+    )
 
 
 def _search(
@@ -202,7 +210,7 @@ def _fill(
 ) -> Wrapped:
     """Write the bundle into a temporary folder."""
     pixels = images.pixels(spec)
-    (bare,) = bare_outputs(model, ends, pixels, [found.reading])
+    bare, moved = bare_outputs(model, ends, pixels, [found.reading, nudged(found.reading)])
     head = head_of(bare, ends, model)
     if head == "logits":
         warn(f"{model}: returns logits; a {'softmax' if ends.units > 1 else 'sigmoid'} is added to the graph")
@@ -215,7 +223,8 @@ def _fill(
     if "tflite-runtime" in backends:
         _check_operators(path, model)
     runs = [run_on_device(path, spec, pixels, backend) for backend in backends]
-    _check_edit(runs[0], probabilities(bare, ends, head), ends, model)
+    expected, other = (probabilities(rows, ends, head) for rows in (bare, moved))
+    check_edit(runs[0].probabilities, expected, float(np.abs(expected - other).max()), ends, model)
     accuracy = None
     if images.truth is not None:
         predicted = runs[0].probabilities.argmax(axis=1)
@@ -236,22 +245,6 @@ def _check_operators(path: Path, model: Path) -> None:
             f"{model}: {missing_operators[0]}; convert it for older runtimes, or uninstall tflite-runtime from this "
             "environment if no device uses it"
         )
-
-
-def _check_edit(run: DeviceRun, expected: NDArray[np.float32], ends: ModelEnds, model: Path) -> None:
-    """Raise ExportError unless a device computes what the original file does for the same images."""
-    difference = float(np.abs(run.probabilities - expected).max())
-    allowed = max(output_tolerance(ends.precision), QUANTIZED_TOLERANCE if ends.precision != "float32" else 0)
-    if difference <= allowed:
-        return
-    cause = (
-        f"it takes {ends.batch} images at a time, which cannot be changed; export it with a batch of 1"
-        if ends.batch not in {None, 1}
-        else "its graph cannot be edited; export it again with pixels as input"
-    )
-    raise ExportError(
-        f"{model}: with pixels as input it computes other probabilities, by up to {difference:.2g}: {cause}"
-    )
 
 
 def _images(staging: Path, spec: ModelSpec, data: Path | None) -> _Images:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from .data_sections import learning_curve
 from .foreign_section import foreign_table
+from .int8_section import int8_table
 from .model_sections import accuracy, accuracy_table, dataset_scale, exports, rescaling, training, unknown
 from .runtime_sections import (
     frame,
@@ -44,10 +45,11 @@ SECTIONS: tuple[Callable[[Results], str], ...] = (
     dataset_scale,
     soak,
 )
-# For README.md and own-model.md, by the names of their markers.
+# For README.md, own-model.md and parity.md, by the names of their markers.
 TABLES: dict[str, Callable[[Results], str]] = {
     "accuracy": accuracy_table,
     "foreign": foreign_table,
+    "int8": int8_table,
     "other_runtimes": other_runtimes_table,
     "mediapipe": mediapipe_summary,
     "startup": startup_summary,

@@ -26,7 +26,19 @@ def foreign_table(results: Results) -> str:
         f"for {agreeing} of them. Each was run on {result['photographs']} photographs of cats and dogs. The largest "
         "difference is that of any probability. The classes seen are the top classes of the bare loop."
     )
-    return f"{table(HEAD, [_row(row) for row in files])}\n\n{summary}\n\n{machine_line(result)}".rstrip()
+    parts = [table(HEAD, [_row(row) for row in files]), " ".join([summary, *map(_near_ties, compared)]).strip()]
+    return "\n\n".join([*parts, machine_line(result)]).rstrip()
+
+
+def _near_ties(row: dict[str, Any]) -> str:
+    """Say how near to each other the two best classes are for the bare loop where the bundle decides otherwise."""
+    if not row.get("margins"):
+        return ""
+    name, count = PurePosixPath(row["file"]).name, len(row["margins"])
+    return (
+        f"Where `{name}` differs ({count} of {row['photographs']} photographs), the bare loop prefers its class to the "
+        f"next one by at most {max(row['margins']):.2g}."
+    )
 
 
 def _row(row: dict[str, Any]) -> list[str]:

@@ -26,10 +26,14 @@ BRIGHTEST_BLACK = -16.0  # a range that begins far below 0 is one of pixels from
 # The other ranges that a quantized input may have in files of other exporters: pixels scaled to these ranges.
 SCALED_RANGES = ((-1.0, 1.0), (0.0, 1.0))
 RANGE_SLACK = 0.02
-# A scale of 1 / 128 around the middle level: quantization-aware training with mean 128 and deviation 128. Its level is
-# the pixel itself, as TensorFlow's and Coral's examples feed it:
+# The steps of 1.0 and the level of 0, counted from the lowest one, with which an 8-bit input of -1..1 takes the pixels
+# themselves, as TensorFlow's and Coral's examples feed it:
 # https://github.com/google-coral/pycoral/blob/master/examples/classify_image.py
-CENTRED_SCALE, CENTRED_SLACK, PIXEL_BITS = 1 / 128, 1e-7, 8
+# 128: quantization-aware training with mean 128 and deviation 128. 127.5: the converter's own choice for -1..1, with
+# which each pixel lies exactly between two levels; to round them differently would join pixels, or darken some of them
+# and brighten others.
+PIXEL_LEVELS = ((128.0, (128,)), (127.5, (127, 128)))
+LEVEL_SLACK, PIXEL_BITS = 1e-5, 8
 
 
 class TfliteBackend:
@@ -177,7 +181,7 @@ def _input_levels(where: str, detail: dict[str, Any]) -> NDArray[Any] | None:
     if high >= DARKEST_WHITE and low >= BRIGHTEST_BLACK:
         return None
     scale, zero_point = detail["quantization"]
-    if limits.bits == PIXEL_BITS and is_centred(scale, zero_point - limits.min):
+    if limits.bits == PIXEL_BITS and takes_pixels(scale, zero_point - limits.min):
         return np.arange(limits.min, limits.max + 1).astype(detail["dtype"])
     for darkest, brightest in SCALED_RANGES:
         if abs(low - darkest) < RANGE_SLACK and abs(high - brightest) < RANGE_SLACK:
@@ -186,9 +190,9 @@ def _input_levels(where: str, detail: dict[str, Any]) -> NDArray[Any] | None:
     raise InferenceError(f"{where}: its input represents {low:.4g}..{high:.4g}, not pixels in 0..255, 0..1 or -1..1")
 
 
-def is_centred(scale: float, middle: int) -> bool:
-    """Return whether an 8-bit input, whose zero is `middle` levels above its lowest, stands for (pixel - 128) / 128."""
-    return abs(scale - CENTRED_SCALE) < CENTRED_SLACK and middle == 1 / CENTRED_SCALE
+def takes_pixels(scale: float, middle: int) -> bool:
+    """Return whether an 8-bit input of -1..1 has a level for each pixel; 0 is `middle` levels above its lowest."""
+    return any(abs(scale * steps - 1) < LEVEL_SLACK and middle in middles for steps, middles in PIXEL_LEVELS)
 
 
 def _only(details: list[dict[str, Any]], where: str, kind: str) -> dict[str, Any]:

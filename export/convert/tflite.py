@@ -78,28 +78,41 @@ def to_tflite(
         ExportError: the converter refuses an operation.
 
     """
-    from export.quiet_tensorflow import quiet_stderr, tf
+    from export.quiet_tensorflow import quiet_stderr
 
+    has_familiarity = spec.min_familiarity is not None
     try:
         with quiet_stderr():
-            converter = _converter(frozen, precision, calibration, settings or Settings())
-            if precision == "int16x8" and spec.min_familiarity is not None:
-                # Its division has no 16-bit kernel; 16 bits are enough for the rest of it.
-                converter.target_spec.supported_ops.append(tf.lite.OpsSet.TFLITE_BUILTINS)
-            protected = precision == "int8" and spec.min_familiarity is not None
             if improvements:
                 converted = improved(
-                    frozen, calibration, settings or Settings(), keep_float, improvements, familiarity=protected
+                    frozen, calibration, settings or Settings(), keep_float, improvements, familiarity=has_familiarity
                 )
-            elif keep_float or protected:
-                converted = keeping_float(converter, keep_float, calibration if protected else None)
             else:
-                converted = converter.convert()
+                converter = _converter(frozen, precision, calibration, settings or Settings())
+                converted = _convert(converter, precision, keep_float, calibration if has_familiarity else None)
     except ExportError as problem:
         raise ExportError(f"TFLite {precision}: {problem}") from None
     except Exception as problem:  # its converter also raises bare Exception
         raise ExportError(f"TFLite {precision}: the converter failed: {_cause(problem)}") from problem
     return finish(converted, spec)
+
+
+def _convert(
+    converter: Any,  # noqa: ANN401 - the same
+    precision: TflitePrecision,
+    keep_float: Sequence[str],
+    familiar: Pixels | None,
+) -> bytes:
+    """Convert; `familiar` are the calibration images of a model with a familiarity, or None."""
+    from export.quiet_tensorflow import tf
+
+    if precision == "int16x8" and familiar is not None:
+        # Its division has no 16-bit kernel; 16 bits are enough for the rest of it.
+        converter.target_spec.supported_ops.append(tf.lite.OpsSet.TFLITE_BUILTINS)
+    if keep_float or (precision == "int8" and familiar is not None):
+        return keeping_float(converter, keep_float, familiar)
+    converted: bytes = converter.convert()
+    return converted
 
 
 def _converter(frozen: Any, precision: TflitePrecision, calibration: Pixels, settings: Settings) -> Any:  # noqa: ANN401 - the same

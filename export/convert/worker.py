@@ -23,8 +23,7 @@ def main(folder: Path) -> int:
     spec = ModelSpec.from_json(work["spec"])
     calibration = np.load(work["calibration"])
     paths = {name: Path(path) for name, path in work["model"].items() if name in {"path", "familiarity"} and path}
-    reading = Reading(**work["model"]["reading"]) if work["model"]["reading"] else None
-    origin = ModelFile(**{**work["model"], **paths, "reading": reading})
+    origin = ModelFile(**{**work["model"], **paths, "reading": Reading(**work["model"]["reading"])})
     try:
         model = open_classifier(origin, len(spec.labels))
         converter = Converter(model, spec, calibration, folder, Settings(**work["settings"]))

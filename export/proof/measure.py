@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -96,10 +96,53 @@ def measure(
     """
     demanded = requirements(candidate.path)
     missing = [why for floor in floors if floor.format == candidate.format for why in shortfalls(demanded, floor)]
-    every = len(source.holdout)
-    chosen = _some(source, SLOW_IMAGES if candidate.precision == SLOW_PRECISION else every)
+    chosen = _some(source, SLOW_IMAGES if candidate.precision == SLOW_PRECISION else len(source.holdout))
     # A file whose operators the oldest runtime lacks would only fail to load in it, which would report the same again.
-    kernels = [] if missing else _kernels(candidate)
+    runs = _run(candidate, source, chosen, progress, is_alone=bool(missing))
+    return Measured(
+        candidate=candidate,
+        parity=_compare(candidate, source, reference, runs.own, chosen),
+        elsewhere={
+            name: _compare(candidate, source, reference, found, _some(source, len(found.probabilities)))
+            for name, found in runs.others.items()
+        },
+        latency_ms=runs.own.latency_ms,
+        images=chosen,
+        probabilities=runs.own.probabilities,
+        collapse=collapse(reference[chosen], runs.own.probabilities),
+        requirements=demanded,
+        shortfalls=tuple(missing),
+        size_bytes=candidate.path.stat().st_size,
+        golden=runs.golden,
+        golden_spread=runs.golden_spread,
+        familiar=_familiar(source, (reference[chosen], runs.own.probabilities), runs.unfamiliar),
+    )
+
+
+class _Runs(NamedTuple):
+    """The results of a candidate: of the held-out images, the samples and the unfamiliar images in its own backend.
+
+    `others` has those of fewer held-out images with other kernels and in other runtimes, and `golden_spread` how far
+    the runtimes differ for the samples.
+    """
+
+    own: DeviceRun
+    golden: DeviceRun
+    unfamiliar: DeviceRun | None
+    others: dict[str, DeviceRun]
+    golden_spread: NDArray[np.float64]
+
+
+def _run(
+    candidate: Candidate,
+    source: SourceModel,
+    chosen: NDArray[np.int64],
+    progress: Callable[[str], None],
+    *,
+    is_alone: bool,
+) -> _Runs:
+    """Run a candidate in its own backend and, unless it is alone, with other kernels and in the other runtimes."""
+    kernels = [] if is_alone else _kernels(candidate)
     own = [DeviceTask(source.holdout[chosen]), DeviceTask(source.sample_pixels)]
     if source.unfamiliar is not None:
         own.append(DeviceTask(source.unfamiliar[: SLOW_IMAGES if candidate.precision == SLOW_PRECISION else None]))
@@ -107,34 +150,14 @@ def measure(
     progress(f"  {candidate.name} in {candidate.backend}")
     runs = run_tasks(candidate.path, source.spec, candidate.backend, [*own, *tasks])
     run, golden, *of_other = runs[: len(own)]
-    others = {
-        f"{candidate.backend}:{name}": found
-        for (name, _), found in zip(kernels, runs[len(own) :], strict=True)
-        if len(found.probabilities)
-    }
+    names = [f"{candidate.backend}:{name}" for name, _ in kernels]
+    others = {name: found for name, found in zip(names, runs[len(own) :], strict=True) if len(found.probabilities)}
     spread = np.zeros(len(source.samples))
-    for backend in () if missing else _other_backends(candidate):
+    for backend in () if is_alone else _other_backends(candidate):
         progress(f"  {candidate.name} in {backend}")
         others[backend], samples = _run_few(candidate, source, backend)
         spread = np.maximum(spread, np.abs(samples.probabilities - golden.probabilities).max(axis=1))
-    return Measured(
-        candidate=candidate,
-        parity=_compare(candidate, source, reference, run, chosen),
-        elsewhere={
-            name: _compare(candidate, source, reference, found, _some(source, len(found.probabilities)))
-            for name, found in others.items()
-        },
-        latency_ms=run.latency_ms,
-        images=chosen,
-        probabilities=run.probabilities,
-        collapse=collapse(reference[chosen], run.probabilities),
-        requirements=demanded,
-        shortfalls=tuple(missing),
-        size_bytes=candidate.path.stat().st_size,
-        golden=golden,
-        golden_spread=spread,
-        familiar=_familiar(source, (reference[chosen], run.probabilities), of_other[0]) if of_other else None,
-    )
+    return _Runs(run, golden, of_other[0] if of_other else None, others, spread)
 
 
 def _run_few(candidate: Candidate, source: SourceModel, backend: BackendName) -> list[DeviceRun]:
@@ -144,13 +167,13 @@ def _run_few(candidate: Candidate, source: SourceModel, backend: BackendName) ->
 
 
 def _familiar(
-    source: SourceModel, known: tuple[NDArray[np.float32], NDArray[np.float32]], of_other: DeviceRun
+    source: SourceModel, known: tuple[NDArray[np.float32], NDArray[np.float32]], unfamiliar: DeviceRun | None
 ) -> Familiar | None:
     limit = source.spec.min_familiarity
-    if limit is None:
+    if limit is None or unfamiliar is None:
         return None
-    reference = source.unfamiliar_reference[: len(of_other.probabilities)]
-    return compare_familiar(known, (reference, of_other.probabilities), limit)
+    reference = source.unfamiliar_reference[: len(unfamiliar.probabilities)]
+    return compare_familiar(known, (reference, unfamiliar.probabilities), limit)
 
 
 def _kernels(candidate: Candidate) -> list[tuple[str, int]]:

@@ -79,12 +79,7 @@ def compare(
         ParityError: there is nothing to compare, or the candidate returns NaN or infinity.
 
     """
-    if not len(labels):
-        raise ParityError("there are no held-out images to compare")
-    if reference.shape != candidate.shape or len(reference) != len(labels):
-        raise ValueError(f"shapes differ: {reference.shape}, {candidate.shape}, {labels.shape}")
-    if not np.isfinite(candidate).all():
-        raise ParityError("the outputs contain NaN or infinity")
+    _check_comparable(reference, candidate, labels)
     difference = np.abs(reference.astype(np.float64) - candidate)
     expected, found = reference.argmax(axis=1), candidate.argmax(axis=1)
     loss = recalls(expected, labels, reference.shape[1]) - recalls(found, labels, reference.shape[1])
@@ -107,6 +102,17 @@ def compare(
         worst_recall_gained=int(gained[labels == worst].sum()),
         familiar_agreement=_familiar_agreement(reference, candidate, min_familiarity),
     )
+
+
+def _check_comparable(
+    reference: NDArray[np.float32], candidate: NDArray[np.float32], labels: NDArray[np.int64]
+) -> None:
+    if not len(labels):
+        raise ParityError("there are no held-out images to compare")
+    if reference.shape != candidate.shape or len(reference) != len(labels):
+        raise ValueError(f"shapes differ: {reference.shape}, {candidate.shape}, {labels.shape}")
+    if not np.isfinite(candidate).all():
+        raise ParityError("the outputs contain NaN or infinity")
 
 
 def _familiar_agreement(

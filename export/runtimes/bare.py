@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
@@ -14,6 +12,8 @@ import numpy as np
 
 from edge_runtime.system.child import end_of
 from export.errors import ExportError
+from export.isolation.processes import run_confined
+from export.sources.exported_file import level_reading
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from edge_runtime.image.preprocess import Pixels
     from export.sources.exported.ends import ModelEnds
     from export.sources.reading import Reading
+
+WORKER = "export.runtimes.bare_worker"
 
 
 def bare_outputs(
@@ -45,11 +47,11 @@ def bare_outputs(
     """
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        task = {"readings": [asdict(reading) for reading in readings], "shape": ends.input_shape, "layout": ends.layout}
+        exact = [asdict(level_reading(reading, ends)) for reading in readings]
+        task = {"readings": exact, "shape": ends.input_shape, "layout": ends.layout}
         (folder / "task.json").write_text(json.dumps(task), encoding="utf-8")
         np.save(folder / "pixels.npy", pixels)
-        command = [sys.executable, "-m", "export.runtimes.bare_worker", str(model), scratch]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = run_confined(WORKER, str(model), scratch, folder=folder, what=f"{model}: running it")
         if done.returncode:
             raise ExportError(f"{model}: cannot be run: {end_of(done.returncode, done.stderr)}")
         return [np.load(folder / f"output-{index}.npy") for index in range(len(readings))]

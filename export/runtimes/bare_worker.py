@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edge_runtime.backends.names import default_threads
-from export.sources.reading import RANGES, Reading
+from export.sources.reading import Reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,20 +25,16 @@ if TYPE_CHECKING:
 
     Run = Callable[[NDArray[np.float32]], NDArray[Any]]
 
-CENTRED_SLACK = 1e-5
-
 
 def main(model: str, folder: str) -> int:
     """Run the model on every input; return 0, or 1 with the reason on stderr."""
     scratch = Path(folder)
     task = json.loads((scratch / "task.json").read_text(encoding="utf-8"))
     try:
-        opened, centred = (_onnx(model), False) if model.endswith(".onnx") else _tflite(model, task["shape"])
+        opened = _onnx(model) if model.endswith(".onnx") else _tflite(model, task["shape"])
         pixels = np.load(scratch / "pixels.npy")
         for index, stated in enumerate(task["readings"]):
             reading = Reading(stated["name"], tuple(stated["mean"]), tuple(stated["std"]), stated["bgr"])
-            if centred and reading == RANGES["-1..1"]:
-                reading = replace(reading, mean=(128.0,), std=(128.0,))  # its levels are the pixels
             outputs = _in_batches(opened, pixels, reading, task)
             np.save(scratch / f"output-{index}.npy", outputs)
     except Exception as problem:  # noqa: BLE001 - the two runtimes' exceptions share no base class
@@ -77,8 +72,7 @@ def _onnx(model: str) -> Run:
     return run
 
 
-def _tflite(model: str, shape: list[int]) -> tuple[Run, bool]:
-    """Open a TFLite file; return also whether its 8-bit input stands for (pixel - 128) / 128."""
+def _tflite(model: str, shape: list[int]) -> Run:
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ModuleNotFoundError:
@@ -97,9 +91,7 @@ def _tflite(model: str, shape: list[int]) -> tuple[Run, bool]:
         scale, zero_point = given["quantization"]
         return (output.astype(np.float64) - zero_point) * scale if scale else output
 
-    middles = {np.dtype(np.uint8): 128, np.dtype(np.int8): 0}
-    scale, zero_point = taken["quantization"]
-    return run, abs(scale * 128 - 1) < CENTRED_SLACK and middles.get(np.dtype(taken["dtype"])) == zero_point
+    return run
 
 
 def _quantized(values: NDArray[np.float32], detail: dict[str, Any]) -> NDArray[Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from edge_runtime.backends.tflite import DARKEST_WHITE, RANGE_SLACK
+from edge_runtime.backends.tflite import DARKEST_WHITE, RANGE_SLACK, takes_pixels
 from export.sources.exported.ends import ModelEnds, StatedShape
 from export.sources.exported.onnx_edit import pixel_onnx
 from export.sources.exported.onnx_ends import read_onnx
@@ -12,15 +13,14 @@ from export.sources.exported.statements import Statements, read_onnx_statements
 from export.sources.exported.tflite_edit import pixel_tflite
 from export.sources.exported.tflite_ends import read_tflite
 from export.sources.exported.tflite_metadata import read_tflite_metadata
-from export.sources.reading import RANGES
+from export.sources.reading import RANGES, Reading
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from export.sources.keras_model import Head
-    from export.sources.reading import Reading
 
-__all__ = ["ModelEnds", "StatedShape", "read_ends", "read_statements", "with_pixel_input"]
+__all__ = ["ModelEnds", "StatedShape", "level_reading", "read_ends", "read_statements", "with_pixel_input"]
 
 
 def read_ends(path: Path, stated: StatedShape | None = None) -> ModelEnds:
@@ -62,7 +62,8 @@ def with_pixel_input(path: Path, ends: ModelEnds, reading: Reading, head: Head =
     """
     if path.suffix == ".onnx":
         return pixel_onnx(path, ends, reading, head)
-    return pixel_tflite(path, ends, reading, head, as_it_is=_is_read_by_devices(ends, reading))
+    as_it_is = _is_read_by_devices(ends, reading)
+    return pixel_tflite(path, ends, level_reading(reading, ends), head, as_it_is=as_it_is)
 
 
 def _is_read_by_devices(ends: ModelEnds, reading: Reading) -> bool:
@@ -73,3 +74,27 @@ def _is_read_by_devices(ends: ModelEnds, reading: Reading) -> bool:
         abs(found - wanted) < RANGE_SLACK for found, wanted in zip(ends.represented, reading.limits, strict=True)
     )
     return exact and any(reading.same_values(RANGES[name]) for name in ("-1..1", "0..1"))
+
+
+def level_reading(reading: Reading, ends: ModelEnds) -> Reading:
+    """Return the reading whose values are the levels of an 8-bit input that takes the pixels themselves.
+
+    Without it, values that lie between two levels would be rounded by the noise of their computation.
+
+    Args:
+        reading: how the input is computed from pixels.
+        ends: the file's input.
+
+    Returns:
+        The same reading for every other input.
+
+    """
+    signed = RANGES["-1..1"]
+    if ends.represented is None or ends.input_type not in {"uint8", "int8"}:
+        return reading
+    if not any(reading.same_values(item) for item in (signed, signed.reversed())):
+        return reading
+    low, high = ends.represented
+    steps = 255 / (high - low)
+    middle = round(-low * steps)
+    return replace(reading, mean=(float(middle),), std=(steps,)) if takes_pixels(1 / steps, middle) else reading

@@ -11,7 +11,6 @@ from edge_runtime.familiarity.scenes import draw_scenes, drawn_pixels, shuffled
 from edge_runtime.familiarity.subspace import LEAST_AUROC, MIN_FAMILIARITY, fit_familiarity
 from export.sources.familiarity import features_model, read_familiarity, with_features
 from export.sources.keras_model import pixel_classifier
-from export.sources.reading import RANGES
 from export.sources.source_model import BATCH, SourceModel
 
 if TYPE_CHECKING:
@@ -47,8 +46,7 @@ def with_fitted_familiarity(source: SourceModel, model: Any, scratch: Path) -> S
         return replace(source, no_familiarity="its pooled features were not found")
     if len(source.calibration) < LEAST_IMAGES:
         return replace(source, no_familiarity=f"fewer than {LEAST_IMAGES} calibration images; give more with --data")
-    reading = source.origin.reading or RANGES[source.origin.input_range]
-    below = _features_of(both, reading)
+    below = _features_of(both, source.origin.reading)
     known, spec = below(source.calibration), source.spec
     fitted = fit_familiarity(known[::2], known[1::2], keep=KEEP, classes=len(spec.labels), frozen=True)
     scenes = drawn_pixels(SCENES, spec, SCENES_SEED)
@@ -66,7 +64,7 @@ def with_fitted_familiarity(source: SourceModel, model: Any, scratch: Path) -> S
         model=pixel_classifier(
             with_features(model, origin.path, familiarity),
             side=(spec.height, spec.width),
-            reading=reading,
+            reading=origin.reading,
             head=origin.head,
             familiarity=familiarity,
         ),

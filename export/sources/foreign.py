@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -12,16 +12,16 @@ from edge_runtime.image.preprocess import preprocess
 from edge_runtime.model.spec import ModelSpec, ResizeMode
 from export.errors import ExportError
 from export.importing.graph import PIXEL_TYPES
-from export.importing.graph_model import final_operation, graph_model
+from export.importing.graph_model import graph_model
 from export.importing.process import import_model
 from export.sources.calibration import balanced, choose
 from export.sources.fitted_familiarity import with_fitted_familiarity
-from export.sources.foreign_input import find_input, grey_or_rgb
+from export.sources.foreign_input import find_input, read_graph_ends, read_head
 from export.sources.images import find_images
-from export.sources.keras_model import Head, ModelFile, check_ends, pixel_classifier
+from export.sources.keras_model import ModelFile, check_ends, pixel_classifier
 from export.sources.label_order import check_accuracy
 from export.sources.labels import read_labels
-from export.sources.reading import InputRange, Reading, StatedInput
+from export.sources.reading import StatedInput
 from export.sources.source_model import SourceModel
 
 if TYPE_CHECKING:
@@ -30,15 +30,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from edge_runtime.model.spec import Color
     from export.importing.process import Imported
+    from export.sources.exported.ends import ModelEnds
     from export.sources.reading_search import Found
 
 GOLDEN_IMAGES = 12
 MOST_HELD_OUT = 1000
-HEAD_IMAGES = 64
-# Last operations whose results have no bounds.
-LINEAR = {"BiasAdd", "MatMul", "Add", "AddV2", "Conv2D", "Mean"}
-SUM_TOLERANCE = 1e-2  # float16 probabilities sum to 1 only approximately
 UNLABELLED = (
     "The images have no labels, so accuracy, recall and confusion could not be measured: every number here compares"
     " only with the trained model."
@@ -53,10 +51,8 @@ class ForeignModel:
         path: a .keras or .h5 file, or a SavedModel folder.
         labels: a text file, one label per line, in the order of the outputs.
         data: images in one folder per label, or any images, without labels.
-        input_range: the range of the model's input; "0..255" if it contains its own rescaling; None if it is stated in
-            `stated` or is to be found.
         resize: how a device resizes images to the input; None if it is to be found.
-        stated: what else is stated about the input: mean, std, order of channels.
+        stated: how the input is computed from pixels; a range of "0..255" if the model contains its own rescaling.
         accept_chance: export although the accuracy is near chance.
 
     """
@@ -64,10 +60,19 @@ class ForeignModel:
     path: Path
     labels: Path
     data: Path
-    input_range: InputRange | None = None
     resize: ResizeMode | None = None
     stated: StatedInput = field(default_factory=StatedInput)
     accept_chance: bool = False
+
+
+class _Opened(NamedTuple):
+    """A model as a graph, with the spec as far as the model and the user state it."""
+
+    given: ForeignModel
+    model: Any
+    graph: bytes
+    ends: ModelEnds
+    spec: ModelSpec
 
 
 def read_foreign(
@@ -91,17 +96,43 @@ def read_foreign(
         ExportError, SpecError: the model, the labels or the images cannot be used; the message names the file.
 
     """
+    opened = _open(given, importing, progress)
+    paths, classes, labelled = find_images(given.data, opened.spec.labels)
+    found = _search(opened, paths, classes if labelled else None)
+    for line in found.notes:
+        progress(f"warning: {line}")
+    source = _with_images(opened, found, paths, classes, calibration_images, labelled=labelled)
+    if labelled:
+        for line in _accuracy_warnings(source, given, found):
+            progress(f"warning: {line}")
+    if scratch is not None:
+        source = with_fitted_familiarity(source, opened.model, scratch)
+    return source if labelled else _labelled_by_itself(source)
+
+
+def _open(given: ForeignModel, importing: Callable[[Path], Imported], progress: Callable[[str], None]) -> _Opened:
     labels = read_labels(given.labels)
     imported = importing(given.path)
     given, graph = _checked(imported, given, progress), imported.graph.content
     model = graph_model(graph, given.path)
-    side = check_ends(model, given.path, len(labels))
-    spec = ModelSpec(*side, labels, "softmax", given.resize or "stretch", color=grey_or_rgb(model))
-    paths, classes, labelled = find_images(given.data, labels)
-    found = _search(model, given, spec, paths, classes if labelled else None)
-    for line in found.notes:
-        progress(f"warning: {line}")
-    spec = replace(spec, resize=found.resize)
+    side, ends = check_ends(model, given.path, len(labels)), read_graph_ends(model, graph)
+    color: Color = "gray" if ends.channels == 1 else "RGB"
+    return _Opened(
+        given, model, graph, ends, ModelSpec(*side, labels, "softmax", given.resize or "stretch", color=color)
+    )
+
+
+def _with_images(
+    opened: _Opened,
+    found: Found,
+    paths: Sequence[Path],
+    classes: NDArray[np.int64],
+    calibration_images: int,
+    *,
+    labelled: bool,
+) -> SourceModel:
+    """Divide the images into calibration and held-out images."""
+    given, model, spec = opened.given, opened.model, replace(opened.spec, resize=found.resize)
     for_calibration = _share(classes, calibration_images)
     calibrating, held_out = np.flatnonzero(for_calibration), np.flatnonzero(~for_calibration)
     held_out = held_out[balanced(classes[held_out], MOST_HELD_OUT)]
@@ -109,10 +140,10 @@ def read_foreign(
     if labelled:
         calibration = choose(calibration, classes[calibrating], calibration_images, str(given.data))
     holdout = _prepared([paths[index] for index in held_out], spec)
-    head = _head(model, final_operation(graph), given.path, side, holdout, found.reading)
-    source = SourceModel(
-        model=pixel_classifier(model, side=side, reading=found.reading, head=head),
-        origin=ModelFile(given.path, head=head, reading=found.reading, graph=graph),
+    head = read_head(model, opened.ends, given.path, holdout, found.reading)
+    return SourceModel(
+        model=pixel_classifier(model, side=(spec.height, spec.width), reading=found.reading, head=head),
+        origin=ModelFile(given.path, head=head, reading=found.reading, graph=opened.graph),
         spec=spec,
         calibration=calibration,
         holdout=holdout,
@@ -120,12 +151,6 @@ def read_foreign(
         samples=tuple(paths[held_out[index]] for index in balanced(classes[held_out], GOLDEN_IMAGES)),
         unchecked=None if labelled else UNLABELLED,
     )
-    if labelled:
-        for line in _accuracy_warnings(source, given, found):
-            progress(f"warning: {line}")
-    if scratch is not None:
-        source = with_fitted_familiarity(source, model, scratch)
-    return source if labelled else _labelled_by_itself(source)
 
 
 def _accuracy_warnings(source: SourceModel, given: ForeignModel, found: Found) -> list[str]:
@@ -141,20 +166,16 @@ def _accuracy_warnings(source: SourceModel, given: ForeignModel, found: Found) -
     )
 
 
-def _search(
-    model: Any,  # noqa: ANN401 - Keras is not typed
-    given: ForeignModel,
-    spec: ModelSpec,
-    paths: Sequence[Path],
-    truth: NDArray[np.int64] | None,
-) -> Found:
+def _search(opened: _Opened, paths: Sequence[Path], truth: NDArray[np.int64] | None) -> Found:
     """Find the reading and the fit with the images; what is stated is kept."""
-    stated = replace(given.stated, input_range=given.input_range or given.stated.input_range)
 
     def pixels_of(chosen: NDArray[np.int64], fit: ResizeMode) -> NDArray[np.uint8]:
-        return _prepared([paths[index] for index in chosen], replace(spec, resize=fit))
+        return _prepared([paths[index] for index in chosen], replace(opened.spec, resize=fit))
 
-    return find_input(model, given.path, stated, truth, pixels_of, count=len(paths), resize=given.resize)
+    given, count = opened.given, len(paths)
+    return find_input(
+        opened.model, opened.ends, given.path, given.stated, truth, pixels_of, count=count, resize=given.resize
+    )
 
 
 def _checked(imported: Imported, given: ForeignModel, progress: Callable[[str], None]) -> ForeignModel:
@@ -168,10 +189,10 @@ def _checked(imported: Imported, given: ForeignModel, progress: Callable[[str], 
         progress(f"this system does not confine the process that reads the model: {'; '.join(imported.unprotected)}")
     if imported.graph.input_type not in PIXEL_TYPES:
         return given
-    stated = replace(given.stated, input_range=given.input_range or given.stated.input_range).reading()
+    stated = given.stated.reading()
     if stated is not None and not stated.is_pixels:
         raise ExportError(f"{given.path}: its input is {imported.graph.input_type}; pass --input-range 0..255")
-    return replace(given, input_range="0..255")
+    return replace(given, stated=StatedInput("0..255"))
 
 
 def _share(classes: NDArray[np.int64], wanted: int) -> NDArray[np.bool_]:
@@ -186,38 +207,6 @@ def _prepared(paths: Sequence[Path], spec: ModelSpec) -> NDArray[np.uint8]:
         return np.stack([preprocess(path, spec) for path in paths])
     except SourceError as problem:
         raise ExportError(f"{problem} (an image of --data)") from None
-
-
-def _head(
-    model: Any,  # noqa: ANN401 - Keras is not typed
-    last: str,
-    path: Path,
-    side: tuple[int, int],
-    images: NDArray[np.uint8],
-    reading: Reading,
-) -> Head:
-    """Return what a model's outputs are, from its outputs for real images and its last operation.
-
-    The last operation alone does not decide: a softmax may be written as several operations.
-
-    Raises:
-        ExportError: the outputs are independent probabilities of several labels.
-
-    """
-    bare = pixel_classifier(model, side=side, reading=reading, head="softmax", raw=True)
-    outputs = np.asarray(bare(images[:HEAD_IMAGES].astype(np.float32), training=False))
-    within = bool((outputs >= 0).all() and (outputs <= 1).all())
-    linear = last in LINEAR
-    if outputs.shape[-1] == 1:
-        return "sigmoid" if within and not linear else "logits"
-    if within and np.allclose(outputs.sum(axis=1), 1, atol=SUM_TOLERANCE):
-        return "softmax"
-    if last == "Sigmoid" or (within and not linear):
-        raise ExportError(
-            f"{path}: its outputs are independent probabilities (a multi-label model), which do not sum to 1; Edgewise "
-            "supports models that choose one of their classes"
-        )
-    return "logits"
 
 
 def _labelled_by_itself(source: SourceModel) -> SourceModel:

@@ -11,7 +11,7 @@ from export.errors import ExportError
 from export.importing.graph_model import graph_model
 from export.importing.keras_files import first_line, refuse_nan, refuse_zip_bomb
 from export.sources.familiarity import Familiarity, read_familiarity, times_familiarity, with_features
-from export.sources.reading import RANGES, InputRange, Reading
+from export.sources.reading import RANGES, Reading
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,19 +28,17 @@ class ModelFile:
 
     Attributes:
         path: a .keras file or, in a process that converts, an imported graph (.pb).
-        input_range: the range of its input.
         head: the kind of its outputs.
         familiarity: the file of its familiarity, or None.
-        reading: how its input is computed from pixels, if a range alone does not say it.
+        reading: how its input is computed from pixels.
         graph: the imported graph of a model of unknown origin, a serialized GraphDef; None for a RUN's model.
 
     """
 
     path: Path
-    input_range: InputRange = "0..255"
     head: Head = "softmax"
     familiarity: Path | None = None
-    reading: Reading | None = None
+    reading: Reading = RANGES["0..255"]
     graph: bytes | None = None
 
 
@@ -56,8 +54,7 @@ def open_classifier(file: ModelFile, classes: int) -> Any:  # noqa: ANN401 - Ker
     familiarity = read_familiarity(file.familiarity) if file.familiarity else None
     if familiarity:
         model = with_features(model, file.path, familiarity)
-    reading = file.reading or RANGES[file.input_range]
-    return pixel_classifier(model, side=side, reading=reading, head=file.head, familiarity=familiarity)
+    return pixel_classifier(model, side=side, reading=file.reading, head=file.head, familiarity=familiarity)
 
 
 def load_model(path: Path) -> Any:  # noqa: ANN401 - Keras is not typed
@@ -91,7 +88,6 @@ def pixel_classifier(
     side: tuple[int, int],
     reading: Reading = RANGES["0..255"],
     head: Head = "softmax",
-    raw: bool = False,
     familiarity: Familiarity | None = None,
 ) -> Any:  # noqa: ANN401 - the same
     """Wrap a classifier so that it takes pixels 0..255 and returns one probability for each label.
@@ -104,7 +100,6 @@ def pixel_classifier(
         side: (height, width) of the input.
         reading: how the model's input is computed from pixels.
         head: the kind of its outputs.
-        raw: leave the outputs unchanged.
         familiarity: if given, `model` has its features as a first output, and the probabilities are multiplied by the
             familiarity.
 
@@ -119,8 +114,6 @@ def pixel_classifier(
     if not reading.is_pixels:
         taken = keras.layers.Rescaling(_number_or_list(reading.scale), _number_or_list(reading.offset))(taken)
     features, given = model(taken) if familiarity else (None, model(taken))
-    if raw:
-        return keras.Model(image, given)
     if head == "logits":
         given = keras.layers.Activation("softmax" if units > 1 else "sigmoid")(given)
     if units == 1:

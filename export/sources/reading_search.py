@@ -138,9 +138,7 @@ def search_labelled(
     if better := _clearly_better(chosen, trials) if stated or bgr else None:
         warnings.append(_warning("the input", chosen.reading.name, better.reading.name, chosen, better))
     fits = [trial for item in get_args(ResizeMode) if item != fit for trial in measure([chosen.reading], item)]
-    better = _clearly_better(chosen, fits)
-    if better and better.accuracy <= chosen.accuracy:
-        better = None  # a fit changes too little for a likelihood alone
+    better = _better_fit(chosen, fits)
     if better and resize is None:
         chosen = better
     elif better:
@@ -250,6 +248,12 @@ def _clearly_better(trial: Trial, others: Sequence[Trial]) -> Trial | None:
     error = float(gain.std() / np.sqrt(len(gain)))
     is_probable = gain.mean() > max(SMALLEST_GAIN, PROBABLE * error) and best.accuracy >= trial.accuracy
     return best if is_probable else None
+
+
+def _better_fit(trial: Trial, others: Sequence[Trial]) -> Trial | None:
+    """Return a clearly better fit, but only with a higher accuracy: it changes too little for a likelihood alone."""
+    better = _clearly_better(trial, others)
+    return better if better and better.accuracy > trial.accuracy else None
 
 
 def _exchanged(best: Trial, trial: Trial) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""The benchmark page and the tables in README.md and own-model.md are generated from benchmarks/results."""
+"""The benchmark page and the tables in README.md, own-model.md and parity.md are generated from benchmarks/results."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_a_file_that_was_refused_or_is_missing_is_shown_as_such():
     known = {"origin": "PyPI", "runtime": "Keras 2", "classes": 7, "options": ["--input-range=-1..1"]}
     measured = {"published": "float32.tflite", "agreement": 0.994, "largest_difference": 0.25, "classes_seen": 3}
     files = [
-        {"file": "folder/wrong.tflite", **known, **measured, "photographs": 500},
+        {"file": "folder/wrong.tflite", **known, **measured, "photographs": 500, "margins": [0.0123, 0.002, 0.001]},
         {"file": "refused.onnx", **known, "refusal": "error: refused.onnx: has 2 | 3 outputs"},
         {"file": "missing.h5", **known, "not_available": True},
         {"file": "crashed.h5", **known, "bare_failure": "ValueError: no"},
@@ -67,3 +67,12 @@ def test_a_file_that_was_refused_or_is_missing_is_shown_as_such():
     assert "not available" in rows["missing.h5"]
     assert "bare loop failed: ValueError: no" in rows["crashed.h5"]
     assert "1 of 4 files were published and compared; the top class agrees on all photographs for 0" in text
+    assert "Where `wrong.tflite` differs (3 of 500 photographs), the bare loop prefers its class" in text
+    assert "by at most 0.012." in text
+
+
+def test_a_form_of_int8_that_failed_is_a_dash():
+    sections = load_script("sections")
+    forms = [{"form": [], "agreement": 0.875}, {"form": ["equalized"], "failed": "no convolutions follow each other"}]
+    text = sections.int8_table({"int8_improvements": {"networks": [{"network": "N", "images": 8, "forms": forms}]}})
+    assert text.splitlines()[2] == "| N | 8 | 87.5% | - | - | - | - | - | - |"

@@ -93,11 +93,14 @@ def known_labels(
             raise ExportError(f"{path}: contains no labels; pass --labels with one label per line")
         return match_outputs(says.labels, ends.classes, f"{path}: {says.source}"), ()
     names = match_outputs(read_labels(given), ends.classes, str(given))
-    if says.labels is None or says.labels == names or len(says.labels) != len(names):
+    if says.labels is None or len(says.labels) != len(names):
         return names, ()
-    at = next(index for index, pair in enumerate(zip(names, says.labels, strict=True)) if pair[0] != pair[1])
-    text = f"{given}: label {at} is {names[at]!r}, but the {says.source} of {path.name} says {says.labels[at]!r}"
-    if sorted(says.labels) == sorted(names) and not has_images:
+    theirs = match_outputs(says.labels, ends.classes, str(path))  # equal labels get the same numbers as the user's
+    if theirs == names:
+        return names, ()
+    at = next(index for index, pair in enumerate(zip(names, theirs, strict=True)) if pair[0] != pair[1])
+    text = f"{given}: label {at} is {names[at]!r}, but the {says.source} of {path.name} says {theirs[at]!r}"
+    if sorted(theirs) == sorted(names) and not has_images:
         raise ExportError(f"{text}: another order; leave out --labels, or pass --data with labelled images")
     return names, (f"{text}; the label file is used",)
 

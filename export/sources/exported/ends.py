@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
 Layout = Literal["nhwc", "nchw"]
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
-# What computes the output: a softmax, a sigmoid, an operator whose values are not limited, or anything else.
-LastStep = Literal["softmax", "sigmoid", "linear", "other"]
+# What computes the output: a softmax, a sigmoid, an operator whose values are not limited, a factor or divisor (of
+# logits, or the last operation of a softmax that is written as several), or anything else.
+LastStep = Literal["softmax", "sigmoid", "linear", "scaled", "other"]
 CHANNELS = (3, 1)
 
 

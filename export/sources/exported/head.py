@@ -1,4 +1,4 @@
-"""Decide what the output of an exported file is: probabilities, or logits that still need a softmax."""
+"""Decide what the output of a model is: probabilities, or logits that still need a softmax."""
 
 from __future__ import annotations
 
@@ -56,10 +56,12 @@ def head_of(outputs: NDArray[np.float32], ends: ModelEnds, path: Path) -> Head:
 
 def likely_head(outputs: NDArray[np.float32], ends: ModelEnds) -> Head:
     """Return what the outputs probably are; see `head_of`, which also checks that they are."""
+    is_within = _is_within(outputs)
+    may_be_logits = ends.last == "linear" or (ends.last == "scaled" and not is_within)
     if ends.units == 1:
-        return "logits" if ends.last == "linear" else "sigmoid"
-    is_distribution = _is_within(outputs) and _sums_to_one(outputs, ends)
-    return "logits" if ends.last == "linear" and not is_distribution else "softmax"
+        return "logits" if may_be_logits else "sigmoid"
+    is_distribution = is_within and _sums_to_one(outputs, ends)
+    return "logits" if may_be_logits and not is_distribution else "softmax"
 
 
 def probabilities(outputs: NDArray[np.float32], ends: ModelEnds, head: Head) -> NDArray[np.float32]:

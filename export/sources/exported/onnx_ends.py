@@ -25,6 +25,7 @@ LAST_STEPS: dict[str, LastStep] = {
     # The logarithm of a softmax is a kind of logits: another softmax gives the probabilities.
     **dict.fromkeys(("Gemm", "MatMul", "Add", "Conv", "LogSoftmax", "GlobalAveragePool", "ReduceMean"), "linear"),
     **dict.fromkeys(("QLinearMatMul", "QGemm", "QLinearConv", "QLinearAdd", "MatMulNBits", "MatMulInteger"), "linear"),
+    **dict.fromkeys(("Mul", "Div"), "scaled"),
 }
 INPUT_TYPES = ("float32", "float16", "float64", "uint8")
 QUANTIZED_WEIGHTS = ("MatMulNBits", "MatMulInteger", "ConvInteger", "DynamicQuantizeLinear")

@@ -22,6 +22,7 @@ LAST_STEPS: dict[str, LastStep] = {
     # The logarithm of a softmax is a kind of logits: another softmax gives the probabilities.
     **dict.fromkeys(("FULLY_CONNECTED", "CONV_2D", "BATCH_MATMUL", "ADD", "MEAN", "AVERAGE_POOL_2D"), "linear"),
     "LOG_SOFTMAX": "linear",
+    **dict.fromkeys(("MUL", "DIV"), "scaled"),
 }
 INPUT_TYPES = ("float32", "uint8", "int8", "int16")
 EIGHT_BITS, SIXTEEN_BITS, SMALL_TYPES = ("INT8", "UINT8"), ("INT16",), ("INT8", "UINT8", "INT4")

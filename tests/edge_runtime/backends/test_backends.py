@@ -135,13 +135,22 @@ def test_a_quantized_input_that_stands_for_scaled_pixels_gets_their_levels(run, 
     assert outputs.shape == (1, 1001)
 
 
+@pytest.mark.parametrize("scale", [1 / 128, 2 / 255])
 @pytest.mark.parametrize(("dtype", "zero_point"), [(np.uint8, 128), (np.int8, 0)])
-def test_a_quantized_input_with_mean_and_deviation_128_gets_the_pixels_themselves(tmp_path, dtype, zero_point):
+def test_a_quantized_input_with_a_level_for_each_pixel_gets_the_pixels_themselves(tmp_path, dtype, zero_point, scale):
     """TensorFlow's and Coral's quantized files: -1..1 with 255 steps would be one level off in the brighter half."""
-    detail = {"dtype": dtype, "quantization": (1 / 128, zero_point)}
+    detail = {"dtype": dtype, "quantization": (scale, zero_point)}
     levels = _input_levels(tmp_path / "model.int8.tflite", detail)
     assert levels.dtype == dtype
     assert np.array_equal(levels.astype(int) - np.iinfo(dtype).min, np.arange(256))
+
+
+def test_pixels_between_two_levels_are_all_rounded_in_the_same_direction(tmp_path):
+    """The converter's quantization of -1..1: (p / 127.5 - 1) / (2 / 255) - 1 = p - 128.5, between two integers."""
+    detail = {"dtype": np.int8, "quantization": (float(np.float32(2 / 255)), -1)}
+    levels = _input_levels(tmp_path / "model.int8.tflite", detail)
+    assert levels[[0, 1, 127, 128, 254, 255]].tolist() == [-128, -127, -1, 0, 126, 127]
+    assert len(set(levels.tolist())) == 256  # no two pixels get the same level
 
 
 def test_a_published_quantized_file_computes_what_its_documented_loop_does(run, shared):

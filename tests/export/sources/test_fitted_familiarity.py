@@ -15,8 +15,10 @@ from export.cli import main
 from export.quiet_tensorflow import keras
 from export.sources.familiarity import pooled_features
 from export.sources.foreign import ForeignModel, read_foreign
+from export.sources.reading import StatedInput
 
 SIDE, LABELS = 32, ("left", "right")
+UNIT = StatedInput("0..1")
 layers = keras.layers
 
 
@@ -79,7 +81,8 @@ def test_a_model_without_pooled_features_has_none():
 def test_images_like_the_given_ones_are_familiar_and_scenes_are_not(data, labels, tmp_path):
     network("convolution").save(tmp_path / "model.keras")
     source = read_foreign(
-        ForeignModel(tmp_path / "model.keras", labels, data, "0..1", accept_chance=True), scratch=tmp_path
+        ForeignModel(tmp_path / "model.keras", labels, data, stated=UNIT, accept_chance=True),
+        scratch=tmp_path,
     )
     assert source.no_familiarity is None
     new = np.concatenate([stripes(label, 100, 9) for label in LABELS]).astype(np.uint8)
@@ -87,7 +90,7 @@ def test_images_like_the_given_ones_are_familiar_and_scenes_are_not(data, labels
     accepted = source.probabilities(drawn_pixels(50, source.spec, 99)).sum(axis=1) >= source.spec.min_familiarity
     assert 0.85 <= kept.mean() <= 1
     assert accepted.mean() <= 0.05
-    plain = read_foreign(ForeignModel(tmp_path / "model.keras", labels, data, "0..1", accept_chance=True))
+    plain = read_foreign(ForeignModel(tmp_path / "model.keras", labels, data, stated=UNIT, accept_chance=True))
     scores = source.probabilities(new)
     assert scores / scores.sum(axis=1, keepdims=True) == pytest.approx(plain.probabilities(new), abs=1e-4)
 
@@ -150,7 +153,8 @@ def test_the_reason_is_given_if_it_has_none(data, labels, tmp_path, make, images
         for number in range(images // 2):
             (few / label / f"{number}.png").write_bytes((data / label / f"{number}.png").read_bytes())
     source = read_foreign(
-        ForeignModel(tmp_path / "model.keras", labels, few, "0..1", accept_chance=True), scratch=tmp_path
+        ForeignModel(tmp_path / "model.keras", labels, few, stated=UNIT, accept_chance=True),
+        scratch=tmp_path,
     )
     assert reason in source.no_familiarity
     assert (source.spec.min_familiarity, source.unfamiliar, source.origin.familiarity) == (None, None, None)

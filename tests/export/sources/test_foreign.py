@@ -15,8 +15,10 @@ from export.errors import ExportError
 from export.importing.process import import_here
 from export.quiet_tensorflow import keras, tf
 from export.sources.foreign import ForeignModel, read_foreign
+from export.sources.reading import StatedInput
 
 SIDE, LABELS = 24, ("blue", "green", "red")
+UNIT, SIGNED = StatedInput("0..1"), StatedInput("-1..1")
 read_trusted = partial(read_foreign, importing=import_here)  # without a process for each model
 
 
@@ -63,7 +65,7 @@ def test_a_foreign_model_is_read_whatever_its_form_and_head(trained_model, data,
     bare = without_its_rescaling(trained_model, head)
     path = tmp_path / ("model" if form == "saved_model" else f"model.{form}")
     bare.export(path, verbose=False) if form == "saved_model" else bare.save(path)
-    source = read_trusted(ForeignModel(path, labels, data, "0..1"))
+    source = read_trusted(ForeignModel(path, labels, data, stated=StatedInput("0..1")))
     expected = source.holdout.astype(np.float32)
     assert source.probabilities(source.holdout) == pytest.approx(trained_model.predict(expected, verbose=0), abs=1e-4)
     assert len(source.calibration) + len(source.holdout) == 72
@@ -94,7 +96,7 @@ def test_images_without_labels_prove_agreement_and_the_report_says_what_is_missi
 def refused(path, labels, data):
     """Give the message of a model that cannot be read."""
     with pytest.raises(ExportError) as refusal:
-        read_trusted(ForeignModel(path, labels, data, "0..1", accept_chance=True))
+        read_trusted(ForeignModel(path, labels, data, stated=UNIT, accept_chance=True))
     return str(refusal.value)
 
 
@@ -189,7 +191,7 @@ def test_a_sigmoid_becomes_one_probability_a_label(tiny_run, tmp_path):
     photos = pictures(tmp_path / "photos", each=4)
     shutil.rmtree(photos / "green")
     source = read_trusted(
-        ForeignModel(tmp_path / "model.keras", tmp_path / "labels.txt", photos, "-1..1", accept_chance=True)
+        ForeignModel(tmp_path / "model.keras", tmp_path / "labels.txt", photos, stated=SIGNED, accept_chance=True)
     )
     outputs = source.probabilities(source.holdout)
     assert outputs.shape[1] == 2
@@ -201,7 +203,7 @@ def test_a_cast_after_the_softmax_gets_no_second_softmax(trained_model, data, la
     image = keras.Input((SIDE, SIDE, 3))
     outputs = keras.layers.Activation("linear", dtype="float32")(trained_model(image))
     keras.Model(image, outputs).save(tmp_path / "model.keras")
-    source = read_trusted(ForeignModel(tmp_path / "model.keras", labels, data, "0..255"))
+    source = read_trusted(ForeignModel(tmp_path / "model.keras", labels, data, stated=StatedInput("0..255")))
     expected = trained_model.predict_on_batch(source.holdout.astype(np.float32))
     assert source.probabilities(source.holdout) == pytest.approx(expected, abs=1e-6)
 
@@ -209,5 +211,5 @@ def test_a_cast_after_the_softmax_gets_no_second_softmax(trained_model, data, la
 def test_independent_probabilities_of_several_labels_are_refused(trained_model, data, labels, tmp_path):
     bare = without_its_rescaling(trained_model, "sigmoid")
     bare.save(tmp_path / "model.keras")
-    with pytest.raises(ExportError, match=r"model\.keras: its outputs are independent probabilities \(a multi-label"):
-        read_trusted(ForeignModel(tmp_path / "model.keras", labels, data, "0..1"))
+    with pytest.raises(ExportError, match=r"model\.keras: its outputs sum to .* instead of 1 \(a multi-label"):
+        read_trusted(ForeignModel(tmp_path / "model.keras", labels, data, stated=StatedInput("0..1")))

@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
 from edge_runtime.backends.opening import open_backend
 from edge_runtime.errors import InferenceError
 from edge_runtime.model.bundle import ModelFile
 from edge_runtime.model.spec import ModelSpec
 from export.errors import ExportError
+from export.runtimes.bare import bare_outputs
 from export.sources.exported.choice import known_input
 from export.sources.exported.statements import Statements
 from export.sources.exported_file import StatedShape, read_ends, with_pixel_input
@@ -47,6 +49,32 @@ def test_an_edited_file_computes_what_it_should_for_pixels(tmp_path, made, readi
     for kernels in (None, "reference"):
         found = probabilities_of(path, ends, reading, head, kernels)
         assert found == pytest.approx(expected_probabilities(PIXELS), abs=1e-3 if "half" in made else 2e-5)
+
+
+@pytest.mark.parametrize(
+    ("kernels", "resolver"), [(None, OpResolverType.AUTO), ("reference", OpResolverType.BUILTIN_REF)]
+)
+def test_pixels_between_two_levels_are_taken_as_they_are(tmp_path, kernels, resolver):
+    """Kernels round a value between two levels differently, and float32 shifts it to either side."""
+    every = np.array([[[0] * 3, [255] * 3] * 8] * 16, np.uint8)
+    samples = [RANGES["-1..1"].apply(every), *RANGES["-1..1"].apply(PIXELS)]
+    path = colour_tflite(tmp_path / "model.tflite", mean=HALF, std=HALF, bgr=True, samples=samples, io="int8")
+    ends = read_ends(path)
+    assert ends.represented == pytest.approx((-127 * 2 / 255, 128 * 2 / 255))
+    interpreter = Interpreter(str(path), experimental_op_resolver_type=resolver)
+    interpreter.allocate_tensors()
+    taken, given = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    scale, zero_point = given["quantization"]
+    expected = []
+    for image in PIXELS:
+        interpreter.set_tensor(taken["index"], (image[None, ..., ::-1].astype(int) - 128).astype(np.int8))
+        interpreter.invoke()
+        expected.append((interpreter.get_tensor(given["index"])[0].astype(int) - zero_point) * scale)
+    found = probabilities_of(path, ends, RANGES["-1..1"].reversed(), kernels=kernels)
+    assert found == pytest.approx(np.array(expected), abs=1e-6)
+    if kernels is None:
+        (bare,) = bare_outputs(path, ends, PIXELS, [RANGES["-1..1"].reversed()])
+        assert bare == pytest.approx(np.array(expected), abs=1e-6)
 
 
 def test_an_input_of_any_size_gets_the_stated_one(tmp_path):
