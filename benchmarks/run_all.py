@@ -65,6 +65,8 @@ ARGUMENTS: dict[str, Callable[[Inputs], list[object]]] = {
     "accuracy": lambda inputs: [*inputs.folders, "--weights", inputs.weights, "--keep", RUNS],
     "unknown": lambda inputs: [*inputs.folders[:2], "--weights", inputs.weights],
     "learning_curve": lambda inputs: [*inputs.folders, "--weights", inputs.weights],
+    "loop": lambda inputs: [*inputs.folders, "--weights", inputs.weights],
+    "keep_cost": lambda inputs: [inputs.bundle, inputs.photographs],
     "foreign": lambda inputs: [inputs.photographs],
     "export": lambda inputs: [*(sorted(RUNS.glob("*-seed*")) or [inputs.run]), "--formats", "all"],
     "soak": lambda inputs: [inputs.bundle, inputs.photographs],

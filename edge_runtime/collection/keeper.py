@@ -141,20 +141,13 @@ class Keeper:
             CollectionError: the folder cannot be created.
 
         """
-        self._folder = folder / KEPT
+        self._folder = _created(folder / KEPT)
         self.model = model
-        self._limits = limits = limits or Limits()
+        self._limits = limits or Limits()
         self._roi = roi
         self._moment = moment or (lambda frame: frame.captured_s)
         self._waits = waits
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-        except OSError as problem:
-            raise CollectionError(f"{folder}: cannot be used for --keep-hard: {problem.strerror}") from None
-        per_s = limits.per_minute / MINUTE_S
-        self._rate = Rate(per_s * (1 - limits.random_share))
-        # Not for cryptography: which frames are drawn is no secret.
-        self._random_times = RandomTimes(per_s * limits.random_share, random.Random(seed))  # noqa: S311
+        self._rate, self._random_times = _rates(self._limits, seed)
         self._shelves: dict[bool, Shelf] | None = None  # by whether they are for random frames; read by the thread
         self._bursts = Bursts()
         self._stable, self._events = UNKNOWN, 0
@@ -267,6 +260,22 @@ class Keeper:
             frame=prediction.frame,
             average_hash=f"{value:0{HASH_DIGITS}x}",
         )
+
+
+def _created(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise CollectionError(f"{folder.parent}: cannot be used for --keep-hard: {problem.strerror}") from None
+    return folder
+
+
+def _rates(limits: Limits, seed: int | None) -> tuple[Rate, RandomTimes]:
+    """Return how often hard frames are kept, and when random ones are."""
+    per_s = limits.per_minute / MINUTE_S
+    # Not for cryptography: which frames are drawn is no secret.
+    times = RandomTimes(per_s * limits.random_share, random.Random(seed))  # noqa: S311
+    return Rate(per_s * (1 - limits.random_share)), times
 
 
 def _iso(at: float) -> str:

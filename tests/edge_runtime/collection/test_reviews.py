@@ -175,6 +175,7 @@ def test_the_accuracy_in_the_field_is_that_of_the_reviewed_random_sample_of_the_
 
 def test_wilson_interval_of_published_values():
     assert wilson_interval(81, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4)  # Newcombe 1998, table I
+    assert wilson_interval(10, 10) == pytest.approx((0.7225, 1.0), abs=1e-4)
     assert wilson_interval(0, 20) == pytest.approx((0.0, 0.1611), abs=1e-4)
     assert wilson_interval(0, 0) == (0.0, 1.0)
 
