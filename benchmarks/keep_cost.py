@@ -5,8 +5,8 @@
 Runs the live loop without pause on a simulated camera at 640x480 that plays the photographs of DATA. Its frames are
 divided into blocks, in turn without keeping, with it, with a disk that has no room, and with a folder that is gone, so
 that a change of the machine's load meets all of them. Every frame is offered as one that is close between two classes.
-Ten times the default rate is kept, so that the cost can be told from noise. The times are processor time of the whole
-process, which includes the thread that writes.
+Ten times the default rate is kept, in a quarter of the time, so that the cost exceeds the noise. The processor
+time is that of the whole process, which includes the thread that writes.
 """
 
 from __future__ import annotations

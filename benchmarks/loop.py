@@ -4,8 +4,8 @@
 
 DATA are sets of photographs with one folder for each class. For each set and seed, some photographs are held out as
 test, and a model is trained on 60 of the others. Then a simulated camera shows all photographs that have no label yet,
-each for five seconds at one frame per second. One arm labels the frames that `--keep-hard` keeps, at a rate that keeps
-60 in all; the other as many photographs at random. Both train again with the labels, three times. The split,
+each for five seconds at one frame per second. One arm labels the frames that `--keep-hard` keeps, at a rate of
+at most 60 in all; the other as many photographs at random. Both train again with the labels, three times. The split,
 calibration, familiarity, decisions and the choice are the product's own functions. The backbone is frozen, so that the
 features of the photographs are computed once, and the head is the one with which `edge-train` measures learning curves.
 """

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 KEPT = "kept"
 CAPACITY = 8  # candidates that wait; each may be a decoded picture
+FLIPPED_SHARE = 0.25  # of the rate of hard frames: whatever enters changes the decision, also if it is easy
 NEWEST = 16  # a hard frame that nearly repeats one of the newest ones is not kept again
 MOST_REMEMBERED = 200  # kept frames that the page can refer to
 MINUTE_S = 60.0
@@ -147,7 +148,7 @@ class Keeper:
         self._roi = roi
         self._moment = moment or (lambda frame: frame.captured_s)
         self._waits = waits
-        self._rate, self._random_times = _rates(self._limits, seed)
+        self._rate, self._flips, self._random_times = _rates(self._limits, seed)
         self._shelves: dict[bool, Shelf] | None = None  # by whether they are for random frames; read by the thread
         self._bursts = Bursts()
         self._stable, self._events = UNKNOWN, 0
@@ -191,7 +192,9 @@ class Keeper:
             min_familiarity=self.model.min_familiarity,
             flipped=flipped,
         )
-        return reason if reason is not None and self._rate.take(now_s) else None
+        if reason is None or (reason == "flipped" and not self._flips.take(now_s)):
+            return None
+        return reason if self._rate.take(now_s) else None
 
     def _deliver(self, item: Candidate) -> None:
         """Write a candidate. Raise DeliveryRefused; the outbox reports it once a minute and counts the frame."""
@@ -270,12 +273,13 @@ def _created(folder: Path) -> Path:
     return folder
 
 
-def _rates(limits: Limits, seed: int | None) -> tuple[Rate, RandomTimes]:
-    """Return how often hard frames are kept, and when random ones are."""
+def _rates(limits: Limits, seed: int | None) -> tuple[Rate, Rate, RandomTimes]:
+    """Return how often hard frames are kept, those of changed decisions among them, and when random ones are."""
     per_s = limits.per_minute / MINUTE_S
     # Not for cryptography: which frames are drawn is no secret.
     times = RandomTimes(per_s * limits.random_share, random.Random(seed))  # noqa: S311
-    return Rate(per_s * (1 - limits.random_share)), times
+    hard_per_s = per_s * (1 - limits.random_share)
+    return Rate(hard_per_s), Rate(hard_per_s * FLIPPED_SHARE), times
 
 
 def _iso(at: float) -> str:

@@ -307,3 +307,15 @@ def test_damaged_sidecars_do_not_stop_it(keeper, kept, make_frame, make_predicti
     offer(again, make_frame, make_prediction, range(5, 9), scores=CLOSE)
     assert all(is_picture_name(name) for name in kept())
     assert first not in kept()
+
+
+def test_changed_decisions_are_at_most_a_quarter_of_the_hard_frames(keeper, kept, make_frame, make_prediction):
+    kind = keeper(per_minute=60.0)
+    for number in range(200):  # one per second; every second one changes the decision, each tenth is close
+        label = ("red", "green")[number // 2 % 2]
+        scores = CLOSE if number % 10 == 5 else (0.9, 0.06, 0.04)
+        kind.offer(make_frame(number), make_prediction(number, label, scores))
+        settled(kind)
+    reasons = [item.reason for item in kept().values()]
+    assert reasons.count("close") == 20
+    assert 40 <= reasons.count("flipped") <= 52
