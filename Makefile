@@ -41,7 +41,7 @@ test-packages: $(READY)
 
 test-runtime: $(READY)
 	$(BIN)/python -m pytest tests/edge_runtime tests/test_imports.py tests/test_usage.py tests/test_requirements.py
-	$(BIN)/python -m pytest tests/test_end_to_end.py tests/docs
+	$(BIN)/python -m pytest tests/test_end_to_end.py tests/test_loop.py tests/docs
 
 # The runtime alone, in an environment of its own; CI runs it with CPython 3.11. LiteRT's bound is that of the extra `pi`,
 # which also wants the newest Pillow. `make test` has the newest versions.

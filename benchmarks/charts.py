@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from itertools import cycle
-from statistics import mean
+from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
 import matplotlib as mpl
@@ -191,6 +191,28 @@ def _cold_starts(rows: list[tuple[str, float, float]]) -> Figure | None:
     return figure
 
 
+def loop(results: Results) -> Figure | None:
+    """Draw the accuracy against the number of labels, as means over seeds with their standard errors."""
+    rows = (results.get("loop") or {}).get("rows")
+    if not rows:
+        return None
+    sets = list(dict.fromkeys(row["data"] for row in rows))
+    figure, every = plt.subplots(1, len(sets), figsize=(1 + 4 * len(sets), 3.6), layout="constrained", squeeze=False)
+    for axes, data in zip(every[0], sets, strict=True):
+        for arm, name, colour in (("hard", "--keep-hard", COLOURS[0]), ("random", "random", COLOURS[1])):
+            own = [row for row in rows if row["data"] == data and row["arm"] == arm]
+            points = []
+            for one in sorted({row["round"] for row in own}):
+                values = [100 * row["accuracy"] for row in own if row["round"] == one]
+                labels = mean(row["labels"] for row in own if row["round"] == one)
+                error = stdev(values) / len(values) ** 0.5 if len(values) > 1 else 0.0
+                points.append((labels, mean(values), error))
+            axes.errorbar(*zip(*points, strict=True), label=name, color=colour, marker="o", capsize=3)
+        axes.set(title=data, xlabel="labelled photographs", ylabel="accuracy on test photographs, %")
+        axes.legend(frameon=False)
+    return figure
+
+
 def training(results: Results) -> Figure | None:
     """Draw the seconds per epoch with each data pipeline."""
     seconds = ((results.get("training") or {}).get("epoch") or {}).get("median_s")
@@ -216,6 +238,7 @@ def _bars(axes: Axes, names: list[str], values: list[float], colours: list[str],
 CHARTS: dict[str, Callable[[Results], Figure | None]] = {
     "artifacts": artifacts,
     "frame": frame,
+    "loop": loop,
     "mediapipe": mediapipe,
     "other_runtimes": other_runtimes,
     "training": training,

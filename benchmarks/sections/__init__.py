@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from .data_sections import learning_curve
 from .foreign_section import foreign_table
 from .int8_section import int8_table
+from .loop_section import keep_cost, loop
 from .model_sections import accuracy, accuracy_table, dataset_scale, exports, rescaling, training, unknown
 from .runtime_sections import (
     frame,
@@ -35,8 +36,10 @@ SECTIONS: tuple[Callable[[Results], str], ...] = (
     exports,
     unknown,
     learning_curve,
+    loop,
     rescaling,
     frame,
+    keep_cost,
     mediapipe,
     other_runtimes,
     runtime_targets,

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from edge_runtime.image.limits import Limits
     from edge_runtime.image.preprocess import ImageSource
     from edge_runtime.model.manifest import Artifact
-    from edge_runtime.model.spec import ModelSpec
 
 
 @dataclass(frozen=True)
@@ -68,14 +67,16 @@ class Classifier:
     Open it once and reuse it. It is not thread-safe: do not use one classifier in two threads at the same time.
 
     Attributes:
+        bundle: the opened bundle.
         spec: the model's spec.
         artifact: the artifact that runs.
         backend: the backend that runs it.
 
     """
 
-    def __init__(self, spec: ModelSpec, artifact: Artifact, backend: Backend) -> None:
-        self.spec = spec
+    def __init__(self, bundle: Bundle, artifact: Artifact, backend: Backend) -> None:
+        self.bundle = bundle
+        self.spec = bundle.spec
         self.artifact = artifact
         self.backend = backend
 
@@ -109,7 +110,7 @@ class Classifier:
             artifact, backend, threads = kept.artifact, kept.backend, threads or kept.threads
         chosen = opened.artifact(artifact) if artifact else runnable_artifact(opened, backend)
         model = opened.read_model(chosen)
-        return cls(opened.spec, chosen, open_backend(model, opened.spec, backend=backend, threads=threads))
+        return cls(opened, chosen, open_backend(model, opened.spec, backend=backend, threads=threads))
 
     def classify(
         self, image: ImageSource, *, top_k: int = 3, min_score: float | None = None, limits: Limits = FILE

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from edge_runtime.collection.collector import Collector, Stored
     from edge_runtime.image.upright import Mount
     from edge_runtime.live.capture import Patience
-    from edge_runtime.live.records import Source
+    from edge_runtime.live.records import Frame, Source
 
 
 def collect_at_intervals(
@@ -53,22 +53,28 @@ def collect_at_intervals(
     moment = moment_of(source)
     capture = Capture(source, patience, stop)
     due_s = -math.inf
-    for item in capture:
-        if isinstance(item, Event):
-            report(f"{item.kind}: {item.detail}" if item.detail else item.kind)
-            continue
-        at_s = moment(item)
+    for frame in _frames(capture, report):
+        at_s = moment(frame)
         if at_s < due_s:
             continue
         try:
-            taken = collector.take(replace(item, mount=mount), label, at_s=at_s)
+            taken = collector.take(replace(frame, mount=mount), label, at_s=at_s)
         except SourceError as problem:
-            report(f"frame {item.number} skipped: {problem}")
+            report(f"frame {frame.number} skipped: {problem}")
             capture.reject()
             continue
         capture.accept()
         due_s = at_s + every_s
         if source.live:
-            capture.look_s = time.monotonic() + due_s - at_s
+            capture.look_s = time.monotonic() + every_s
         if taken.picture is not None:
             yield taken.picture
+
+
+def _frames(capture: Capture, report: Callable[[str], None]) -> Iterator[Frame]:
+    """Yield the frames, and report the events of the source."""
+    for item in capture:
+        if isinstance(item, Event):
+            report(f"{item.kind}: {item.detail}" if item.detail else item.kind)
+        else:
+            yield item

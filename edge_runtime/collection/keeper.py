@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 KEPT = "kept"
 CAPACITY = 8  # candidates that wait; each may be a decoded picture
+FLIPPED_SHARE = 0.25  # of the rate of hard frames: whatever enters changes the decision, also if it is easy
 NEWEST = 16  # a hard frame that nearly repeats one of the newest ones is not kept again
 MOST_REMEMBERED = 200  # kept frames that the page can refer to
 MINUTE_S = 60.0
@@ -141,20 +142,13 @@ class Keeper:
             CollectionError: the folder cannot be created.
 
         """
-        self._folder = folder / KEPT
+        self._folder = _created(folder / KEPT)
         self.model = model
-        self._limits = limits = limits or Limits()
+        self._limits = limits or Limits()
         self._roi = roi
         self._moment = moment or (lambda frame: frame.captured_s)
         self._waits = waits
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-        except OSError as problem:
-            raise CollectionError(f"{folder}: cannot be used for --keep-hard: {problem.strerror}") from None
-        per_s = limits.per_minute / MINUTE_S
-        self._rate = Rate(per_s * (1 - limits.random_share))
-        # Not for cryptography: which frames are drawn is no secret.
-        self._random_times = RandomTimes(per_s * limits.random_share, random.Random(seed))  # noqa: S311
+        self._rate, self._flips, self._random_times = _rates(self._limits, seed)
         self._shelves: dict[bool, Shelf] | None = None  # by whether they are for random frames; read by the thread
         self._bursts = Bursts()
         self._stable, self._events = UNKNOWN, 0
@@ -198,7 +192,9 @@ class Keeper:
             min_familiarity=self.model.min_familiarity,
             flipped=flipped,
         )
-        return reason if reason is not None and self._rate.take(now_s) else None
+        if reason is None or (reason == "flipped" and not self._flips.take(now_s)):
+            return None
+        return reason if self._rate.take(now_s) else None
 
     def _deliver(self, item: Candidate) -> None:
         """Write a candidate. Raise DeliveryRefused; the outbox reports it once a minute and counts the frame."""
@@ -267,6 +263,23 @@ class Keeper:
             frame=prediction.frame,
             average_hash=f"{value:0{HASH_DIGITS}x}",
         )
+
+
+def _created(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise CollectionError(f"{folder.parent}: cannot be used for --keep-hard: {problem.strerror}") from None
+    return folder
+
+
+def _rates(limits: Limits, seed: int | None) -> tuple[Rate, Rate, RandomTimes]:
+    """Return how often hard frames are kept, those of changed decisions among them, and when random ones are."""
+    per_s = limits.per_minute / MINUTE_S
+    # Not for cryptography: which frames are drawn is no secret.
+    times = RandomTimes(per_s * limits.random_share, random.Random(seed))  # noqa: S311
+    hard_per_s = per_s * (1 - limits.random_share)
+    return Rate(hard_per_s), Rate(hard_per_s * FLIPPED_SHARE), times
 
 
 def _iso(at: float) -> str:

@@ -16,7 +16,8 @@ from edge_runtime.storage.digest import sha256_of_bytes
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-NAME = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9]{3}_(b[0-9a-f]{6})_[0-9a-f]{8}\.(jpg|png)")
+BURST = "b[0-9a-f]{6}"
+NAME = re.compile(rf"[0-9]{{8}}-[0-9]{{6}}-[0-9]{{3}}_({BURST})_([0-9a-f]{{8}})\.(jpg|png)")
 NOTHING = "nothing"
 BACKGROUND = "background"  # the name of the class that `edge-train train --background` adds
 MOST_LABEL_BYTES = 100
@@ -55,6 +56,12 @@ def burst_of(name: str) -> str:
     """Return the burst in a picture's name; empty if it is not such a name."""
     match = NAME.fullmatch(name)
     return match[1] if match else ""
+
+
+def digest_start_of(name: str) -> str:
+    """Return the start of the SHA-256 in a picture's name, 8 hexadecimal digits; empty if it is not such a name."""
+    match = NAME.fullmatch(name)
+    return match[2] if match else ""
 
 
 def check_labels(labels: Iterable[str]) -> tuple[str, ...]:

@@ -79,7 +79,7 @@ def serve(options: ServeOptions) -> int:
     follower = follower_of(options.bundle, options.stream.roi)
     # One for the camera, one for uploads: a classifier is not for use by two threads at once.
     watching, answering = (open_classifier(options.bundle, options.model) for _ in range(2))
-    drift = drift_from(options.drift, options.bundle) if source.live else None
+    drift = drift_from(options.drift, watching.bundle) if source.live else None
     hub, stop = Hub(), threading.Event()
     keeper = keeper_from(options.keep, watching, source, options.stream.roi)
     sinks = sinks_from(options.sinks, source.name, options.bundle)
@@ -128,7 +128,7 @@ def serve(options: ServeOptions) -> int:
 def _switch(options: ServeOptions, stream: Stream, site: Site, new: Classifier) -> None:
     """Continue the loop and the uploads with another model."""
     other = open_classifier(options.bundle, options.model)
-    switch_parts(options.bundle, new, site.keeper, site.drift)
+    switch_parts(new, site.keeper, site.drift)
     stream.switch(new, rules_for(options.stream, new))
     site.classifier = other
 

@@ -77,7 +77,7 @@ def _watch(options: WatchOptions, results: TextIO) -> int:
     source = source_from(options.stream)
     follower = follower_of(options.bundle, options.stream.roi)
     classifier = open_classifier(options.bundle, options.model)
-    drift = drift_from(options.drift, options.bundle) if source.live else None
+    drift = drift_from(options.drift, classifier.bundle) if source.live else None
     keeper = keeper_from(options.keep, classifier, source, options.stream.roi)
     sinks = [_console(options, results, live=source.live), *sinks_from(options.sinks, source.name, options.bundle)]
     on_frame = [*([follower.on_frame] if follower else []), *([keeper.offer] if keeper else [])]
@@ -88,7 +88,7 @@ def _watch(options: WatchOptions, results: TextIO) -> int:
 
             def switch(new: Classifier) -> None:
                 """Continue with another model."""
-                switch_parts(options.bundle, new, keeper, drift)
+                switch_parts(new, keeper, drift)
                 stream.switch(new, rules_for(options.stream, new))
 
             with following(follower, lambda: open_classifier(options.bundle, options.model), switch):

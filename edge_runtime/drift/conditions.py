@@ -20,6 +20,11 @@ ALL = 0.95  # fraction of the samples
 MORE_UNFAMILIAR = 0.25
 COVERED = 0.5  # contrast relative to the lowest one in training
 USUAL_WINDOWS = 6  # windows of a camera's own past, before it is used
+DAY_WINDOWS = 180  # windows of a day, after which its past contains day and night
+SMALL_SHIFT = 0.12  # of the hue, that counts if it differs from both the training and the camera's own past
+VARIED = 30  # independent pictures in a window, with which the pictures vary
+HUES = ("redness", "yellowness")
+HUES_CERTAIN = 5.5  # standard deviations of both together, which are correlated
 # A statistic's reasons if it is lower, and if it is higher.
 DIRECTIONS: dict[str, tuple[ReasonName | None, ReasonName | None]] = {
     "brightness": ("darker", "brighter"),
@@ -38,6 +43,7 @@ EXPLAINS: dict[ReasonName, tuple[ReasonName, ...]] = {
     "colours": ("contrast",),
     "colourless": ("contrast", "colours"),
 }
+NEARLY_ALL = 0.5  # fraction of the explained shift that the explaining one has at least
 NEARLY = 0.1  # a smaller shift of the explaining statistic is enough while a window still contains older samples
 
 
@@ -90,7 +96,7 @@ def counting(found: Compared, moved: float | None, usual_unfamiliar: float | Non
 
     - the samples are worth enough independent pictures to exclude chance; or
     - all samples are beyond everything that is expected of the training kind; or
-    - the camera's own past was different, and the position is now in the tail of the training's.
+    - the camera's own past was different, see `_is_new`.
 
     The first cannot happen in front of a single scene, whose frames are worth about one picture, so that a scene that
     is darker than most of the training is nothing to report. The third notices a change of such a scene.
@@ -101,11 +107,14 @@ def counting(found: Compared, moved: float | None, usual_unfamiliar: float | Non
         outside = (float(found.below[index]), float(found.above[index]))
         for side, reason in enumerate(DIRECTIONS[name]):
             size = (0.5 - position) if side == 0 else (position - 0.5)
-            if reason is None or size < SHIFT:
+            if reason is None:
                 continue
             certain = size * math.sqrt(12 * found.independent) >= CERTAIN
-            if certain or outside[side] >= ALL or _is_new(position, size, index, usual):
+            differs = size >= SHIFT and (certain or outside[side] >= ALL)
+            if differs or _is_new(position, side, index, usual):
                 result.add(reason)
+    if _has_other_hues(found, usual):
+        result.add("colours")
     if found.contrast < COVERED:
         result.add("covered")
     if moved is not None and moved >= MORE_UNFAMILIAR:
@@ -123,14 +132,38 @@ def unexplained(reasons: set[ReasonName], size: Mapping[ReasonName, float]) -> s
         effect
         for cause, effects in EXPLAINS.items()
         for effect in effects
-        if cause in reasons or (cause != "covered" and size.get(cause, 0.0) >= max(NEARLY, size.get(effect, 0.0)))
+        if cause in reasons
+        or (cause != "covered" and size.get(cause, 0.0) >= max(NEARLY, NEARLY_ALL * size.get(effect, 0.0)))
     }
     return reasons - explained
 
 
-def _is_new(position: float, size: float, index: int, usual: Usual) -> bool:
-    """Return whether a camera's own past was different, and the position is in the tail of the training's."""
-    if usual.windows < USUAL_WINDOWS or 0.5 - size > TAIL:
+def _is_new(position: float, side: int, index: int, usual: Usual) -> bool:
+    """Return whether a statistic's position differs beyond chance from a camera's own past, to one side.
+
+    It counts if it is in the tail of the training's positions, or if the past is as long as a day, so that day and
+    night are part of its variance.
+    """
+    sign = 1 if side else -1
+    change, size = sign * (position - usual.mean[index]), sign * (position - 0.5)
+    if usual.windows < USUAL_WINDOWS or change < max(SHIFT, CERTAIN * math.sqrt(usual.variance[index])):
         return False
-    change = abs(position - usual.mean[index])
-    return change >= SHIFT and change >= CERTAIN * math.sqrt(usual.variance[index])
+    return size >= 0.5 - TAIL or usual.windows >= DAY_WINDOWS
+
+
+def _has_other_hues(found: Compared, usual: Usual) -> bool:
+    """Return whether pictures that vary have slightly other hues than both the training and the camera's own past.
+
+    Redness and yellowness count together. Such a small change of them is reported, because it does not come with the
+    time of the day, as a change of the brightness does.
+    """
+    if found.independent < VARIED or usual.windows < USUAL_WINDOWS:
+        return False
+    indices = [STATISTICS.index(name) for name in HUES]
+    changes = [float(found.position[index]) - usual.mean[index] for index in indices]
+    sizes = [float(found.position[index]) - 0.5 for index in indices]
+    least = 1 / (12 * found.independent)  # variance of the mean of as many positions
+    scaled = [
+        change / math.sqrt(max(usual.variance[index], least)) for index, change in zip(indices, changes, strict=True)
+    ]
+    return math.hypot(*scaled) >= HUES_CERTAIN and min(math.hypot(*changes), math.hypot(*sizes)) >= SMALL_SHIFT

@@ -12,13 +12,15 @@ import numpy as np
 
 from edge_runtime.drift.background import MOVED, RETURNED, Background, packed
 from edge_runtime.drift.baseline import STATISTICS
-from edge_runtime.drift.conditions import SHIFT, Usual, counting, sizes, unexplained
+from edge_runtime.drift.conditions import SHIFT, SMALL_SHIFT, Usual, counting, sizes, unexplained
 from edge_runtime.drift.history import History
 from edge_runtime.drift.looks import layout_of, look_of
 from edge_runtime.drift.reasons import REASONS, Reason, ReasonName
 from edge_runtime.drift.window import Compared, Sample, compare
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from edge_runtime.drift.baseline import Baseline
     from edge_runtime.image.preprocess import Pixels
 
@@ -28,7 +30,7 @@ FEWEST, MOST = 40, 120  # samples of a window
 NEWEST = 30  # samples that decide whether the lens is covered: two minutes
 JUDGE_S = 20.0  # how often the samples are compared with the baseline
 CONFIRM_S = 60.0  # how long a reason must count before it is reported
-MOVED_S = 86_400.0  # how long after a movement the new background becomes the usual one
+MOVED_S = 86_400.0  # how long until what is different becomes the usual, such as a new background
 LONGEST_GAP_S = 1800.0  # after a longer gap, or a step back of the clock, a new window begins
 SLOWEST_WINDOW = 1 / 180  # weight of a window in the camera's own past: a day
 ENDED = 0.5  # a reason ends when less than this fraction of what it was remains
@@ -131,22 +133,28 @@ class Monitor:
         if any(change.reason.name == "covered" for change in changes):
             self._begin_again()  # the older samples show what covered the lens
             return changes
-        changes += self._began(at, unexplained(counts, size), found)
+        changes += self._began(at, unexplained(counts, size), size, found)
         for name in self.reasons:
             self._largest[name] = max(self._largest.get(name, 0.0), size.get(name, 0.0))
-        if at - self._usual_at >= WINDOW_S:
+        if at - self._usual_at >= WINDOW_S and not self._is_unusual(at):
             self._usual = self._usual.with_window(tuple(map(float, found.position)), SLOWEST_WINDOW)
             self._usual_at = at
         return changes
 
-    def _began(self, at: float, counts: set[ReasonName], found: Compared) -> list[Change]:
+    def _is_unusual(self, at: float) -> bool:
+        """Return whether something is different that has not yet become the usual."""
+        return any(at - reason.since <= MOVED_S for reason in self.reasons.values())
+
+    def _began(
+        self, at: float, counts: set[ReasonName], size: Mapping[ReasonName, float], found: Compared
+    ) -> list[Change]:
         """Return the reasons that have counted for CONFIRM_S, in the order of REASONS."""
         self._counts_since = {name: self._counts_since.get(name, at) for name in counts}
         changes = []
         for name in sorted(counts - self.reasons.keys(), key=REASONS.index):
             if at - self._counts_since[name] >= CONFIRM_S:
-                share = found.unfamiliar or 0.0
-                self.reasons[name] = Reason(name, self._counts_since[name], share if name == "unfamiliar" else 0.0)
+                share = (found.unfamiliar or 0.0) if name == "unfamiliar" else 0.0
+                self.reasons[name] = Reason(name, self._counts_since[name], share, size[name] < SMALL_SHIFT)
                 changes.append(Change(self.reasons[name], began=True, at=at))
         return changes
 
@@ -166,7 +174,12 @@ class Monitor:
         return {
             "version": STATE_VERSION,
             "reasons": {
-                name: {"since": one.since, "share": one.share, "largest": self._largest.get(name, 0.0)}
+                name: {
+                    "since": one.since,
+                    "share": one.share,
+                    "than_usual": one.than_usual,
+                    "largest": self._largest.get(name, 0.0),
+                }
                 for name, one in self.reasons.items()
             },
             "usual": usual,
@@ -184,7 +197,10 @@ class Monitor:
             raise ValueError(f"'usual' has {len(STATISTICS)} finite means and variances")
         background, history = Background.from_json(data["background"]), History.from_json(data["history"])
         reasons = {
-            name: (Reason(name, float(one["since"]), float(one["share"])), float(one["largest"]))
+            name: (
+                Reason(name, float(one["since"]), float(one["share"]), bool(one.get("than_usual"))),
+                float(one["largest"]),
+            )
             for name, one in data["reasons"].items()
             if name in REASONS
         }

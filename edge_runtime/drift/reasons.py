@@ -30,16 +30,20 @@ class Reason(NamedTuple):
         name: which of REASONS.
         since: wall-clock time since when, seconds since the epoch.
         share: for "unfamiliar", the fraction of pictures, 0..1; else 0.
+        than_usual: whether it differs from the camera's own past alone, not from the training.
 
     """
 
     name: ReasonName
     since: float
     share: float = 0.0
+    than_usual: bool = False
 
     def sentence(self, now: float) -> str:
         """Return the reason in words, with the time since when it holds, in the local time of the device."""
         words = f"{self.share:.0%} {SENTENCES[self.name]}" if self.name == "unfamiliar" else SENTENCES[self.name]
+        if self.than_usual:
+            words = words.replace("than in training", "than usual")
         return f"{words}, since {clock(self.since, now)}"
 
 

@@ -129,6 +129,8 @@ def principal_directions(features: NDArray[np.floating[Any]], count: int) -> Flo
     """Return the first principal directions of features scaled to length 1, not centred: shape (D, count)."""
     wide = features.astype(np.float64)
     unit = wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), TINY)
+    if len(unit) < unit.shape[1]:  # for few photographs a hundred times faster
+        return np.asarray(np.linalg.svd(unit, full_matrices=False)[2][:count].T)
     _, directions = np.linalg.eigh(unit.T @ unit)  # in ascending order
     return np.asarray(directions[:, ::-1][:, :count])
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from edge_runtime.classify.classifier import Classifier
     from edge_runtime.web.site import Site
 
-ASSETS = ("style.css", "page.js", "elements.js", "events.js", "drift.js", "wrong.js", "icon.svg")
+ASSETS = ("style.css", "page.js", "elements.js", "live_picture.js", "events.js", "drift.js", "wrong.js", "icon.svg")
 LABELLING_ASSETS = ("labelling.css", "labelling.js", "review.js")
 MAX_UPLOADS = 4  # one is classified while the others wait
 MAX_DIGITS = 15  # of an event's number

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,7 +31,7 @@ class Handler(BaseHTTPRequestHandler):
                 if self.server.silent.is_set():
                     time.sleep(0.01)
                     continue
-                data = jpeg(self.server.color, time.monotonic_ns())
+                data = self.server.next_frame()
                 head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
                 self.wfile.write(head.encode() + data + b"\r\n")
                 time.sleep(1 / self.server.fps)
@@ -40,12 +41,16 @@ class Handler(BaseHTTPRequestHandler):
 
 
 class MjpegServer:
-    """Serves frames of one colour until it is stopped; a new server on the same port simulates its return."""
+    """Serves frames of one colour, or pictures, until it is stopped.
+
+    A new server on the same port simulates its return.
+    """
 
     def __init__(self, color, port=0, fps=30):
         self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._server.daemon_threads = True
-        self._server.color, self._server.fps = color, fps
+        self._server.fps = fps
+        self.show(color)
         self._server.stopped, self._server.silent = threading.Event(), threading.Event()
         self.port = self._server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}/"
@@ -53,7 +58,17 @@ class MjpegServer:
         self._thread.start()
 
     def show(self, color):
-        self._server.color = color
+        self._server.next_frame = lambda: jpeg(color, time.monotonic_ns())
+
+    def play(self, pictures):
+        """Play encoded pictures in a loop, each with a comment of its own, as a camera's frames are never equal."""
+        shown = itertools.cycle(pictures)
+
+        def next_frame():
+            content = next(shown)
+            return content[:2] + b"\xff\xfe\x00\x0a" + time.monotonic_ns().to_bytes(8, "big") + content[2:]
+
+        self._server.next_frame = next_frame
 
     def fall_silent(self):
         self._server.silent.set()

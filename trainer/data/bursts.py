@@ -10,6 +10,7 @@ from collections import defaultdict
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
+from edge_runtime.collection.names import BURST
 from trainer.data.layout import Problem
 
 if TYPE_CHECKING:
@@ -17,12 +18,12 @@ if TYPE_CHECKING:
 
     from trainer.data.layout import Found
 
-BURST = re.compile(r"_(b[0-9a-f]{6})_")
+NAMED_BURST = re.compile(f"_({BURST})_")
 
 
 def burst_of(name: str) -> str | None:
     """Return the burst in a file's name; None if it names none. The names of its folders do not count."""
-    found = BURST.search(PurePosixPath(name).name)
+    found = NAMED_BURST.search(PurePosixPath(name).name)
     return found and found.group(1)
 
 

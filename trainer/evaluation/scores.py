@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
 
+from edge_runtime.collection.review.accuracy import wilson_interval
 from trainer.progress import tracked
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def score(probabilities: NDArray[np.floating[Any]], targets: NDArray[np.int64], 
         loss=float(log_loss(targets, _normalised(probabilities), labels=indices)),
         per_class=per_class,
         confusion=tuple(tuple(int(n) for n in row) for row in confusion_matrix(targets, predicted, labels=indices)),
-        interval=wilson(correct, len(targets)),
+        interval=wilson_interval(correct, len(targets)),
     )
 
 
@@ -133,24 +133,6 @@ def wrong_decisions(probabilities: NDArray[np.floating[Any]], targets: NDArray[n
     """Return the rows of wrong decisions in descending order of the decided class's probability."""
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != targets)
     return wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")]
-
-
-def wilson(correct: int, images: int) -> tuple[float, float]:
-    """Return the 95% confidence interval of an accuracy, 0..1.
-
-    Wilson's score interval (Wilson 1927; recommended for small samples by Brown, Cai and DasGupta 2001), which stays
-    within 0..1 and has a width above zero even if all are correct.
-
-    Args:
-        correct: number of correctly classified images.
-        images: number of images, at least 1.
-
-    """
-    z = 1.959964  # the normal distribution's 97.5% point
-    share, spread = correct / images, z * z / images
-    centre = (share + spread / 2) / (1 + spread)
-    half = z / (1 + spread) * math.sqrt(share * (1 - share) / images + spread / (4 * images))
-    return (max(0.0, centre - half), min(1.0, centre + half))
 
 
 def _normalised(probabilities: NDArray[np.floating[Any]]) -> NDArray[np.float64]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
+from edge_runtime.collection.names import digest_start_of, is_label, is_picture_name
 from edge_runtime.storage.json_files import parse_json
 from trainer.errors import DataError
 
-NAME = re.compile(r"[0-9]{8}-[0-9]{6}-[0-9]{3}_b[0-9a-f]{6}_([0-9a-f]{8})\.(?:jpg|jpeg|png)")
 SHA256 = re.compile(r"[0-9a-f]{64}")
-MOST_LABEL_BYTES = 100
 MOST_PICTURE_BYTES = 100_000_000
 MOST_ON_PAGE = 10_000
 MOST_CURSOR = 300  # characters
@@ -60,25 +59,13 @@ def _check(entry: Any) -> Listed | str:  # noqa: ANN401 - it may be anything
     label, name, size, digest = (entry.get(key) for key in ("label", "name", "size", "sha256"))
     if not isinstance(label, str) or not is_label(label):
         return f"the label {_shown(label)} cannot be the name of a class folder"
-    found = NAME.fullmatch(name) if isinstance(name, str) else None
-    if not isinstance(name, str) or found is None:
+    if not isinstance(name, str) or not is_picture_name(name):
         return f"the name {_shown(name)} is not that of a collected picture"
     if type(size) is not int or not 0 < size <= MOST_PICTURE_BYTES:
         return f"{name}: the size {_shown(size)} is not between 1 and {MOST_PICTURE_BYTES} bytes"
-    if not isinstance(digest, str) or not SHA256.fullmatch(digest) or not digest.startswith(found[1]):
+    if not isinstance(digest, str) or not SHA256.fullmatch(digest) or not digest.startswith(digest_start_of(name)):
         return f"{name}: its SHA-256 does not begin as its name says"
     return Listed(label, name, size, digest)
-
-
-def is_label(text: str) -> bool:
-    """Return whether a text can be the name of a class folder: printable, no separator, no period at the start."""
-    return (
-        text.isprintable()
-        and 0 < len(text.encode()) <= MOST_LABEL_BYTES
-        and not set(text) & set("/\\")
-        and not text.startswith(".")
-        and text == text.strip()
-    )
 
 
 def _shown(value: object) -> str:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import argparse
 
     from edge_runtime.live.drifting import DriftWatch
+    from edge_runtime.model.bundle import Bundle
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ def add_drift_options(command: argparse.ArgumentParser) -> None:
     )
 
 
-def drift_from(options: DriftOptions, bundle: str) -> DriftWatch | None:
+def drift_from(options: DriftOptions, bundle: Bundle) -> DriftWatch | None:
     """Return what compares the pictures with a bundle's training photographs; None if it is off or not possible.
 
     Raises:
@@ -45,27 +46,23 @@ def drift_from(options: DriftOptions, bundle: str) -> DriftWatch | None:
     from edge_runtime.drift.state_file import StateFile
     from edge_runtime.errors import BundleError
     from edge_runtime.live.drifting import DriftWatch
-    from edge_runtime.model.bundle import Bundle
 
-    opened = Bundle.open(bundle)
-    baseline = read_baseline(opened)
+    baseline = read_baseline(bundle)
     if baseline is None:
         if options.drift_state:
             raise BundleError(
-                f"{bundle}: contains no {BASELINE_NAME}, which --drift-state needs; train and export again"
+                f"{bundle.folder}: contains no {BASELINE_NAME}, which --drift-state needs; train and export again"
             )
         return None
     state = StateFile(options.drift_state) if options.drift_state else None
-    return DriftWatch(Monitor(baseline), min_familiarity=opened.spec.min_familiarity, state=state)
+    return DriftWatch(Monitor(baseline), min_familiarity=bundle.spec.min_familiarity, state=state)
 
 
-def switch_drift(watch: DriftWatch, bundle: str) -> None:
+def switch_drift(watch: DriftWatch, bundle: Bundle) -> None:
     """Compare with the training of another bundle, if it says how its photographs looked. Raise BundleError."""
     from edge_runtime.drift.baseline import read_baseline
     from edge_runtime.drift.monitor import Monitor
-    from edge_runtime.model.bundle import Bundle
 
-    opened = Bundle.open(bundle)
-    baseline = read_baseline(opened)
+    baseline = read_baseline(bundle)
     if baseline is not None:
-        watch.switch(Monitor(baseline), opened.spec.min_familiarity)
+        watch.switch(Monitor(baseline), bundle.spec.min_familiarity)

@@ -35,9 +35,9 @@ def following(
     return follower.running(open_model, switch) if follower else contextlib.nullcontext()
 
 
-def switch_parts(bundle: str, classifier: Classifier, keeper: Keeper | None, drift: DriftWatch | None) -> None:
+def switch_parts(classifier: Classifier, keeper: Keeper | None, drift: DriftWatch | None) -> None:
     """Record the new model with the kept frames, and compare the pictures with its training. Raise BundleError."""
     if drift:
-        switch_drift(drift, bundle)
+        switch_drift(drift, classifier.bundle)
     if keeper:
         keeper.model = model_of(classifier)

@@ -59,7 +59,7 @@ def build_collect_app(site: CollectSite, *, loopback: bool = True, public_url: P
     """Build the application that collects pictures; see `build_review_app` for the arguments."""
     routes = [
         Route("/", static_file("collect.html", LABELLING)),
-        *static_routes(ASSETS),
+        *static_routes((*ASSETS, "live_picture.js")),
         *static_routes((*LABELLING_ASSETS, "collect.js"), LABELLING),
         *CollectRoutes(site).routes(),
         *DownloadRoutes(site.collector.folder).routes(),

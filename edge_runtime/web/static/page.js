@@ -7,9 +7,7 @@ const RETRY_MS = 3000;
 const STAGES = { decode: "Decode", preprocess: "Resize", inference: "Inference", age: "Capture to decision" };
 
 let lastMessageAt = 0;
-let shownFrame = null;
 let region = null; // x, y, width and height in pixels of a frame
-let pictureLoading = false;
 
 // Rows are updated in place, so that the bars are animated and the keyboard focus is kept.
 function drawBars(list, top) {
@@ -42,19 +40,6 @@ function drawLatency(latency) {
   byId("latency").replaceChildren(...rows);
 }
 
-function showPicture(frame) {
-  if (pictureLoading || frame === shownFrame || document.hidden) return;
-  pictureLoading = true;
-  shownFrame = frame;
-  byId("picture").src = `/picture.jpg?frame=${frame}`;
-}
-
-function setStatus(kind, text) {
-  byId("status").className = `status ${kind}`;
-  if (byId("status").textContent !== text) byId("status").textContent = text; // a screen reader speaks every change
-  document.body.classList.toggle("old", kind !== "live");
-}
-
 // An unfamiliar picture has a score of its own; that of another "unknown" belongs to a class below its threshold.
 function ownScore(decided) {
   const ofTopClass = decided.label === UNKNOWN && decided.top.length > 0 && decided.score === decided.top[0].score;
@@ -69,15 +54,6 @@ function showDecision(prediction, candidate) {
   byId("overlay").textContent = `${prediction.stable} ${score}`;
   const [label, votes, needed] = candidate || [];
   byId("candidate").textContent = candidate ? `${prediction.stable} \u2192 ${label}, ${votes} of ${needed} votes` : "";
-}
-
-// An SVG with the size of the frame is placed on the picture in the same way as the picture in its box.
-function showRegion(frameSize) {
-  const shown = Boolean(region && frameSize);
-  byId("region").toggleAttribute("hidden", !shown);
-  if (!shown) return;
-  byId("region").setAttribute("viewBox", `0 0 ${frameSize[0]} ${frameSize[1]}`);
-  ["x", "y", "width", "height"].forEach((name, index) => byId("region-box").setAttribute(name, region[index]));
 }
 
 function statusOf(state) {
@@ -99,7 +75,7 @@ function showState(state) {
   showDrift(state.drift);
   if (!prediction) return;
   showDecision(prediction, kind === "live" ? state.candidate : null);
-  showRegion(state.frame_size);
+  showRegion(region, state.frame_size);
   drawBars(byId("bars"), prediction.top);
   setValue("fps", state.fps === null || kind !== "live" ? "–" : state.fps.toFixed(1));
   setValue("age", ...duration(prediction.age_ms));
@@ -107,7 +83,7 @@ function showState(state) {
   setValue("dropped", state.dropped.toLocaleString());
   byId("source").hidden = false;
   byId("source").textContent = `Frame ${prediction.frame.toLocaleString()} · ${prediction.source}`;
-  showPicture(prediction.frame);
+  showFrame(prediction.frame);
 }
 
 // While the server does not answer, nothing on the page may look live.
@@ -171,12 +147,6 @@ async function classify(file) {
   }
 }
 
-byId("picture").onload = () => {
-  pictureLoading = false;
-  byId("picture").hidden = false;
-  byId("no-picture").hidden = true;
-};
-byId("picture").onerror = () => { pictureLoading = false; };
 byId("file").onchange = () => {
   if (byId("file").files.length) classify(byId("file").files[0]);
   byId("file").value = "";

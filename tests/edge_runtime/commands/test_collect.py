@@ -164,15 +164,6 @@ def test_watch_keeps_frames_and_review_labels_them(edge_run, started, bundle, sc
     assert process.wait(20) == 0
 
 
-def test_of_a_folder_every_hard_image_is_kept(edge_run, bundle, scenes, tmp_path):
-    keep = ("--keep-hard", tmp_path / "hard", "--keep-free", "1kB", "--keep-random", "1", "--keep-rate", "1000/s")
-    code, _, err = edge_run("watch", bundle, "--source", scenes, "--json", *keep)
-    assert (code, err) == (0, [])
-    names = list(picture_names(tmp_path / "hard/kept"))
-    assert len(names) >= 8  # a random time has come before most of them
-    assert len({burst_of(name) for name in names}) == len(names)
-
-
 def test_serve_keeps_frames_and_has_the_review(started, bundle, scenes, tmp_path, wait_until):
     keep = ("--keep-hard", tmp_path / "hard", "--keep-rate", "1000/s", "--keep-free", "1kB")
     _, port = started("serve", bundle, "--source", f"simulated:{scenes}?fps=20", "--threads", "1", *keep)

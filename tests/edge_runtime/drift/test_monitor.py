@@ -44,7 +44,12 @@ def grey(image):
     return image.convert("L").convert("RGB")
 
 
+def with_slightly_other_hues(image):
+    return with_other_hues(image, 20)
+
+
 CHANGES = {"darker": darkened, "blurred": blurred, "colours": with_other_hues, "covered": paper, "colourless": grey}
+MILD = {"hues": with_slightly_other_hues}
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +67,7 @@ def photographs(shared):
     @cache
     def samples(seed, name):
         baseline, held_out = drawn(seed)
-        change = CHANGES.get(name, lambda image: image)
+        change = {**CHANGES, **MILD}.get(name, lambda image: image)
         return [sample_of(preprocess(change(Image.open(path).convert("RGB")), SPEC), baseline) for path in held_out]
 
     return drawn, samples
@@ -100,6 +105,16 @@ def test_a_change_is_reported_with_its_reason_within_ten_minutes_and_its_end(pho
     assert found[0].at - (START + HOUR_S) < 600
     found = play(monitor, samples(0, ""), START + 1.5 * HOUR_S, 0.5, random)
     assert [(change.reason.name, change.began) for change in found] == [(reason, False)]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_slightly_other_hues_are_reported_within_ten_minutes(photographs, seed):
+    drawn, samples = photographs
+    monitor, random = Monitor(drawn(seed)[0]), np.random.default_rng(1)
+    assert play(monitor, samples(seed, ""), START, 1, random) == []
+    found = play(monitor, samples(seed, "hues"), START + HOUR_S, 0.5, random)
+    assert [(change.reason.name, change.began) for change in found] == [("colours", True)]
+    assert found[0].at - (START + HOUR_S) < 600
 
 
 def test_pictures_that_become_unfamiliar_are_reported_with_their_share(photographs):
@@ -178,6 +193,35 @@ def test_a_fixed_camera_in_the_tail_of_the_training_reports_only_a_change(rooms)
     assert watch(monitor, picture, START, 1.5, random) == []
     found = watch(monitor, dim, START + 1.5 * HOUR_S, 0.3, random)
     assert [change.reason.name for change in found] == ["darker"]
+
+
+def days_of(monitor, picture, random, days, light):
+    """Show a scene for some days, in a light that depends on the hour of the day, with one sample in 12 seconds."""
+    shown = [sample_of(seen(picture * light(hour / 4), random, START), monitor.baseline) for hour in range(96)]
+    found = []
+    for at in np.arange(START, START + days * 24 * HOUR_S, 3 * SAMPLE_S):
+        sample = shown[int((at - START) // 900) % 96]
+        look = tuple(value * (1 + random.normal(0, 0.01)) for value in sample.look)
+        found += monitor.add(sample._replace(at=float(at), look=look), "cat")
+    return found, START + days * 24 * HOUR_S
+
+
+def test_a_fixed_scene_that_was_the_same_for_a_day_reports_other_light_within_that_of_the_training(rooms):
+    random = np.random.default_rng(3)
+    monitor, picture = Monitor(rooms), scene(random)
+    found, end = days_of(monitor, picture, random, 1.1, lambda _: 1.0)
+    assert found == []
+    found = watch(monitor, 0.72 * picture, end, 0.3, random)
+    assert [(change.reason.name, change.reason.than_usual) for change in found] == [("darker", True)]
+    assert found[0].at - end < 600
+    assert found[0].reason.sentence(end).startswith("darker than usual, since")
+
+
+def test_a_fixed_scene_in_the_light_of_the_day_and_a_lamp_at_night_raises_no_alarm(rooms):
+    random = np.random.default_rng(3)
+    monitor, picture = Monitor(rooms), scene(random)
+    found, _ = days_of(monitor, picture, random, 2, lambda hour: 0.55 + 0.45 * (7 < hour % 24 < 19))
+    assert found == []
 
 
 def test_a_restarted_monitor_knows_the_background_and_what_was_different(rooms):

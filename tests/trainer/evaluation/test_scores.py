@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from trainer.evaluation.scores import per_class_probabilities, score, wilson
+from trainer.evaluation.scores import per_class_probabilities, score
 
 PROBABILITIES = np.array([[0.9, 0.1], [0.6, 0.4], [0.3, 0.7], [0.2, 0.8]])
 TARGETS = np.array([0, 1, 1, 1])
@@ -46,10 +46,3 @@ def test_json_and_table_contain_the_scores():
     result = score(PROBABILITIES, TARGETS, ["cat", "dog"])
     assert result.to_json()["per_class"]["cat"] == {"precision": 0.5, "recall": 1.0, "f1": 2 / 3, "support": 1}
     assert "accuracy 75.0% of 4 test images" in result.to_table()
-
-
-@pytest.mark.parametrize(
-    ("correct", "images", "low", "high"), [(8, 10, 0.4902, 0.9433), (10, 10, 0.7225, 1.0), (0, 10, 0.0, 0.2775)]
-)
-def test_the_interval_is_wilsons_score_interval(correct, images, low, high):
-    assert wilson(correct, images) == pytest.approx((low, high), abs=1e-4)

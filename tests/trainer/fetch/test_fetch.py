@@ -2,6 +2,10 @@
 
 import hashlib
 import json
+import random
+import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -197,6 +201,33 @@ def test_the_limit_of_bytes_stops_it_and_a_repeated_command_continues(device, to
     assert len(contents(tmp_path / "data")) == 3
     fetch(Device(device.url, TOKEN), tmp_path / "data", most_bytes=10**6)
     assert contents(tmp_path / "data") == device.pictures
+
+
+COMMAND = "import sys; from trainer.cli import main; sys.exit(main(sys.argv[1:]))"
+
+
+def test_a_kill_at_any_moment_leaves_only_whole_pictures_and_the_next_command_completes_them(
+    device, get, token_file, tmp_path
+):
+    for number in range(200, 400):
+        device.add("cat", number)
+    words = ["fetch", device.url, "--token-file", token_file, "--out", tmp_path / "data"]
+    generator = random.Random(3)
+    for _ in range(3):
+        before = len(device.requests)
+        child = subprocess.Popen([sys.executable, "-c", COMMAND, *map(str, words)], stderr=subprocess.DEVNULL)
+        while len(device.requests) < before + 5:  # it has begun
+            assert child.poll() is None
+            time.sleep(0.002)
+        time.sleep(generator.uniform(0.0, 0.1))
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        whole = {key: content for key, content in contents(tmp_path / "data").items() if not key[1].startswith(".")}
+        assert whole.items() <= device.pictures.items()
+    assert 0 < len(whole) < len(device.pictures)
+    assert get() == 0
+    found = contents(tmp_path / "data")
+    assert found == device.pictures
 
 
 def test_a_wrong_token_is_one_line(device, tmp_path, capsys, monkeypatch):

@@ -5,8 +5,6 @@ const STATE_MS = 250;
 const HOLD_AFTER_MS = 450; // a longer press takes several pictures
 const BURST_MS = 250;
 let labels = [];
-let shownFrame = null;
-let pictureLoading = false;
 let held = null; // the press that lasts, or null
 
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -133,27 +131,6 @@ async function undo() {
   refresh();
 }
 
-function showRegion(region, size) {
-  const shown = Boolean(region && size);
-  byId("region").toggleAttribute("hidden", !shown);
-  if (!shown) return;
-  byId("region").setAttribute("viewBox", `0 0 ${size[0]} ${size[1]}`);
-  ["x", "y", "width", "height"].forEach((name, index) => byId("region-box").setAttribute(name, region[index]));
-}
-
-function showFrame(frame) {
-  if (frame === null || pictureLoading || frame === shownFrame || document.hidden) return;
-  pictureLoading = true;
-  shownFrame = frame;
-  byId("picture").src = `/picture.jpg?frame=${frame}`;
-}
-
-function setStatus(kind, text) {
-  byId("status").className = `status ${kind}`;
-  if (byId("status").textContent !== text) byId("status").textContent = text; // a screen reader speaks every change
-  document.body.classList.toggle("old", kind !== "live");
-}
-
 function showState(state) {
   byId("title").textContent = state.title;
   document.title = `${state.title} · Collect`;
@@ -191,12 +168,6 @@ document.addEventListener("keyup", release);
 window.addEventListener("blur", release);
 document.addEventListener("visibilitychange", release);
 byId("undo").onclick = undo;
-byId("picture").onload = () => {
-  pictureLoading = false;
-  byId("picture").hidden = false;
-  byId("no-picture").hidden = true;
-};
-byId("picture").onerror = () => { pictureLoading = false; };
 (async () => {
   for (;;) {
     if (!document.hidden) await refresh();
