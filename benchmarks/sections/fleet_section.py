@@ -37,8 +37,8 @@ def fleet(results: Results) -> str:
     return f"""## Updates and reports of a fleet
 
 Simulated devices run the code of `edge-run update`, without the proof on the device, and that of
-`edge-run watch --mqtt` on this machine, which also serves the files and runs the broker. The bundle has {found["bundle_bytes"] / 1e3:,.0f} kB.
-Then a second release with the same files is rolled out to 10% of the devices.
+`edge-run watch --mqtt` on this machine, which also serves the files and runs the broker. The bundle has
+{found["bundle_bytes"] / 1e3:,.0f} kB. Then a second release with the same files is rolled out to 10% of the devices.
 
 {table(headings, rows)}
 
