@@ -113,6 +113,7 @@ class Options(DataOptions):
         pooling: of cnn: "max" or "none".
         weights: of a backbone: "imagenet", "none" or a file.
         alpha: of a backbone: its width multiplier.
+        cut: of a backbone: the name of its last layer that is used; empty for the whole.
         dropout: of a head and of cnn_bn.
         fine_tune_layers: how many of the backbone's last layers are trained in the second phase; 0 skips that phase.
             None runs it if the head alone misclassifies more than a few of the validation photographs, and trains
@@ -141,6 +142,7 @@ class Options(DataOptions):
     pooling: Pooling = "max"
     weights: str = "imagenet"
     alpha: float = 1.0
+    cut: str = ""
     dropout: float = 0.2
     fine_tune_layers: int | None = 0
     fine_tune_epochs: int = 6

@@ -116,6 +116,7 @@ def test_bad_numbers_are_usage_errors(capsys, tmp_path, bad):
         ("--model", "cnn", "--weights", "imagenet"),
         ("--model", "cnn_bn", "--weights", "file.h5"),
         ("--model", "cnn_bn", "--alpha", "0.5"),
+        ("--model", "cnn_bn", "--cut", "block_6_expand_relu"),
         ("--model", "cnn", "--fine-tune-epochs", "3"),
         ("--pooling", "none"),
         ("--model", "cnn_bn", "--pooling", "max"),

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Collection
 
-BACKBONE_OPTIONS = ("weights", "alpha", "views", "fine_tune_layers", "fine_tune_epochs", "fine_tune_rate")
+BACKBONE_OPTIONS = ("weights", "alpha", "cut", "views", "fine_tune_layers", "fine_tune_epochs", "fine_tune_rate")
 DATA_OPTIONS = [field.name for field in fields(DataOptions)]
 
 
@@ -161,6 +161,11 @@ def _add_backbone_options(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--alpha", type=positive_float, help=f"width of the backbone, default: {Options.alpha:g}")
     group.add_argument(
+        "--cut",
+        metavar="LAYER",
+        help="leave out the backbone's layers after this one, such as block_13_expand_relu of mobilenet_v2",
+    )
+    group.add_argument(
         "--views",
         type=non_negative_int,
         metavar="N",
@@ -212,7 +217,7 @@ def complete(args: argparse.Namespace) -> None:
         else:
             given.add(name)
     _refuse_unused(args, given)
-    for name in ("pooling", "weights", "alpha", "fine_tune_epochs", "fine_tune_rate"):
+    for name in ("pooling", "weights", "alpha", "cut", "fine_tune_epochs", "fine_tune_rate"):
         if getattr(args, name) is None:
             setattr(args, name, getattr(Options, name))
     for name, default in recipe_of(args.model, args.weights)._asdict().items():

@@ -80,7 +80,9 @@ def _network_from_scratch(dataset: Dataset, options: Options) -> Model | None:
     if options.model == "cnn_bn":
         return build_cnn_bn(dataset.spec, dropout=options.dropout)
     if options.weights == "none" and options.fine_tune_layers is None:
-        return build_untrained(options.model, dataset.spec, alpha=options.alpha, dropout=options.dropout)
+        return build_untrained(
+            options.model, dataset.spec, alpha=options.alpha, dropout=options.dropout, last=options.cut
+        )
     return None
 
 

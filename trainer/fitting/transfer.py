@@ -43,6 +43,7 @@ def train_transfer(job: Job) -> tuple[Model, list[Phase]]:
         job.dataset.spec,
         weights=options.weights,
         alpha=options.alpha,
+        last=options.cut,
         dropout=options.dropout,
         trainable_layers=layers,
     )

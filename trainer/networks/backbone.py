@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import warnings
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import keras
@@ -26,20 +28,33 @@ BACKBONES = {
     "mobilenet_v3_large": keras.applications.MobileNetV3Large,
 }
 
+# A backbone can end with these layers, unless a branch bypasses them. After a convolution alone, its batch
+# normalisation would be missing.
+ENDS = (layers.ReLU, layers.Activation, layers.Add, layers.BatchNormalization)
+ENDS_IN_WORDS = "an activation with a name of its own, an addition or a batch normalisation that no branch bypasses"
+AUTOMATIC_NAME = re.compile(r"(re_lu|activation)(_\d+)?")  # the numbers differ from process to process
 
-def load_backbone(name: str, spec: ModelSpec, weights: str | Path, alpha: float) -> Model:
-    """Build a backbone without its top and load its weights.
+
+def load_backbone(name: str, spec: ModelSpec, weights: str | Path, alpha: float, last: str = "") -> Model:
+    """Build a backbone without its top, load its weights, and leave out the layers after `last`.
 
     Args:
         name: a key of BACKBONES.
         spec: input size.
         weights: "imagenet", "none" for random weights, or a weights file of the backbone without its top.
         alpha: width multiplier.
+        last: a layer that no branch bypasses; empty for the whole backbone.
 
     Raises:
-        TrainingError: the weights are not available or do not fit, or the input or alpha is too small.
+        TrainingError: the weights are not available or do not fit, the input or alpha is too small, or the backbone
+            cannot end with `last`.
 
     """
+    backbone = _load_whole(name, spec, weights, alpha)
+    return end_with(backbone, last, name) if last else backbone
+
+
+def _load_whole(name: str, spec: ModelSpec, weights: str | Path, alpha: float) -> Model:
     options: dict[str, Any] = {"input_shape": (spec.height, spec.width, 3), "alpha": alpha, "include_top": False}
     if name != "mobilenet_v2":
         options["include_preprocessing"] = False  # the model contains its own normalisation
@@ -81,6 +96,33 @@ def _load_weights(backbone: Model, path: str | Path, description: str) -> None:
 
 def _first_line(problem: Exception) -> str:
     return str(problem).strip().partition("\n")[0].rstrip(".")
+
+
+def end_with(backbone: Model, last: str, name: str) -> Model:
+    """Return a backbone without the layers after `last`; it shares the others.
+
+    Args:
+        backbone: a whole one.
+        last: the name of one of `possible_ends`.
+        name: a key of BACKBONES, for the error message.
+
+    Raises:
+        TrainingError: the backbone cannot end with this layer.
+
+    """
+    ends = possible_ends(backbone)
+    if last in ends:
+        return keras.Model(backbone.input, backbone.get_layer(last).output, name=backbone.name)
+    known = any(layer.name == last for layer in backbone.layers)
+    reason = f"can only end with {ENDS_IN_WORDS}" if known else "has no such layer"
+    closest = ", ".join(get_close_matches(last, ends, 5, cutoff=0))
+    raise TrainingError(f"--cut {last}: {name} {reason}; pass the name of another layer, such as {closest}")
+
+
+def possible_ends(backbone: Model) -> list[str]:
+    """Return the names of the layers with which a backbone can end, from its input to its output."""
+    ends = [backbone.layers[position] for position in _cut_positions(backbone)]
+    return [layer.name for layer in ends if isinstance(layer, ENDS) and not AUTOMATIC_NAME.fullmatch(layer.name)]
 
 
 class BackboneParts(NamedTuple):

@@ -121,7 +121,14 @@ def _conv_bn_relu(x: Tensor, filters: int, stride: int = 1) -> Tensor:
 
 
 def build_transfer(
-    name: str, spec: ModelSpec, *, weights: str | Path, alpha: float, dropout: float, trainable_layers: int = 0
+    name: str,
+    spec: ModelSpec,
+    *,
+    weights: str | Path,
+    alpha: float,
+    dropout: float,
+    last: str = "",
+    trainable_layers: int = 0,
 ) -> Transfer:
     """Build a classifier on a Keras-applications backbone, which is frozen at first.
 
@@ -131,20 +138,21 @@ def build_transfer(
         weights: "imagenet", "none" or a weights file of the backbone without its top.
         alpha: the backbone's width.
         dropout: fraction of features dropped while the head is trained.
+        last: the backbone's last layer that is used; empty for the whole.
         trainable_layers: number of the backbone's last layers that may be trained later.
 
     Raises:
-        TrainingError: the weights are not available or do not fit the backbone.
+        TrainingError: the weights are not available or do not fit the backbone, or it cannot end with `last`.
 
     """
-    backbone = load_backbone(name, spec, weights, alpha)
+    backbone = load_backbone(name, spec, weights, alpha, last)
     backbone.trainable = False
     parts = cut(backbone, trainable_layers)
     image = keras.Input((spec.height, spec.width, 3), name="image")
     values_at_cut = keras.Input(parts.upper.input.shape[1:])
     pool, drop, output = layers.GlobalAveragePooling2D(name="features"), layers.Dropout(dropout), _output_layer(spec)
     # training=False keeps the batch normalisation statistics frozen, also during fine-tuning
-    features = pool(backbone(_normalise(image), training=False))  # (N, H/32, W/32, D) to (N, D)
+    features = pool(backbone(_normalise(image), training=False))  # (N, h, w, D) to (N, D)
     upper = pool(parts.upper(values_at_cut, training=False))
     features_input = keras.Input(features.shape[1:])
     return Transfer(
@@ -158,7 +166,7 @@ def build_transfer(
     )
 
 
-def build_untrained(name: str, spec: ModelSpec, *, alpha: float, dropout: float) -> Model:
+def build_untrained(name: str, spec: ModelSpec, *, alpha: float, dropout: float, last: str = "") -> Model:
     """Build a classifier on a Keras-applications backbone, all layers of which are trained from scratch.
 
     Its batch normalisation adapts as quickly as cnn_bn's: with Keras' own momentum of 0.99 to 0.999, the moving
@@ -169,12 +177,13 @@ def build_untrained(name: str, spec: ModelSpec, *, alpha: float, dropout: float)
         spec: input size and labels.
         alpha: the backbone's width.
         dropout: fraction of features dropped before the last layer.
+        last: the backbone's last layer that is used; empty for the whole.
 
     Raises:
-        TrainingError: the input or alpha is too small for the backbone.
+        TrainingError: the input or alpha is too small for the backbone, or it cannot end with `last`.
 
     """
-    backbone = load_backbone(name, spec, "none", alpha)
+    backbone = load_backbone(name, spec, "none", alpha, last)
     for layer in backbone.layers:
         if isinstance(layer, layers.BatchNormalization):
             layer.momentum = MOMENTUM

@@ -70,7 +70,8 @@ def read_journal(run: Path) -> Journal:
             "train again with --overwrite"
         )
     expect_keys(data, KEYS, str(path), TrainingError, optional=["more"])
-    for name, value in {"keep": 0.0, "corrections": ""}.items():  # a run of an older version has none of them
+    # a run of an older version has none of them
+    for name, value in {"keep": 0.0, "corrections": "", "cut": ""}.items():
         data["options"].setdefault(name, value)
     expect_keys(data["options"], [field.name for field in fields(Options)], str(path), TrainingError)
     if data["versions"].keys() != versions().keys():

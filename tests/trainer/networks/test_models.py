@@ -7,7 +7,7 @@ import pytest
 from edge_runtime.model.spec import ModelSpec
 from trainer.errors import TrainingError
 from trainer.networks import backbone
-from trainer.networks.backbone import unfreeze_last
+from trainer.networks.backbone import possible_ends, unfreeze_last
 from trainer.networks.models import build_cnn, build_cnn_bn, build_transfer, build_untrained, is_correct, loss_of
 
 TWO = ModelSpec(height=48, width=64, labels=("cat", "dog"), output="sigmoid")
@@ -196,3 +196,45 @@ def test_the_correct_class_of_a_mixed_target_is_the_larger_part(targets, probabi
     assert (
         np.asarray(is_correct(np.array(targets, np.float32), np.array(probabilities, np.float32))).tolist() == expected
     )
+
+
+def test_a_cut_backbone_computes_the_values_after_the_named_layer(transfer, tmp_path):
+    transfer.backbone.save_weights(tmp_path / "whole.weights.h5")
+    shorter = small_transfer(THREE, weights=str(tmp_path / "whole.weights.h5"), last="block_6_expand_relu")
+    whole = keras.Model(transfer.backbone.input, transfer.backbone.get_layer("block_6_expand_relu").output)
+    values = whole(transfer.model.layers[1](PIXELS), training=False)
+    np.testing.assert_allclose(shorter.trunk(PIXELS), np.mean(values, axis=(1, 2)), atol=1e-5)
+    assert shorter.backbone.layers[-1].name == "block_6_expand_relu"
+    assert shorter.model.count_params() < transfer.model.count_params() / 4
+
+
+def test_a_cut_backbone_is_divided_into_frozen_and_trainable_layers_like_a_whole_one():
+    shorter = small_transfer(THREE, last="block_6_expand_relu", trainable_layers=12)
+    np.testing.assert_allclose(shorter.tail(shorter.lower(PIXELS)), shorter.model(PIXELS), atol=1e-5)
+    unfreeze_last(shorter.backbone, 12)
+    assert shorter.tail.trainable_weights
+
+
+def test_a_cut_backbone_can_be_trained_from_scratch():
+    model = build_untrained("mobilenet_v2", THREE, alpha=0.35, dropout=0.0, last="block_2_add")
+    assert model.output.shape == (None, 3)
+    assert all(layer.trainable for layer in model.layers)
+
+
+@pytest.mark.parametrize(
+    ("last", "reason"),
+    [
+        ("block_6_expand_rel", r"has no such layer; pass the name of another layer, such as block_6_expand_relu, "),
+        ("block_2_expand_relu", r"can only end with .* that no branch bypasses; pass .*block_\d+_expand_relu"),
+        ("block_1_project", r"can only end with an activation .*, an addition or a batch normalisation"),
+    ],
+)
+def test_a_layer_that_a_backbone_cannot_end_with_is_rejected_with_the_closest_ones(last, reason):
+    with pytest.raises(TrainingError, match=f"--cut {last}: mobilenet_v2 {reason}"):
+        small_transfer(THREE, last=last)
+
+
+def test_a_backbone_ends_with_no_layer_whose_name_depends_on_the_process():
+    ends, again = (possible_ends(small_transfer(TWO, "mobilenet_v3_small", alpha=0.75).backbone) for _ in range(2))
+    assert ends == again
+    assert {"expanded_conv_2_add", "conv_1_bn"} <= set(ends)
