@@ -47,7 +47,8 @@ from edge_runtime.update.update import fetch
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PROCESSES, THREADS = 2, 8
+# A device needs three file descriptors, and `select`, which paho-mqtt uses, takes none above 1,023.
+PROCESSES, THREADS = 5, 4
 CHANNEL, ROLLOUT = "stable", 10
 REPORTED_S = 120.0  # the longest wait for the last report
 

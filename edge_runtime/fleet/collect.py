@@ -95,7 +95,8 @@ def collect(broker: Broker, login: Login | None, prefix: str, wait_s: float) -> 
         """Ask for the reports, or note why the broker refuses."""
         refusal[0] = str(reason) if reason.is_failure else ""
         if not reason.is_failure:
-            client.subscribe([(f"{prefix}/{name}", 1) for name in ("device", "availability")])
+            # QoS 0: of the others, a broker queues only some (Mosquitto 1,000) for each client and drops the rest.
+            client.subscribe([(f"{prefix}/{name}", 0) for name in ("device", "availability")])
         newest_s[0] = time.monotonic()
         connected.set()
 

@@ -20,6 +20,7 @@ def leave(broker):
     def publish(topic, payload):
         client.publish(topic, payload, qos=1, retain=True).wait_for_publish(20)
 
+    publish.client = client
     yield publish
     client.disconnect()
     client.loop_stop()
@@ -70,6 +71,19 @@ def test_messages_of_others_do_no_harm(fleet, leave, three_devices):
     assert len(out) == 4
     assert "\x1b" not in "".join([*out, *err])
     assert [line.split("'")[1] for line in err] == ["edgewise/<script>", "edgewise/escape"]
+
+
+def test_a_broker_delivers_more_devices_than_it_queues_for_a_client(fleet, leave, make_device):
+    device = make_device("many", at=time.time())
+    report = json.dumps(device.report.to_json())
+    for number in range(1100):
+        leave.client.publish(f"edgewise/pi{number}/device", report, retain=True)
+        leave.client.publish(f"edgewise/pi{number}/availability", "online", retain=True)
+    leave("edgewise/last/availability", "online")
+    code, out, _ = fleet("--json")
+    assert code == 0
+    assert len(out) == 1100
+    assert all(json.loads(line)["online"] for line in out)
 
 
 def test_an_empty_fleet_and_a_broker_that_is_away_are_one_line(fleet, edge_run, free_port, broker):
