@@ -77,8 +77,8 @@ def test_a_broker_delivers_more_devices_than_it_queues_for_a_client(fleet, leave
     device = make_device("many", at=time.time())
     report = json.dumps(device.report.to_json())
     for number in range(1100):
-        leave.client.publish(f"edgewise/pi{number}/device", report, retain=True)
-        leave.client.publish(f"edgewise/pi{number}/availability", "online", retain=True)
+        leave.client.publish(f"edgewise/pi{number}/device", report, qos=1, retain=True)
+        leave.client.publish(f"edgewise/pi{number}/availability", "online", qos=1, retain=True)
     leave("edgewise/last/availability", "online")
     code, out, _ = fleet("--json")
     assert code == 0
