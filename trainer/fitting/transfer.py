@@ -17,6 +17,8 @@ from trainer.networks.models import build_transfer, centred
 from trainer.progress import log
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from trainer.fitting.fit import Phase
     from trainer.fitting.job import Job, Rows
     from trainer.networks.models import Model, Transfer
@@ -64,11 +66,13 @@ def _fit_head(transfer: Transfer, train: Rows, validation: Rows, job: Job) -> Ph
     """Fit the head on features after subtracting their mean, then subtract the mean's contribution from its bias.
 
     Features after a ReLU have means far from zero. Without the subtraction, the bias would have to compensate for them,
-    but it changes by about a thousandth per step and would not converge.
+    but it changes by about a thousandth per step and would not converge. The features of a cut backbone are also so
+    small that the weights would not converge: they are divided by their standard deviation, then the weights are.
     """
     mean = train.array.mean(axis=0, dtype=np.float32)
+    scale = _spread(train.array) if job.options.cut else 1.0
     phase = fit_phase(
-        centred(transfer.head, mean),
+        centred(transfer.head, mean, scale),
         train,
         validation,
         job,
@@ -77,8 +81,14 @@ def _fit_head(transfer: Transfer, train: Rows, validation: Rows, job: Job) -> Ph
         make_optimizer=partial(adam, job.options.learning_rate),
     )
     kernel, bias = transfer.head.layers[-1].get_weights()
+    kernel = kernel / np.float32(scale)
     transfer.head.layers[-1].set_weights([kernel, bias - mean @ kernel])
     return phase
+
+
+def _spread(features: NDArray[np.float32]) -> float:
+    """Return the root mean square of the features' standard deviations; 1 if none of them varies."""
+    return float(np.sqrt(features.var(axis=0, dtype=np.float64).mean())) or 1.0
 
 
 def _needs_fine_tuning(options: Options, features: Rows, photographs: int) -> bool:

@@ -192,10 +192,17 @@ def build_untrained(name: str, spec: ModelSpec, *, alpha: float, dropout: float,
     return keras.Model(image, _output_layer(spec)(layers.Dropout(dropout)(features)), name=name)
 
 
-def centred(head: Model, mean: NDArray[np.float32]) -> Model:
-    """Return a head that first subtracts `mean`, shape (D,), from its features; it shares the head's layers."""
+def centred(head: Model, mean: NDArray[np.float32], scale: float = 1.0) -> Model:
+    """Return a head of `(features - mean) / scale`; it shares the head's layers.
+
+    Args:
+        head: from features, shape (N, D), to probabilities.
+        mean: shape (D,).
+        scale: positive.
+
+    """
     features = keras.Input(head.input_shape[1:])
-    x = layers.Rescaling(1.0, offset=(-mean).tolist())(features)
+    x = layers.Rescaling(1 / scale, offset=(-mean / scale).tolist())(features)
     for layer in head.layers[1:]:
         x = layer(x)
     return keras.Model(features, x)

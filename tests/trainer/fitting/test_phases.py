@@ -22,7 +22,7 @@ from trainer.fitting.job import class_weights
 from trainer.fitting.phases import train_model
 from trainer.images.dataset import load
 from trainer.networks import backbone
-from trainer.networks.models import build_untrained
+from trainer.networks.models import build_untrained, loss_of
 from trainer.options import Options
 
 CNN = Options(model="cnn", image_size=48, epochs=2, patience=5, learning_rate=1e-3, batch_size=8)
@@ -129,6 +129,16 @@ def test_by_default_the_backbone_is_fine_tuned_only_if_the_head_misclassifies_to
     tiny_backbone(weights=None, input_shape=(48, 48, 3), alpha=0.35, include_top=False).save_weights(file)
     options = replace(HEAD, weights=str(file), epochs=1, fine_tune_layers=None, fine_tune_epochs=1)
     assert [phase.epochs[0].phase for phase in trained(dataset, tmp_path, options).phases] == phases
+
+
+@pytest.mark.parametrize("cut", ["", "bn_1"])
+def test_the_model_has_the_validation_loss_that_its_head_had_on_centred_features(dataset, tmp_path, cut):
+    result = trained(dataset, tmp_path, replace(HEAD, cut=cut))
+    photos = dataset.of("validation")
+    result.model.compile(loss=loss_of(dataset.spec))
+    pixels = dataset.pixels[[photo.row for photo in photos]].astype(np.float32)
+    loss = result.model.evaluate(pixels, dataset.targets(photos)[:, np.newaxis], verbose=0)
+    assert loss == pytest.approx(result.phases[0].best_epoch.val_loss, rel=1e-3)
 
 
 def test_by_default_only_small_sets_get_augmented_views():
