@@ -70,6 +70,7 @@ ARGUMENTS: dict[str, Callable[[Inputs], list[object]]] = {
     "loop": lambda inputs: [*inputs.folders, "--weights", inputs.weights],
     "keep_cost": lambda inputs: [inputs.bundle, inputs.photographs],
     "fleet": lambda inputs: [inputs.bundle],
+    "update_kills": lambda inputs: [inputs.bundle, inputs.photographs],
     "export": lambda inputs: [*(sorted(RUNS.glob("*-seed*")) or [inputs.run]), "--formats", "all"],
     "soak": lambda inputs: [inputs.bundle, inputs.photographs],
     "million": lambda inputs: [inputs.bundle, inputs.photograph],

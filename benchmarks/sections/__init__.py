@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .data_sections import learning_curve
-from .fleet_section import fleet
+from .fleet_section import fleet, update_kills
 from .foreign_section import foreign_table
 from .int8_section import int8_table
 from .loop_section import keep_cost, loop
@@ -49,6 +49,7 @@ SECTIONS: tuple[Callable[[Results], str], ...] = (
     dataset_scale,
     soak,
     fleet,
+    update_kills,
 )
 # For README.md, own-model.md and parity.md, by the names of their markers.
 TABLES: dict[str, Callable[[Results], str]] = {

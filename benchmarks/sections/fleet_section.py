@@ -43,3 +43,21 @@ Simulated devices run the code of `edge-run update`, without the proof on the de
 {table(headings, rows)}
 
 {machine_line(found)}"""
+
+
+def update_kills(results: Results) -> str:
+    """Return the section on updates that are killed."""
+    found = results.get("update_kills") or {}
+    if not found:
+        return ""
+    phases = ", ".join(f"{count} in the phase *{name}*" for name, count in sorted(found["phases"].items()))
+    return f"""## Updates that are killed
+
+`edge-run update` was killed {found["kills"]} times with SIGKILL, each time after a random part of a whole update
+({number(found["whole_s"], ".1f")} s), while `edge-run watch` ran the current model: {phases}. After
+{len(found["wrong"])} of them the current model was not one whole version that passes its self-test. {found["releases"]}
+releases were published. The models folder never had more than {found["most_files"]} files with
+{found["most_bytes"] / 1e6:.1f} MB, and {found["files_at_the_end"]} files with {found["bytes_at_the_end"] / 1e6:.1f} MB
+at the end, in {found["versions_at_the_end"]} versions.
+
+{machine_line(found)}"""
