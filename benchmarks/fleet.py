@@ -36,8 +36,9 @@ import machine
 from edge_runtime.fleet.attention import by_urgency
 from edge_runtime.fleet.collect import collect
 from edge_runtime.fleet.page import fleet_page
+from edge_runtime.live.sinks.broker import Broker
 from edge_runtime.live.sinks.device_report import DeviceFacts
-from edge_runtime.live.sinks.mqtt import Broker, Mqtt
+from edge_runtime.live.sinks.mqtt import Mqtt
 from edge_runtime.update.models import Models, locked
 from edge_runtime.update.repository import open_repository
 from edge_runtime.update.rollout import chosen

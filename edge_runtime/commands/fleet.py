@@ -97,7 +97,7 @@ def fleet(options: FleetOptions) -> int:
 
 def _collected(options: FleetOptions) -> Found:
     from edge_runtime.fleet.collect import collect
-    from edge_runtime.live.sinks.mqtt import PASSWORD_VARIABLE, USER_VARIABLE, Login, parse_broker
+    from edge_runtime.live.sinks.broker import PASSWORD_VARIABLE, USER_VARIABLE, Login, parse_broker
 
     user = credential(USER_VARIABLE)
     password = credential(PASSWORD_VARIABLE, options.mqtt_password_file)

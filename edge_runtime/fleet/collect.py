@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
 
-    from edge_runtime.live.sinks.mqtt import Broker, Login
+    from edge_runtime.live.sinks.broker import Broker, Login
 
 MAX_PACKET = 16_384  # bytes; the broker keeps larger messages back (MQTT 5, Maximum Packet Size)
 MAX_DEVICES = 100_000

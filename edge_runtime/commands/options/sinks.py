@@ -149,7 +149,8 @@ def _open(options: SinkOptions, camera: str, bundle: str) -> Iterator[Sink]:
 
 def _open_mqtt(options: SinkOptions, address: str, camera: str, bundle: str) -> Sink:
     from edge_runtime.commands.options.device import facts_of
-    from edge_runtime.live.sinks.mqtt import PASSWORD_VARIABLE, USER_VARIABLE, Login, Mqtt, node_of, parse_broker
+    from edge_runtime.live.sinks.broker import PASSWORD_VARIABLE, USER_VARIABLE, Login, node_of, parse_broker
+    from edge_runtime.live.sinks.mqtt import Mqtt
 
     broker = parse_broker(address)
     user = credential(USER_VARIABLE)

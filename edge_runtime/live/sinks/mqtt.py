@@ -11,18 +11,15 @@ this one.
 from __future__ import annotations
 
 import json
-import re
 import socket
 import threading
 import time
-import zlib
 from contextlib import suppress
 from importlib.metadata import version
-from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
-from edge_runtime.errors import BackendUnavailable, SourceError
 from edge_runtime.live.liveness import MEANINGS
+from edge_runtime.live.sinks.broker import PASSWORD_VARIABLE, USER_VARIABLE, identifier, sending_client
 from edge_runtime.live.sinks.device_report import DeviceReport, Rates
 from edge_runtime.live.sinks.home_assistant import EXPIRES_S, discovery, topics
 from edge_runtime.live.sinks.outbox import DeliveryError, Outbox
@@ -36,47 +33,18 @@ if TYPE_CHECKING:
 
     from edge_runtime.live.liveness import State
     from edge_runtime.live.records import Event, FramePrediction
+    from edge_runtime.live.sinks.broker import Broker, Login
     from edge_runtime.live.sinks.device_report import DeviceFacts
 
-PORT, TLS_PORT = 1883, 8883
 KEEP_ALIVE_S = 30
-LONGEST_WAIT_S = 30  # between two attempts to connect
 PREDICTION_EVERY_S = 1.0
 REPEAT_EVERY_S = EXPIRES_S / 4
 REPORT_EVERY_S = 60.0
 POLL_S = 0.2
-MOST_IN_PAHO = 100  # messages in paho's own queue; all others wait in the outbox
-MAX_RECEIVED_BYTES = 65_536  # acknowledgements have a few bytes
-NAME_LENGTH = 40
 OFFLINE_S = 1.0  # time limit for the broker to acknowledge the last message
-USER_VARIABLE, PASSWORD_VARIABLE = "EDGE_RUN_MQTT_USER", "EDGE_RUN_MQTT_PASSWORD"
 LOGIN_REFUSED = frozenset({"Not authorized", "Bad user name or password"})
 DRIFT_KINDS = ("drifted", "drift_ended")
 CAMERA_STATE = {"stalled": "OFF", "lost": "OFF", "recovered": "ON"}
-
-
-class Broker(NamedTuple):
-    """The address of a broker."""
-
-    host: str
-    port: int
-    tls: bool
-
-
-class Login(NamedTuple):
-    """A user of a broker.
-
-    Attributes:
-        user: the name.
-        password: not shown in messages.
-
-    """
-
-    user: str
-    password: str | None
-
-    def __repr__(self) -> str:
-        return f"Login({self.user!r})"
 
 
 class Mqtt:
@@ -110,7 +78,7 @@ class Mqtt:
             BackendUnavailable: paho-mqtt is not installed.
 
         """
-        node = self._node = _identifier(node or socket.gethostname())
+        node = self._node = identifier(node or socket.gethostname())
         base = base or f"edgewise/{node}"
         self.topics = topics(base)
         self._announcements = discovery(node, base, version("edgewise"))
@@ -124,7 +92,7 @@ class Mqtt:
         self._predicted_s = float("-inf")
         self._last: FramePrediction | None = None
         self._repeat_s = float("inf")
-        self._client = _client(f"edgewise-{node}", broker, self.topics.availability, login)
+        self._client = sending_client(f"edgewise-{node}", broker, self.topics.availability, login)
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
         self.outbox = Outbox("mqtt", self._send_event, self._send_prediction, first_pause_s=POLL_S)
@@ -256,74 +224,3 @@ def _acknowledged(sent: MQTTMessageInfo, within_s: float) -> bool:
     sent.rc = MQTTErrorCode.MQTT_ERR_SUCCESS  # "no connection" means that it is sent as soon as there is one
     sent.wait_for_publish(within_s)
     return sent.is_published()
-
-
-def parse_broker(text: str) -> Broker:
-    """Parse HOST, HOST:PORT, mqtt://HOST:PORT or mqtts://HOST:PORT. Raise SourceError."""
-    if "@" in text:
-        raise SourceError(
-            f"--mqtt: keep secrets off the command line; set {USER_VARIABLE} and {PASSWORD_VARIABLE} in the environment"
-        )
-    parts = urlsplit(text if "://" in text else f"mqtt://{text}")
-    try:
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host = port = None
-    if not host or parts.scheme not in {"mqtt", "mqtts"} or parts.path.strip("/"):
-        raise SourceError(f"--mqtt {text!r}: must be HOST, HOST:PORT, mqtt://HOST:PORT or mqtts://HOST:PORT")
-    tls = parts.scheme == "mqtts"
-    return Broker(host, port or (TLS_PORT if tls else PORT), tls)
-
-
-def node_of(camera: str, host: str | None = None) -> str:
-    """Return the default identifier of a camera: the host's name and the camera's.
-
-    Two cameras of one device have different ones; otherwise the broker would disconnect one for the other.
-
-    Args:
-        camera: the source's name, such as "0" or "/dev/video0".
-        host: None uses this host's name.
-
-    """
-    device = camera if "://" in camera else camera.partition("?")[0]  # without settings such as ?size=640x480
-    name = f"video{device}" if device.isdecimal() else device.removeprefix("/dev/")
-    short = _identifier(name).strip("_")
-    if len(short) > NAME_LENGTH or short != name:  # what was left out or replaced may be the only difference
-        short = f"{short[:NAME_LENGTH]}_{zlib.crc32(name.encode()):08x}"
-    return f"{_identifier(host or socket.gethostname())}-{short}"
-
-
-def _client(client_id: str, broker: Broker, availability: str, login: Login | None) -> Client:
-    try:
-        from paho.mqtt.client import Client
-        from paho.mqtt.enums import CallbackAPIVersion
-    except ModuleNotFoundError:
-        raise BackendUnavailable("--mqtt needs paho-mqtt; install it with: pip install 'edgewise[mqtt]'") from None
-    client = Client(CallbackAPIVersion.VERSION2, client_id=client_id)
-    client.will_set(availability, "offline", qos=1, retain=True)
-    client.reconnect_delay_set(1, LONGEST_WAIT_S)
-    client.max_queued_messages_set(MOST_IN_PAHO)
-    _limit_received(client)
-    if login:
-        client.username_pw_set(*login)
-    if broker.tls:
-        client.tls_set()
-    return client
-
-
-def _limit_received(client: Client) -> None:
-    """Close the connection instead of receiving a large packet: paho would keep up to 256 MB of it in memory."""
-    receive = client._sock_recv  # noqa: SLF001 - paho has no option for it in MQTT 3.1.1
-
-    def bounded(bufsize: int) -> bytes:
-        """Receive at most `bufsize` bytes; paho asks for the whole rest of a packet."""
-        if bufsize > MAX_RECEIVED_BYTES:
-            raise ConnectionError(f"the broker sent a packet of {bufsize} bytes")
-        return receive(bufsize)
-
-    client._sock_recv = bounded  # type: ignore[method-assign] # noqa: SLF001
-
-
-def _identifier(name: str) -> str:
-    """Return a name in which characters that a topic or an identifier must not contain are replaced."""
-    return re.sub(r"[^A-Za-z0-9_-]+", "_", name)

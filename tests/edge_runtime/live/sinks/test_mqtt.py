@@ -18,8 +18,9 @@ import pytest
 
 from edge_runtime.errors import BackendUnavailable, SourceError
 from edge_runtime.live.sinks import mqtt as mqtt_module
+from edge_runtime.live.sinks.broker import Broker, Login, node_of, parse_broker
 from edge_runtime.live.sinks.device_report import DeviceFacts, parse_report
-from edge_runtime.live.sinks.mqtt import Broker, Login, Mqtt, node_of, parse_broker
+from edge_runtime.live.sinks.mqtt import Mqtt
 
 paho = pytest.importorskip("paho.mqtt.client", reason="needs paho-mqtt")
 
@@ -231,7 +232,8 @@ def test_a_killed_process_is_reported_offline_by_its_last_will(broker, listener,
     got = listener()
     code = """
         import sys, time
-        from edge_runtime.live.sinks.mqtt import Broker, Mqtt
+        from edge_runtime.live.sinks.broker import Broker
+        from edge_runtime.live.sinks.mqtt import Mqtt
         Mqtt(Broker("127.0.0.1", int(sys.argv[1]), False), node="porch")
         time.sleep(60)
     """
