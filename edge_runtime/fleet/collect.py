@@ -72,6 +72,22 @@ class Found:
             self.unreadable[base] = str(problem)
 
 
+@dataclass
+class _Link:
+    """The state of the connection.
+
+    Attributes:
+        answered: whether the broker has answered.
+        refusal: why it refuses the connection; empty if it does not.
+        newest_s: when it last sent something, on the monotonic clock.
+
+    """
+
+    answered: threading.Event = field(default_factory=threading.Event)
+    refusal: str = ""
+    newest_s: float = field(default_factory=time.monotonic)
+
+
 def collect(broker: Broker, login: Login | None, prefix: str, wait_s: float) -> Found:
     """Return what devices have left on a broker.
 
@@ -87,43 +103,49 @@ def collect(broker: Broker, login: Login | None, prefix: str, wait_s: float) -> 
 
     """
     client, found = _client(broker, login), Found()
-    connected, refusal, newest_s = threading.Event(), [""], [time.monotonic()]
-
-    def on_connect(
-        client: Client, _data: object, _flags: ConnectFlags, reason: ReasonCode, _more: Properties | None
-    ) -> None:
-        """Ask for the reports, or note why the broker refuses."""
-        refusal[0] = str(reason) if reason.is_failure else ""
-        if not reason.is_failure:
-            # QoS 0: of the others, a broker queues only some (Mosquitto 1,000) for each client and drops the rest.
-            client.subscribe([(f"{prefix}/{name}", 0) for name in ("device", "availability")])
-        newest_s[0] = time.monotonic()
-        connected.set()
-
-    def on_message(_client: Client, _data: object, message: MQTTMessage) -> None:
-        """Take a message."""
-        newest_s[0] = time.monotonic()
-        found.take(message.topic, bytes(message.payload))
-
-    client.on_connect, client.on_message = on_connect, on_message
-    where = f"{broker.host}:{broker.port}"
+    link, where = _listen(client, prefix, found), f"--mqtt {broker.host}:{broker.port}"
     try:
         client.connect(broker.host, broker.port, KEEP_ALIVE_S, properties=_limits())
     except OSError as problem:
-        raise SourceError(f"--mqtt {where}: {problem.strerror or problem}; is the broker running?") from None
+        raise SourceError(f"{where}: {problem.strerror or problem}; is the broker running?") from None
     client.loop_start()
     try:
         end_s = time.monotonic() + wait_s
-        if not connected.wait(wait_s):
-            raise SourceError(f"--mqtt {where}: no answer within {wait_s:g} s")
-        if refusal[0]:
-            raise SourceError(f"--mqtt {where}: the broker refused the connection: {refusal[0]}")
-        while time.monotonic() < min(end_s, newest_s[0] + QUIET_S):
+        if not link.answered.wait(wait_s):
+            raise SourceError(f"{where}: no answer within {wait_s:g} s")
+        if link.refusal:
+            raise SourceError(f"{where}: the broker refused the connection: {link.refusal}")
+        while time.monotonic() < min(end_s, link.newest_s + QUIET_S):
             time.sleep(QUIET_S / 10)
     finally:
         client.disconnect()
         client.loop_stop()
     return found
+
+
+def _listen(client: Client, prefix: str, found: Found) -> _Link:
+    """Make a client subscribe as soon as it is connected, and collect what it receives in `found`."""
+    link = _Link()
+
+    def on_connect(
+        client: Client, _data: object, _flags: ConnectFlags, reason: ReasonCode, _more: Properties | None
+    ) -> None:
+        """Ask for the reports, or note why the broker refuses."""
+        if reason.is_failure:
+            link.refusal = str(reason)
+        else:
+            # QoS 0: of the others, a broker queues only some (Mosquitto 1,000) for each client and drops the rest.
+            client.subscribe([(f"{prefix}/{name}", 0) for name in ("device", "availability")])
+        link.newest_s = time.monotonic()
+        link.answered.set()
+
+    def on_message(_client: Client, _data: object, message: MQTTMessage) -> None:
+        """Take a message."""
+        link.newest_s = time.monotonic()
+        found.take(message.topic, bytes(message.payload))
+
+    client.on_connect, client.on_message = on_connect, on_message
+    return link
 
 
 def _client(broker: Broker, login: Login | None) -> Client:
