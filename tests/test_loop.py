@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -71,13 +69,7 @@ def pictures(shared):
 @pytest.fixture(scope="module")
 def page():
     """Open a page in a headless Chromium."""
-    for program in ("chromium", "chromedriver"):
-        if shutil.which(program) is None:
-            pytest.skip(f"needs Debian's {program}")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with browsers(port) as open_browser:
+    with browsers() as open_browser:
         yield open_browser()
 
 

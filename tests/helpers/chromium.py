@@ -13,6 +13,8 @@ import urllib.error
 import urllib.request
 from contextlib import contextmanager, suppress
 
+import pytest
+
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -149,8 +151,14 @@ def _wait_for(port):
 
 
 @contextmanager
-def browsers(port):
-    """Start chromedriver on a loopback port and yield a function that opens browsers, all closed at the end."""
+def browsers():
+    """Start chromedriver and yield a function that opens browsers, all closed at the end. Skip the test without it."""
+    for program in ("chromium", "chromedriver"):
+        if shutil.which(program) is None:
+            pytest.skip(f"needs Debian's {program}")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
     opened = []
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         driver = subprocess.Popen(

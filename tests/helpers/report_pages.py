@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-import socket
 from contextlib import contextmanager
 
-import pytest
 from chromium import browsers
 
 PICTURES = "return [...document.images].map(image => image.complete && image.naturalWidth > 0)"
@@ -21,13 +18,7 @@ def report_page_checker():
     It checks that the page refers to no network address, that every picture is loaded, that nothing is written to the
     console, that a phone need not scroll it sideways, and that its background follows the dark mode.
     """
-    for program in ("chromium", "chromedriver"):
-        if shutil.which(program) is None:
-            pytest.skip(f"needs Debian's {program}")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with browsers(port) as open_browser:
+    with browsers() as open_browser:
 
         def check(page):
             assert "http" not in page.read_text(encoding="utf-8")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import functools
 import io
 import os
-import shutil
-import socket
 import threading
 import time
 from pathlib import Path
@@ -133,13 +131,7 @@ def live(make_prediction, make_frame):
 @pytest.fixture(scope="session")
 def chromium():
     """Return a function that opens a browser with the window size of a desktop or a phone, once for all tests."""
-    for program in ("chromium", "chromedriver"):
-        if shutil.which(program) is None:
-            pytest.skip(f"needs Debian's {program}")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with browsers(port) as open_browser:
+    with browsers() as open_browser:
         yield functools.cache(open_browser)
 
 
