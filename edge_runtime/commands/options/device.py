@@ -1,4 +1,4 @@
-"""What a command tells a fleet about its device and its model."""
+"""What a command reports to a fleet about its device and its model."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ class Rates:
             self._times_ms.append(inference_ms)
 
     def taken(self) -> tuple[float | None, float | None]:
-        """Return frames per second and median inference time in milliseconds since the last call, and begin anew."""
+        """Return frames per second and median inference time in milliseconds since the last call, and reset both."""
         with self._lock:
             frames, times, since_s = self._frames, list(self._times_ms), self._since_s
             self._frames, self._since_s = 0, time.monotonic()
