@@ -52,7 +52,7 @@ def needs(device: Device, newest: Mapping[str, int], now: float) -> list[Need]:
     found = []
     if device.online is False:
         found.append(Need(URGENT, f"offline, last report {_ago(age_s)}"))
-    elif age_s > SILENT_S:
+    elif report.camera and age_s > SILENT_S:  # without frames, a device does not report
         found.append(Need(URGENT, f"silent, last report {_ago(age_s)}"))
     if not report.camera:
         found.append(Need(URGENT, "the camera sends no frames"))

@@ -29,6 +29,7 @@ class Converter:
         calibration: preprocessed training images, uint8 (N, height, width, 3).
         folder: the destination of the files.
         settings: the settings of the quantized files.
+        unseen: photographs in the form of `calibration` that the familiarity was not fitted to; None if there are none.
 
     """
 
@@ -39,12 +40,15 @@ class Converter:
         calibration: Pixels,
         folder: Path,
         settings: Settings | None = None,
+        *,
+        unseen: Pixels | None = None,
     ) -> None:
         self.model = model
         self.spec = spec
         self.calibration = calibration
         self.folder = folder
         self.settings = settings or Settings()
+        self.unseen = unseen
         self._frozen: object | None = None
 
     def write(
@@ -89,6 +93,7 @@ class Converter:
             settings=self.settings,
             keep_float=keep_float,
             improvements=improvements,
+            unseen=self.unseen,
         )
 
     def _write_float_onnx(self, path: Path) -> None:
@@ -103,7 +108,7 @@ class Converter:
             if candidate.precision == "float16":
                 halve_onnx(float_path, candidate.path)
             else:
-                quantize_onnx(float_path, candidate.path, self.calibration, self.settings)
+                quantize_onnx(float_path, candidate.path, self.calibration, self.settings, unseen=self.unseen)
         finally:
             if made_for_this:
                 float_path.unlink()

@@ -3,7 +3,11 @@
 The familiarity compares a share, 0..1, with an offset that the trainer has chosen for exact features. Rounded
 activations are noise that lies mostly outside the subspace of the training features, so that all shares become smaller:
 a fine-tuned MobileNetV2 recognized 87% of new photographs in int8 instead of 96%. The offset of the file becomes the
-share that it computes for an image whose exact share is the offset, by a linear regression on the calibration images.
+share that it computes for an image whose exact share is the offset.
+
+That is measured on photographs that the subspace was not fitted to. The training photographs do not serve: they lie
+deeper in it, so that rounding changes their shares more. With a random backbone and 57 training photographs, a file
+with their offset accepted 81% of other images instead of 70%.
 """
 
 from __future__ import annotations
@@ -26,10 +30,15 @@ if TYPE_CHECKING:
 
 # The operations of `export.sources.familiarity.times_familiarity`, by the converters' names.
 SHARE, DIFFERENCE = "truediv", "sub"
+ENOUGH = 50  # images; with fewer, only the mean of the shares is known well enough, not their spread
 
 
 def moved_offset(offset: float, exact: NDArray[np.floating[Any]], rounded: NDArray[np.floating[Any]]) -> float:
     """Return the share that a quantized file computes for an image whose exact share is the offset.
+
+    The shares are moved and stretched by the straight line that gives them the mean and the standard deviation of the
+    rounded ones, so that the same fraction stays above the offset; a regression would be too flat, because both shares
+    vary at random. Beyond the images, the line is not used.
 
     Args:
         offset: of the float file.
@@ -37,10 +46,11 @@ def moved_offset(offset: float, exact: NDArray[np.floating[Any]], rounded: NDArr
         rounded: those of the quantized file for the same images, shape (N,).
 
     """
-    if np.ptp(exact) < np.finfo(np.float32).eps:  # no line through a single point
-        return offset + float(np.mean(rounded) - np.mean(exact))
-    slope, intercept = np.polyfit(exact.astype(np.float64), rounded.astype(np.float64), 1)
-    return float(slope * offset + intercept)
+    middle, spread = float(np.mean(exact)), float(np.std(exact))
+    is_known = len(exact) >= ENOUGH and spread > np.finfo(np.float32).eps
+    stretch = float(np.std(rounded)) / spread if is_known else 1.0
+    nearest = float(np.clip(offset, np.min(exact), np.max(exact)))
+    return offset + float(np.mean(rounded)) - middle + (stretch - 1) * (nearest - middle)
 
 
 def with_own_limit(quantized: bytes, exact: bytes, pixels: Pixels) -> bytes:
@@ -49,7 +59,7 @@ def with_own_limit(quantized: bytes, exact: bytes, pixels: Pixels) -> bytes:
     Args:
         quantized: the file.
         exact: the float32 file of the same network.
-        pixels: preprocessed calibration images, uint8 (N, height, width, 3).
+        pixels: preprocessed photographs of the classes, uint8 (N, height, width, 3).
 
     """
     from ai_edge_litert.tools import flatbuffer_utils

@@ -148,7 +148,14 @@ def halve_onnx(float_file: Path, half_file: Path) -> None:
     half_file.write_bytes(model.SerializeToString())
 
 
-def quantize_onnx(float_file: Path, int8_file: Path, calibration: Pixels, settings: Settings | None = None) -> None:
+def quantize_onnx(
+    float_file: Path,
+    int8_file: Path,
+    calibration: Pixels,
+    settings: Settings | None = None,
+    *,
+    unseen: Pixels | None = None,
+) -> None:
     """Quantize a float32 ONNX file statically to int8, QDQ form, weights per channel.
 
     Args:
@@ -156,6 +163,8 @@ def quantize_onnx(float_file: Path, int8_file: Path, calibration: Pixels, settin
         int8_file: the destination.
         calibration: preprocessed training images, uint8 (N, height, width, 3).
         settings: the calibration method and the target that decides the type of the activations.
+        unseen: photographs in the form of `calibration` that the familiarity was not fitted to, which place its limit;
+            None uses the calibration images.
 
     Raises:
         ExportError: the quantizer fails.
@@ -165,12 +174,15 @@ def quantize_onnx(float_file: Path, int8_file: Path, calibration: Pixels, settin
 
     try:
         with quiet_stderr(), tempfile.TemporaryDirectory(dir=int8_file.parent) as scratch:
-            _quantize(float_file, int8_file, calibration, Path(scratch) / "prepared.onnx", settings or Settings())
+            prepared = Path(scratch) / "prepared.onnx"
+            if _quantize(float_file, int8_file, calibration, prepared, settings or Settings()):
+                set_own_limit(int8_file, float_file, calibration if unseen is None else unseen)
     except Exception as problem:  # the quantizer raises bare exceptions
         raise ExportError(f"ONNX int8: onnxruntime's quantizer failed: {problem}") from problem
 
 
-def _quantize(float_file: Path, int8_file: Path, calibration: Pixels, prepared: Path, settings: Settings) -> None:
+def _quantize(float_file: Path, int8_file: Path, calibration: Pixels, prepared: Path, settings: Settings) -> bool:
+    """Quantize, and return whether the model computes a familiarity."""
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -200,8 +212,7 @@ def _quantize(float_file: Path, int8_file: Path, calibration: Pixels, prepared: 
         # Otherwise the activations of all images are in memory at the same time: gigabytes for a MobileNet.
         extra_options={"CalibStridedMinMax": _stride(len(calibration))},
     )
-    if protected:
-        set_own_limit(int8_file, float_file, calibration)
+    return bool(protected)
 
 
 def _familiarity_nodes(path: Path) -> list[str]:

@@ -89,7 +89,8 @@ def convert(
         refused = _in_this_process(source, names, folder, settings, form, expendable, begun)
     else:
         with tempfile.TemporaryDirectory(prefix=".convert.", dir=folder) as scratch:
-            np.save(Path(scratch) / "calibration.npy", source.calibration)
+            unseen = {} if source.unseen is None else {"unseen": source.unseen}
+            np.savez(Path(scratch) / "images.npz", calibration=source.calibration, **unseen)
             with ThreadPoolExecutor(jobs) as pool:
                 started = [
                     pool.submit(_in_children, source, group, Path(scratch), settings, form, expendable, begun)
@@ -111,7 +112,7 @@ def _in_this_process(
     expendable: Collection[ArtifactName],
     begun: Callable[[str], None],
 ) -> dict[ArtifactName, str]:
-    converter = Converter(source.model, source.spec, source.calibration, folder, settings)
+    converter = Converter(source.model, source.spec, source.calibration, folder, settings, unseen=source.unseen)
     refused: dict[ArtifactName, str] = {}
     for name in names:
         begun(name)
@@ -150,7 +151,7 @@ def _in_children(
         "spec": source.spec.to_json(),
         "settings": asdict(settings),
         "form": asdict(form),
-        "calibration": str(scratch / "calibration.npy"),
+        "images": str(scratch / "images.npz"),
     }
     refused: dict[ArtifactName, str] = {}
     left = list(names)

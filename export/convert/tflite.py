@@ -58,6 +58,7 @@ def to_tflite(
     settings: Settings | None = None,
     keep_float: Sequence[str] = (),
     improvements: Collection[Improvement] = (),
+    unseen: Pixels | None = None,
 ) -> bytes:
     """Convert a frozen function to a TFLite file with only builtin operators.
 
@@ -70,6 +71,8 @@ def to_tflite(
         settings: int8's input and output types.
         keep_float: for int8, the output tensors of the layers that stay in float.
         improvements: for int8, what to do in addition to the converter's own quantization.
+        unseen: photographs in the form of `calibration` that the familiarity was not fitted to, which place its limit
+            in int8; None uses the calibration images.
 
     Returns:
         The file's bytes.
@@ -80,16 +83,18 @@ def to_tflite(
     """
     from export.quiet_tensorflow import quiet_stderr
 
-    has_familiarity = spec.min_familiarity is not None
+    familiar = None
+    if spec.min_familiarity is not None:
+        familiar = calibration if unseen is None else unseen
     try:
         with quiet_stderr():
             if improvements:
                 converted = improved(
-                    frozen, calibration, settings or Settings(), keep_float, improvements, familiarity=has_familiarity
+                    frozen, calibration, settings or Settings(), keep_float, improvements, familiar=familiar
                 )
             else:
                 converter = _converter(frozen, precision, calibration, settings or Settings())
-                converted = _convert(converter, precision, keep_float, calibration if has_familiarity else None)
+                converted = _convert(converter, precision, keep_float, familiar)
     except ExportError as problem:
         raise ExportError(f"TFLite {precision}: {problem}") from None
     except Exception as problem:  # its converter also raises bare Exception
@@ -103,7 +108,7 @@ def _convert(
     keep_float: Sequence[str],
     familiar: Pixels | None,
 ) -> bytes:
-    """Convert; `familiar` are the calibration images of a model with a familiarity, or None."""
+    """Convert; `familiar` are the photographs that place the limit of the familiarity, None if there is none."""
     from export.quiet_tensorflow import tf
 
     if precision == "int16x8" and familiar is not None:
@@ -139,10 +144,10 @@ def _converter(frozen: Any, precision: TflitePrecision, calibration: Pixels, set
     return converter
 
 
-def keeping_float(converter: Any, tensors: Sequence[str], calibration: Pixels | None) -> bytes:  # noqa: ANN401 - the same
+def keeping_float(converter: Any, tensors: Sequence[str], familiar: Pixels | None) -> bytes:  # noqa: ANN401 - the same
     """Quantize everything except the layers that write the named tensors, and the familiarity.
 
-    With `calibration`, the limit of the familiarity becomes the file's own.
+    With photographs in `familiar`, the limit of the familiarity becomes the file's own.
 
     The converter has no option for this, so its two steps are called one after the other, as its quantization debugger
     does, which for its part cannot set the types of the input and the output.
@@ -157,7 +162,7 @@ def keeping_float(converter: Any, tensors: Sequence[str], calibration: Pixels | 
         output_data_type=converter.inference_output_type,
         denylisted_nodes=[*tensors, *_familiarity_tensors(calibrated)],
     )
-    return quantized if calibration is None else with_own_limit(quantized, calibrated, calibration)
+    return quantized if familiar is None else with_own_limit(quantized, calibrated, familiar)
 
 
 def improved(
@@ -167,9 +172,11 @@ def improved(
     keep_float: Sequence[str],
     improvements: Collection[Improvement],
     *,
-    familiarity: bool = False,
+    familiar: Pixels | None = None,
 ) -> bytes:
     """Quantize to int8 in separate steps, between which channels, ranges and biases are changed.
+
+    With photographs in `familiar`, the limit of the familiarity becomes the file's own.
 
     Raises:
         ExportError: the network has no channels to equalize.
@@ -194,7 +201,7 @@ def improved(
     )
     if "corrected biases" in improvements:
         quantized = bias_corrected(quantized, content, calibration)
-    return with_own_limit(quantized, content, calibration) if familiarity else quantized
+    return quantized if familiar is None else with_own_limit(quantized, content, familiar)
 
 
 def _familiarity_tensors(content: bytes) -> list[str]:

@@ -21,12 +21,13 @@ def main(folder: Path) -> int:
     """Convert; return 0, or 1 with the reason in error.txt."""
     work = json.loads((folder / "work.json").read_text(encoding="utf-8"))
     spec = ModelSpec.from_json(work["spec"])
-    calibration = np.load(work["calibration"])
+    with np.load(work["images"]) as images:
+        calibration, unseen = images["calibration"], images.get("unseen")
     paths = {name: Path(path) for name, path in work["model"].items() if name in {"path", "familiarity"} and path}
     origin = ModelFile(**{**work["model"], **paths, "reading": Reading(**work["model"]["reading"])})
     try:
         model = open_classifier(origin, len(spec.labels))
-        converter = Converter(model, spec, calibration, folder, Settings(**work["settings"]))
+        converter = Converter(model, spec, calibration, folder, Settings(**work["settings"]), unseen=unseen)
         for name in work["names"]:
             (folder / NOW).write_text(name, encoding="utf-8")
             converter.write(name, **work["form"])

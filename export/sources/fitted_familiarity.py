@@ -71,6 +71,7 @@ def with_fitted_familiarity(source: SourceModel, model: Any, scratch: Path) -> S
         origin=origin,
         spec=replace(spec, min_familiarity=MIN_FAMILIARITY),
         samples=(*source.samples, scene),
+        unseen=source.calibration[1::2],
         unfamiliar=np.concatenate([scenes, shuffled(source.holdout[:SHUFFLED], SCENES_SEED)]),
     )
 

@@ -62,6 +62,7 @@ def read_run(run: Path, *, calibration_images: int = 200) -> SourceModel:
         holdout=holdout["pixels"],
         holdout_labels=_checked_labels(holdout, spec, run / "holdout.npz"),
         samples=samples,
+        unseen=_unseen(run / "validation.npz", spec) if familiarity else None,
         unfamiliar=_arrays(run / "unfamiliar.npz", spec, ("pixels",))["pixels"] if familiarity else None,
         holdout_keys=_holdout_keys(run / "holdout.npz", len(holdout["pixels"])),
         learnt_keys=_learnt_keys(run / "split.csv"),
@@ -123,6 +124,12 @@ def _arrays(path: Path, spec: ModelSpec, names: tuple[str, ...]) -> dict[str, ND
 def _calibration(path: Path, spec: ModelSpec, count: int) -> Pixels:
     arrays = _arrays(path, spec, ("pixels", "labels"))
     return choose(arrays["pixels"], _checked_labels(arrays, spec, path), count, str(path))
+
+
+def _unseen(path: Path, spec: ModelSpec) -> Pixels | None:
+    """Return the validation photographs; None for a RUN of an older version, which does not contain them."""
+    pixels: Pixels | None = _arrays(path, spec, ("pixels",))["pixels"] if path.exists() else None
+    return pixels
 
 
 def _checked_labels(arrays: dict[str, NDArray[Any]], spec: ModelSpec, path: Path) -> NDArray[np.int64]:

@@ -37,6 +37,8 @@ class SourceModel:
         holdout: preprocessed test images, in the same form; none of them is in `calibration`.
         holdout_labels: their class indices, int64 (N,).
         samples: encoded test images, for golden images.
+        unseen: preprocessed photographs of the classes that the familiarity was not fitted to, in the same form; they
+            place its limit in quantized files. None if there are none.
         unfamiliar: images of none of the classes, uint8 (M, height, width, 3), if the model computes a familiarity.
         holdout_keys: the first 8 bytes of the SHA-256 of each held-out image's file, uint64 (N,); None if unknown.
         learnt_keys: the same of the photographs that the model has learnt from, uint64 (M,); None if unknown.
@@ -53,6 +55,7 @@ class SourceModel:
     holdout: Pixels
     holdout_labels: NDArray[np.int64]
     samples: tuple[Path, ...]
+    unseen: Pixels | None = None
     unfamiliar: Pixels | None = None
     holdout_keys: NDArray[np.uint64] | None = None
     learnt_keys: NDArray[np.uint64] | None = None

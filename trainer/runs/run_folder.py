@@ -93,6 +93,7 @@ def write_run(
         _save_h5(trained.model, folder / "model.h5")
     dataset.spec.write(folder / "spec.json")
     write_arrays(folder / "calibration.npz", dataset, balanced(dataset.of("train"), CALIBRATION_IMAGES))
+    write_arrays(folder / "validation.npz", dataset, balanced(dataset.of("validation"), CALIBRATION_IMAGES))
     write_arrays(folder / "holdout.npz", dataset, balanced(dataset.of("test"), HOLDOUT_IMAGES))
     (folder / "samples").mkdir()
     write_samples(folder / "samples", dataset.of("test"), dataset.spec)

@@ -132,6 +132,7 @@ class Mqtt:
         if event.kind in CAMERA_STATE:
             self._camera = CAMERA_STATE[event.kind]
             self._publish_retained(self.topics.camera, self._camera)
+            self._publish_report()  # without frames, the next one would come too late
         if event.kind in DRIFT_KINDS:
             words = event.detail.partition(", since ")[0]
             self._drift = [known for known in self._drift if known != words]

@@ -18,6 +18,7 @@ NEWEST = {"stable": 3}
         ({"at": -7200.0}, {}, False, [(URGENT, "offline, last report 2 hours ago")]),
         ({"at": -600.0}, {}, True, [(URGENT, "silent, last report 10 minutes ago")]),
         ({"camera": False}, {}, True, [(URGENT, "the camera sends no frames")]),
+        ({"camera": False, "at": -600.0}, {}, True, [(URGENT, "the camera sends no frames")]),
         ({}, {"state": "taken back", "detail": "stable 4: slow"}, True, [(SOON, "taken back: stable 4: slow")]),
         ({"drift": ("out of focus",)}, {}, True, [(SOON, "drift: out of focus")]),
         ({}, {"temperature_c": 82.4}, True, [(SOON, "hot: 82 °C")]),

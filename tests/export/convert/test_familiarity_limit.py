@@ -19,10 +19,26 @@ SPEC = ModelSpec(width=SIDE, height=SIDE, labels=("a", "b"), output="softmax", m
 
 @pytest.mark.parametrize(
     ("exact", "rounded", "expected"),
-    [([0.0, 1.0], [0.1, 0.6], 0.35), ([0.2, 0.4, 0.6], [0.1, 0.2, 0.3], 0.25), ([0.9, 0.9], [0.8, 0.7], 0.35)],
+    [([0.0, 1.0], [0.1, 0.6], 0.35), ([0.2, 0.4, 0.6], [0.1, 0.2, 0.3], 0.3), ([0.9, 0.9], [0.8, 0.7], 0.35)],
 )
-def test_the_offset_moves_with_the_shares(exact, rounded, expected):
+def test_a_few_images_move_the_offset_by_the_mean_change_of_their_shares(exact, rounded, expected):
     assert moved_offset(0.5, np.array(exact), np.array(rounded)) == pytest.approx(expected)
+
+
+def test_many_images_also_stretch_the_shares():
+    exact = np.linspace(0.2, 0.8, 100)
+    assert moved_offset(0.4, exact, 0.5 * exact + 0.1) == pytest.approx(0.3)
+
+
+def test_the_stretch_is_not_continued_beyond_the_images():
+    exact = np.linspace(0.8, 1.0, 100)
+    assert moved_offset(0.5, exact, 2 * exact - 1) == pytest.approx(0.5 - 0.2)
+
+
+def test_shares_that_vary_at_random_do_not_move_the_offset():
+    common, *noise = np.random.default_rng(0).normal(0, 0.03, (3, 20_000))
+    exact, rounded = (0.8 + common + own for own in noise)
+    assert moved_offset(0.7, exact, rounded) == pytest.approx(0.7, abs=0.005)
 
 
 @pytest.fixture(scope="module")

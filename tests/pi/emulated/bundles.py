@@ -35,9 +35,7 @@ def mobilenet_bundle(project: Path) -> Path:
         run(sys.executable, BACKBONE, folder / "backbone.weights.h5", env=QUIET)
 
     weights = cached("backbone", digest(BACKBONE), make) / "backbone.weights.h5"
-    # The features of a random backbone do not say what is familiar.
     training = ["--image-size", "224", "--weights", str(weights), "--epochs", "30", "--fine-tune-layers", "0"]
-    training += ["--keep", "0"]
     return _bundle(project, "mobilenet_v2", training, size=224, count=20, formats="int8.tflite")
 
 

@@ -328,3 +328,11 @@ def test_a_device_reports_its_model_and_its_pace_for_later_subscribers(
     assert newest.node == "porch"
     later = listener()
     wait_until(lambda: payloads(later, "edgewise/porch/device"))
+
+
+def test_a_camera_that_sends_no_frames_is_in_the_report_at_once(mqtt, listener, make_event, wait_until):
+    sink, got = mqtt(facts=lambda: FACTS), listener()
+    wait_until(lambda: payloads(got, "edgewise/porch/device"))
+    for kind, expected in (("stalled", False), ("recovered", True)):
+        sink.event(make_event(kind=kind))
+        wait_until(lambda: parse_report(payloads(got, "edgewise/porch/device")[-1]).camera is expected)
