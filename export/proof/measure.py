@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from edge_runtime.backends.names import BACKENDS_BY_FORMAT, KERNELS, installed
+from edge_runtime.backends.names import BACKENDS_BY_FORMAT, KERNELS, default_threads, installed
 from export.errors import ExportError, ParityError
 from export.proof.familiar import Familiar, compare_familiar
 from export.proof.parity import Parity, compare
@@ -141,23 +142,36 @@ def _run(
     *,
     is_alone: bool,
 ) -> _Runs:
-    """Run a candidate in its own backend and, unless it is alone, with other kernels and in the other runtimes."""
-    kernels = [] if is_alone else _kernels(candidate)
+    """Run a candidate in its own backend and, unless it is alone, with other kernels and in the other runtimes.
+
+    Its own backend runs alone, because its latency counts; the others run in parallel.
+    """
     own = [DeviceTask(source.holdout[chosen]), DeviceTask(source.sample_pixels)]
     if source.unfamiliar is not None:
         own.append(DeviceTask(source.unfamiliar[: SLOW_IMAGES if candidate.precision == SLOW_PRECISION else None]))
-    tasks = [DeviceTask(source.holdout[_some(source, count)], name) for name, count in kernels]
     progress(f"  {candidate.name} in {candidate.backend}")
-    runs = run_tasks(candidate.path, source.spec, candidate.backend, [*own, *tasks])
-    run, golden, *of_other = runs[: len(own)]
-    names = [f"{candidate.backend}:{name}" for name, _ in kernels]
-    others = {name: found for name, found in zip(names, runs[len(own) :], strict=True) if len(found.probabilities)}
+    run, golden, *of_other = run_tasks(candidate.path, source.spec, candidate.backend, own)
+    others: dict[str, DeviceRun] = {}
     spread = np.zeros(len(source.samples))
-    for backend in () if is_alone else _other_backends(candidate):
-        progress(f"  {candidate.name} in {backend}")
-        others[backend], samples = _run_few(candidate, source, backend)
-        spread = np.maximum(spread, np.abs(samples.probabilities - golden.probabilities).max(axis=1))
+    if not is_alone:
+        backends, kernels = _other_backends(candidate), _kernels(candidate)
+        progress(f"  {candidate.name} with other kernels{''.join(f', in {name}' for name in backends)}")
+        with ThreadPoolExecutor(default_threads()) as pool:  # each waits for its own process
+            few = [pool.submit(_run_few, candidate, source, backend) for backend in backends]
+            plain = [pool.submit(_run_kernels, candidate, source, name, count) for name, count in kernels]
+            found = {f"{candidate.backend}:{name}": one.result() for (name, _), one in zip(kernels, plain, strict=True)}
+            others = {name: one for name, one in found.items() if len(one.probabilities)}
+            for backend, (known, samples) in zip(backends, (one.result() for one in few), strict=True):
+                others[backend] = known
+                spread = np.maximum(spread, np.abs(samples.probabilities - golden.probabilities).max(axis=1))
     return _Runs(run, golden, of_other[0] if of_other else None, others, spread)
+
+
+def _run_kernels(candidate: Candidate, source: SourceModel, kernels: str, count: int) -> DeviceRun:
+    """Run some held-out images with other kernels of the candidate's backend."""
+    tasks = [DeviceTask(source.holdout[_some(source, count)], kernels)]
+    (run,) = run_tasks(candidate.path, source.spec, candidate.backend, tasks)
+    return run
 
 
 def _run_few(candidate: Candidate, source: SourceModel, backend: BackendName) -> list[DeviceRun]:

@@ -91,7 +91,7 @@ def test_two_workers_train_the_same_model_as_one_and_only_the_chief_writes_it(so
             subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         )
     try:
-        results = [worker.communicate(timeout=120) for worker in workers]
+        results = [worker.communicate(timeout=300) for worker in workers]
     finally:
         for worker in workers:
             worker.kill()
