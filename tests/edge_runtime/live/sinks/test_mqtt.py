@@ -335,4 +335,4 @@ def test_a_camera_that_sends_no_frames_is_in_the_report_at_once(mqtt, listener, 
     wait_until(lambda: payloads(got, "edgewise/porch/device"))
     for kind, expected in (("stalled", False), ("recovered", True)):
         sink.event(make_event(kind=kind))
-        wait_until(lambda: parse_report(payloads(got, "edgewise/porch/device")[-1]).camera is expected)
+        wait_until(lambda shown=expected: parse_report(payloads(got, "edgewise/porch/device")[-1]).camera is shown)
