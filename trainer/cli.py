@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from edge_runtime.command_line.parser import CommandParser
 from edge_runtime.command_line.runner import run_command
-from trainer.commands import compare, describe, evaluate, explain, explore, fetch, shapes, train
+from trainer.commands import compare, describe, evaluate, explain, explore, fetch, search, shapes, train
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,7 @@ def build_parser() -> CommandParser:
         example="edge-train train photos --out run",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (train, explore, evaluate, explain, compare, fetch, describe, shapes):
+    for command in (train, search, explore, evaluate, explain, compare, fetch, describe, shapes):
         command.add_parser(commands)
     return parser
 

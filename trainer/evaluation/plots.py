@@ -222,3 +222,34 @@ def per_class_bars(evaluation: Evaluation) -> Figure:
     axes.set_axisbelow(True)
     figure.legend(loc="outside lower center", ncols=2)
     return figure
+
+
+def accuracy_against_cost(
+    points: Sequence[tuple[str, float, float, float, tuple[float, float], bool]],
+) -> Figure:
+    """Draw the accuracy of candidates against their time and against their size.
+
+    Args:
+        points: of each candidate its name, time in milliseconds, size in kB, accuracy, its interval, and whether it is
+            on the frontier; the others are faded. At least one.
+
+    """
+    figure = Figure(figsize=(9, 4.2), dpi=DOTS_PER_INCH, layout="constrained")
+    FigureCanvasAgg(figure)
+    for axes, column, label in zip(figure.subplots(1, 2, sharey=True), (1, 2), ("ms for one image", "kB"), strict=True):
+        for number, (*_, accuracy, (low, high), on_frontier) in enumerate(points, 1):
+            axes.errorbar(
+                points[number - 1][column],
+                accuracy,
+                yerr=[[max(0.0, accuracy - low)], [max(0.0, high - accuracy)]],
+                fmt="o",
+                color=VALIDATION if on_frontier else MARK,
+                alpha=1.0 if on_frontier else 0.5,
+            )
+            axes.annotate(str(number), (points[number - 1][column], accuracy), (6, 4), textcoords="offset points")
+        axes.set_xlabel(label)
+        axes.set_xlim(left=0)
+        axes.grid(alpha=0.3)
+        axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    figure.axes[0].set_ylabel("accuracy on test photographs")
+    return figure

@@ -15,6 +15,7 @@ from trainer.errors import TrainingError
 from trainer.networks.backbone import cut, load_backbone
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import numpy as np
@@ -164,6 +165,21 @@ def build_transfer(
         neck=keras.Model(values_at_cut, upper),
         tail=keras.Model(values_at_cut, output(drop(upper))),
     )
+
+
+def build_pooled(backbone: Model, ends: Sequence[str], spec: ModelSpec) -> Model:
+    """Return a model from pixels to the pooled values of several layers of a backbone, each float32 of shape (N, D).
+
+    Args:
+        backbone: a pretrained network of `build_transfer`.
+        ends: the names of the layers.
+        spec: input size.
+
+    """
+    image = keras.Input((spec.height, spec.width, 3), name="image")
+    maps = keras.Model(backbone.input, [backbone.get_layer(name).output for name in ends])
+    pool = layers.GlobalAveragePooling2D()
+    return keras.Model(image, [pool(values) for values in maps(_normalise(image), training=False)])
 
 
 def build_untrained(name: str, spec: ModelSpec, *, alpha: float, dropout: float, last: str = "") -> Model:
