@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from edge_runtime.image.preprocess import grey, image_of, load_image, to_input
+from export.sources.calibration import balanced
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from export.sources.source_model import SourceModel
 
 Numbers = np.ndarray[Any, Any]
+MOST_IMAGES = 100  # a mistake that matters shows on a hundred; each costs the trained model a run on all of them
 
 SWAPPED = "red and blue swapped (BGR)"
 # The input that a device with the mistake would use, as pixels 0..255 of the graph.
@@ -40,7 +42,7 @@ class Cost:
 
     Attributes:
         mistake: its name.
-        images: number of images; the few encoded samples if the mistake happens before resizing.
+        images: number of images.
         accuracy: the trained model's accuracy with the mistake, 0..1.
         right_accuracy: without the mistake, on the same images.
 
@@ -55,7 +57,7 @@ class Cost:
 def costs(
     source: SourceModel, reference: NDArray[np.float32], progress: Callable[[str], None] = lambda _: None
 ) -> list[Cost]:
-    """Measure every mistake that can be applied to the preprocessed held-out images.
+    """Measure every mistake that can be applied to preprocessed images, on at most MOST_IMAGES held-out ones.
 
     Args:
         source: the model and its held-out images.
@@ -63,8 +65,9 @@ def costs(
         progress: called with a line for each mistake.
 
     """
-    pixels, labels = source.holdout, source.holdout_labels
-    right = float(np.mean(reference.argmax(axis=1) == labels))
+    chosen = balanced(source.holdout_labels, MOST_IMAGES)
+    pixels, labels = source.holdout[chosen], source.holdout_labels[chosen]
+    right = float(np.mean(reference[chosen].argmax(axis=1) == labels))
     changed = {name: change(pixels.astype(np.float32)) for name, change in _on_pixels(source.spec).items()}
     if source.spec.height == source.spec.width:
         changed[SIDEWAYS] = np.rot90(pixels, axes=(1, 2))
