@@ -121,7 +121,7 @@ def best(screened: Mapping[str, Screened], trials: Sequence[Trial], budget: Budg
 
 def reason(found: Trial | None, trials: Sequence[Trial], budget: Budget) -> str:
     """Return in one sentence why a candidate was chosen, or why none was."""
-    limits = [f"{budget.ms:g} ms"] * (budget.ms is not None) + [f"{budget.kb:g} kB"] * (budget.kb is not None)
+    limits = [f"{limit:g} {unit}" for limit, unit in ((budget.ms, "ms"), (budget.kb, "kB")) if limit is not None]
     within = f" within {' and '.join(limits)}" if limits else ""
     count = f"{len(trials)} trained candidate{'s' if len(trials) != 1 else ''}"
     if found is None:

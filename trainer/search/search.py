@@ -172,9 +172,7 @@ def _earlier(out: Path, origin: dict[str, Any], *, overwrite: bool) -> tuple[lis
         screened = [Screened(**{**one, "candidate": Candidate(**one["candidate"])}) for one in state["screened"]]
         trials = [Trial(**{**one, "interval": tuple(one["interval"])}) for one in state["trials"]]
     except (OSError, ValueError, KeyError, TypeError):
-        raise TrainingError(
-            f"{out}: exists and contains no search that can be continued; choose another place"
-        ) from None
+        raise TrainingError(f"{out}: exists and is not a search that can be continued; choose another place") from None
     if not same:
         raise TrainingError(f"{out}: contains a search of other data or with other settings; pass --overwrite")
     log(f"{out}: continuing a search with {len(trials)} trained candidates")
