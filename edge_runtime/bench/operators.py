@@ -17,12 +17,18 @@ if TYPE_CHECKING:
 
     from edge_runtime.backends.names import BackendName
 
-PASSES = 10  # over all networks, so that a disturbance of some seconds does not affect all times of a network
+# Passes over all networks, so that a disturbance of some seconds does not affect all times of a network.
+MOST_PASSES, PASS_S = 10, 0.04
 STARTUP_TIMEOUT_S = 600.0  # for all networks of a pass, on a slow device
 
 
+def passes_in(seconds: float) -> int:
+    """Return the number of passes of at least PASS_S for each network, of which all take so many seconds."""
+    return min(MOST_PASSES, max(1, int(seconds / PASS_S)))
+
+
 def measure_operators(backend: BackendName, threads: int, seconds: float) -> Iterator[list[float]]:
-    """Measure every network PASSES times, each pass in a process of its own.
+    """Measure every network `passes_in(seconds)` times, each pass in a process of its own.
 
     Args:
         backend: a runtime for TFLite files.
@@ -36,10 +42,10 @@ def measure_operators(backend: BackendName, threads: int, seconds: float) -> Ite
         InferenceError: the runtime refuses a network, or crashed.
 
     """
-    each_s, count = seconds / PASSES, len(probes())
-    for _ in range(PASSES):
-        words = (backend, str(threads), str(each_s))
-        timeout_s = STARTUP_TIMEOUT_S + count * each_s
+    count = passes_in(seconds)
+    words = (backend, str(threads), str(seconds / count))
+    timeout_s = STARTUP_TIMEOUT_S + len(probes()) * seconds / count
+    for _ in range(count):
         answer = ask_child("edge_runtime.bench.operators_worker", *words, timeout_s=timeout_s)
         if "error" in answer:
             raise InferenceError(answer["error"])
@@ -77,7 +83,7 @@ def operator_report(
         "device": description(str(before["processor"])),
         "versions": versions(),
         "backend": backend,
-        "passes": PASSES,
+        "passes": max(map(len, passes.values())),
         "before": health(before),
         "after": health(after),
         "networks": networks,

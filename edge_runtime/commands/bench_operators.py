@@ -30,7 +30,7 @@ def bench_operators(path: Path, threads: Sequence[int] | None, seconds: float, *
     """
     from edge_runtime.backends.names import choose_backend
     from edge_runtime.bench.measure import device, thread_counts
-    from edge_runtime.bench.operators import PASSES, measure_operators, operator_report, spread
+    from edge_runtime.bench.operators import measure_operators, operator_report, passes_in, spread
     from edge_runtime.storage.json_files import write_json
 
     _check_new(path)
@@ -40,7 +40,7 @@ def bench_operators(path: Path, threads: Sequence[int] | None, seconds: float, *
     for count, done in passes.items():
         for ms in measure_operators(backend, count, seconds):
             done.append(ms)
-            print(f"edge-run: {_threads(count)}: pass {len(done)} of {PASSES}", file=sys.stderr)
+            print(f"edge-run: {_threads(count)}: pass {len(done)} of {passes_in(seconds)}", file=sys.stderr)
     report = operator_report(backend, before, device(), passes)
     write_json(path, report)
     if as_json:

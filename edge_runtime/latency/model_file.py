@@ -49,6 +49,7 @@ class ModelFile:
         self.operators: list[Table] = []
         self.codes: list[str] = []
         self.results: list[tuple[Shape, int]] = []  # shape and tensor of each result
+        self.flat = False  # whether a dense layer has made a vector, which has no height and width
 
     def add(self, operator: Operator) -> None:
         """Append an operator."""
@@ -56,6 +57,7 @@ class ModelFile:
             kind = UINT8 if operator.name == "QUANTIZE" else INT8
             self.results.append((operator.source, self._activation(operator.source, kind)))
         inputs = [*self._inputs(operator), *self._constants(operator)]
+        self.flat |= operator.name == "FULLY_CONNECTED"
         scale, zero_point = PROBABILITY if operator.name in {"SOFTMAX", "LOGISTIC"} else (SCALE, None)
         result = self._activation(operator.result, TYPES[operator.kind], scale, zero_point)
         if operator.name not in self.codes:
@@ -117,7 +119,7 @@ class ModelFile:
 
     def _activation(self, shape: Shape, kind: int, scale: float = SCALE, zero_point: int | None = None) -> int:
         middle = MIDDLE[kind] if zero_point is None else zero_point
-        return self._tensor((1, *shape), kind, _quantization([scale], middle), 0)
+        return self._tensor((1, shape[2]) if self.flat else (1, *shape), kind, _quantization([scale], middle), 0)
 
     def _tensor(self, shape: Sequence[int], kind: int, quantization: Table, buffer: int) -> int:
         name = f"tensor_{len(self.tensors)}"

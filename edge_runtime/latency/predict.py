@@ -7,6 +7,7 @@ the measured networks by least squares.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -53,13 +54,14 @@ class Latency(NamedTuple):
     Attributes:
         ms: of one invoke.
         operators: ms of all operators of each name, the longest time first.
-        estimated: names of the operators that were not measured on the device and were estimated.
+        estimated: the part of it that is an estimate, because the operators were not measured on the device: ms by
+            name and type, such as "DIV FLOAT32".
 
     """
 
     ms: float
     operators: Mapping[str, float]
-    estimated: tuple[str, ...]
+    estimated: Mapping[str, float]
 
 
 def predict_ms(content: bytes, device: OperatorTimes, threads: int = 1, where: str = "model") -> float:
@@ -110,16 +112,20 @@ def fit(device: OperatorTimes, threads: int) -> LatencyModel:
 def predict(operators: Sequence[Operator], model: LatencyModel, where: str = "model") -> Latency:
     """Predict the time of a network. Raise InferenceError if it has operators that cannot be predicted."""
     _refuse_unpredictable(operators, where, model.groups())
-    times: dict[str, float] = {}
+    times: dict[str, float] = defaultdict(float)
+    estimated: dict[str, float] = defaultdict(float)
     for operator in operators:
-        times[operator.name] = times.get(operator.name, 0.0) + _ms(operator, model)
-    estimated = {operator.name for operator in operators if not _measured(operator, model.groups())}
+        ms = _ms(operator, model)
+        times[operator.name] += ms
+        if not _measured(operator, model.groups()):
+            estimated[f"{operator.name} {operator.kind}"] += ms
     ordered = dict(sorted(times.items(), key=lambda item: -item[1]))
-    return Latency(sum(times.values()), ordered, tuple(sorted(estimated)))
+    return Latency(sum(times.values()), ordered, dict(estimated))
 
 
 def _ms(operator: Operator, model: LatencyModel) -> float:
-    if not _measured(operator, model.groups()) and group(operator) not in model.groups():
+    """Return the time of an operator; one in float counts as the same one in int8, an unknown one as UNKNOWN."""
+    if group(operator) not in model.groups():
         operator = operator._replace(name=UNKNOWN)
     return sum(model.constants[name] * amount for name, amount in amounts([operator]).items())
 

@@ -95,7 +95,7 @@ def _row(where: str, device: OperatorTimes, threads: int, predicted: Latency) ->
         "threads": threads,
         "predicted_ms": round(predicted.ms, 4),
         "operators_ms": {name: round(ms, 4) for name, ms in predicted.operators.items()},
-        "estimated": list(predicted.estimated),
+        "estimated_ms": {name: round(ms, 4) for name, ms in predicted.estimated.items()},
     }
 
 
@@ -103,4 +103,5 @@ def _print(where: str, device: OperatorTimes, threads: int, predicted: Latency) 
     shares = ", ".join(f"{name} {ms / predicted.ms:.0%}" for name, ms in list(predicted.operators.items())[:4])
     print(f"{where}: {predicted.ms:.2f} ms with {threads} thread{'s'[: threads > 1]} on {device.processor} ({shares})")
     if predicted.estimated:
-        print(f"  not measured there, and estimated: {', '.join(predicted.estimated)}")
+        names = ", ".join(sorted(predicted.estimated))
+        print(f"  of it {sum(predicted.estimated.values()):.2f} ms estimated, as not measured there: {names}")
