@@ -23,7 +23,7 @@ STARTUP_TIMEOUT_S = 600.0  # for all networks of a pass, on a slow device
 
 
 def passes_in(seconds: float) -> int:
-    """Return the number of passes of at least PASS_S for each network, of which all take so many seconds."""
+    """Return how many passes of at least PASS_S for each network fit into some seconds."""
     return min(MOST_PASSES, max(1, int(seconds / PASS_S)))
 
 
