@@ -50,8 +50,8 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
         "--operators",
         type=Path,
         metavar="FILE",
-        help="instead of a bundle, measure the operators of int8 networks in some minutes and write their times; "
-        "edge-export latency MODEL --device FILE then predicts the time of a network on this device",
+        help="instead of a bundle, measure in some minutes what the operators of int8 networks cost, and write it to "
+        "this file, from which edge-export latency predicts the time of other networks on this device",
     )
     command.add_argument(
         "--json", action="store_true", help="print one JSON object, with every percentile of every stage"

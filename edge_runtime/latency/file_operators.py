@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +83,12 @@ def _shape(sizes: Sequence[int]) -> Shape:
 
 
 def _name(group: str, value: int) -> str:
+    return _names(group).get(value, f"{group} {value}")
+
+
+@cache
+def _names(group: str) -> dict[int, str]:
+    """Return the names of the values of one of the schema's enumerations."""
     from ai_edge_litert import schema_py_generated as schema
 
-    return next((name for name, number in vars(getattr(schema, group)).items() if number == value), f"{group} {value}")
+    return {number: name for name, number in vars(getattr(schema, group)).items() if isinstance(number, int)}
