@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
     from edge_runtime.latency.operator import Operator
 
-# Kernels compute blocks of positions and channels, and the rest of a shape as one more block. Which blocks they
-# are depends on the processor.
-BLOCKS = ((1, 8), (3, 8), (4, 8), (4, 16), (8, 16))
+# Kernels compute blocks of positions and output channels, over input channels in steps, and the rest of a shape as one
+# more block. Which blocks they are depends on the processor.
+BLOCKS = ((1, 8, 1), (1, 8, 8), (3, 8, 8), (4, 8, 1), (4, 8, 8), (4, 16, 1), (4, 16, 4))
 CHANNELS = 8
 SMALL_WINDOW = 9
 TWO_INPUTS = ("ADD", "MUL", "SUB", "DIV")
@@ -60,18 +60,18 @@ def _work(operator: Operator) -> dict[str, float]:
 
 def _convolution(operator: Operator) -> dict[str, float]:
     positions, window = _positions(operator), prod(operator.kernel)
-    depth = _up(operator.source[2], CHANNELS) * window
-    channels = _up(operator.result[2], CHANNELS)
+    depth, results = operator.source[2], operator.result[2]
     blocks = {
-        f"multiplications in {rows}x{columns}": _up(positions, rows) * _up(operator.result[2], columns) * depth
-        for rows, columns in BLOCKS
+        f"multiplications in {rows}x{columns}x{step}": _up(positions, rows) * _up(results, columns) * _up(depth, step)
+        for rows, columns, step in BLOCKS
     }
+    channels = _up(results, CHANNELS)
     return {
-        **blocks,
+        **{name: window * multiplications for name, multiplications in blocks.items()},
         "one": 1,
         "results": positions * channels,
         "elements": prod(operator.source),
-        "weights": channels * depth,
+        "weights": channels * depth * window,
         "rows": positions * window * (window > 1),
     }
 

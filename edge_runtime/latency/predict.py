@@ -27,6 +27,7 @@ QUANTIZED = ("INT8", "UINT8")
 HEAVY = ("CONV", "MATMUL", "LSTM", "RNN", "CUSTOM")
 # What an operator that was not measured counts as: one that has no fast kernel.
 UNKNOWN = "HARD_SWISH"
+START = ("START", "one")  # an amount of work of every network
 # Long times are measured with smaller relative errors than short ones, but not with smaller absolute ones.
 ERROR_POWER = 0.8
 
@@ -35,11 +36,13 @@ class LatencyModel(NamedTuple):
     """The constants of a device, with a number of threads.
 
     Attributes:
+        start_ms: time of an invoke beside that of its operators.
         constants: ms for each unit of an amount of work; see `amounts`.
         error: median relative error of the times of the measured networks.
 
     """
 
+    start_ms: float
     constants: Mapping[tuple[str, str], float]
     error: float
 
@@ -52,7 +55,7 @@ class Latency(NamedTuple):
     """A predicted time.
 
     Attributes:
-        ms: of one invoke.
+        ms: of one invoke; the time of its start and of all operators.
         operators: ms of all operators of each name, the longest time first.
         estimated: the part of it that is an estimate, because the operators were not measured on the device: ms by
             name and type, such as "DIV FLOAT32".
@@ -98,7 +101,7 @@ def fit(device: OperatorTimes, threads: int) -> LatencyModel:
         from scipy.optimize import nnls
     except ModuleNotFoundError:
         raise BackendUnavailable("SciPy is not installed; install it with: pip install 'edgewise[export]'") from None
-    rows = [amounts(network) for network in device.networks]
+    rows = [{**amounts(network), START: 1.0} for network in device.networks]
     names = sorted({name for row in rows for name in row})
     work = np.array([[row.get(name, 0.0) for name in names] for row in rows])
     measured_ms = np.array(device.ms[threads])
@@ -106,7 +109,8 @@ def fit(device: OperatorTimes, threads: int) -> LatencyModel:
     constants, _ = nnls(work / largest * weights[:, None], measured_ms * weights)
     fitted_ms = work / largest @ constants
     error = float(np.median(np.abs(fitted_ms / measured_ms - 1)))
-    return LatencyModel(dict(zip(names, (constants / largest).tolist(), strict=True)), error)
+    found = dict(zip(names, (constants / largest).tolist(), strict=True))
+    return LatencyModel(found.pop(START), found, error)
 
 
 def predict(operators: Sequence[Operator], model: LatencyModel, where: str = "model") -> Latency:
@@ -120,7 +124,7 @@ def predict(operators: Sequence[Operator], model: LatencyModel, where: str = "mo
         if not _measured(operator, model.groups()):
             estimated[f"{operator.name} {operator.kind}"] += ms
     ordered = dict(sorted(times.items(), key=lambda item: -item[1]))
-    return Latency(sum(times.values()), ordered, dict(estimated))
+    return Latency(model.start_ms + sum(times.values()), ordered, dict(estimated))
 
 
 def _ms(operator: Operator, model: LatencyModel) -> float:

@@ -44,6 +44,7 @@ PIXELS = ((64, 16), (96, 16), (128, 32), (160, 16), (192, 32), (224, 16))  # sid
 ENDS = ((7, 1280, 3), (5, 576, 10), (3, 1792, 100), (4, 144, 2), (8, 448, 30))  # side, channels and classes
 DENSE = ((512, 128), (2304, 160), (4096, 256), (128, 1024))
 ELEMENTWISE = ((1, 1, 16), (7, 7, 960), (14, 14, 240), (56, 56, 16), (28, 28, 200))
+POOLED = ((112, 112, 16), (48, 48, 64), (12, 12, 128), (3, 3, 256))
 MOST_MULTIPLICATIONS = 60e6
 
 
@@ -63,7 +64,7 @@ def _at(shape: Shape) -> Iterator[Chain]:
     yield _block(shape, 4 * channels, _even(1.5 * channels), window, 2)
     yield (_conv(shape, 2 * channels), _conv((side, side, 2 * channels), channels), _conv(shape, 3 * channels))
     yield (_depthwise(wide, 3, 1), _depthwise(wide, window, 2))
-    yield (_conv(shape, channels, 3), _same("ADD", shape, 1), _pool(shape))
+    yield (_conv(shape, channels, 3), _pool(shape))
     yield (_conv(shape, 2 * channels, 3, 2),)
     yield _excitation((side, side, 3 * channels))
 
@@ -92,6 +93,8 @@ def _elementwise() -> Iterator[Chain]:
         yield (_same("HARD_SWISH", shape),)
         yield (_same("HARD_SWISH", shape), _same("ADD", shape, prod(shape)))
         yield (_same("LOGISTIC", shape),)
+    for shape in POOLED:
+        yield (_pool(shape),)
 
 
 def _deep() -> Iterator[Chain]:

@@ -66,7 +66,7 @@ def latency(options: LatencyOptions) -> int:
         model = fit(device, threads)
         predicted = predict(operators, model, where)
         if options.json:
-            print(json.dumps(_row(where, device, threads, predicted)))
+            print(json.dumps({**_row(where, device, threads, predicted), "fit_error": round(model.error, 4)}))
         else:
             _print(where, device, threads, predicted)
     return SUCCESS

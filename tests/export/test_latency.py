@@ -41,6 +41,7 @@ def test_json_has_the_time_of_each_operator(bundle, device, capsys):
     assert {"QUANTIZE", "CONV_2D", "MEAN", "FULLY_CONNECTED", "SOFTMAX"} <= set(row["operators_ms"])
     assert row["predicted_ms"] == pytest.approx(sum(row["operators_ms"].values()), abs=0.001)
     assert row["estimated_ms"] == {}
+    assert row["fit_error"] < 0.001
 
 
 @pytest.mark.parametrize(

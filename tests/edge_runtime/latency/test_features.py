@@ -29,13 +29,13 @@ def test_operators_are_grouped_by_what_their_kernels_do(operator, name):
 
 def test_a_convolution_is_counted_in_blocks_of_its_kernels():
     found = {amount: value for (_, amount), value in amounts([POINTWISE]).items()}
-    assert found["multiplications in 1x8"] == 25 * 24 * 16  # 20 channels fill 24, a depth of 12 fills 16
-    assert found["multiplications in 4x16"] == 28 * 32 * 16
-    assert (found["results"], found["weights"], found["elements"], found["rows"]) == (25 * 24, 24 * 16, 300, 0)
+    assert found["multiplications in 1x8x8"] == 25 * 24 * 16  # 20 channels fill 24, a depth of 12 fills 16
+    assert found["multiplications in 4x16x1"] == 28 * 32 * 12
+    assert (found["results"], found["weights"], found["elements"], found["rows"]) == (25 * 24, 24 * 12, 300, 0)
 
 
 def test_the_window_counts_in_multiplications():
-    assert amounts([WINDOW])["CONV_2D window", "multiplications in 1x8"] == 16 * 32 * 16 * 9
+    assert amounts([WINDOW])["CONV_2D window", "multiplications in 1x8x8"] == 16 * 32 * 16 * 9
     assert amounts([DEPTHWISE])["DEPTHWISE_CONV_2D", "multiplications"] == 16 * 24 * 9
 
 
