@@ -59,6 +59,7 @@ ARGUMENTS: dict[str, Callable[[Inputs], list[object]]] = {
     "startup": lambda inputs: [inputs.bundle, inputs.photograph],
     "runtime": lambda inputs: [inputs.bundle, inputs.photographs],
     "other_runtimes": lambda inputs: [inputs.run, inputs.bundle, inputs.photographs],
+    "latency_prediction": lambda _: [],
     "rescaling": lambda inputs: [inputs.bundle],
     "training": lambda inputs: [inputs.photographs, "--weights", inputs.weights],
     "dataset_scale": lambda _: [],
@@ -77,6 +78,7 @@ ARGUMENTS: dict[str, Callable[[Inputs], list[object]]] = {
 }
 # Scripts that are not benchmarks: modules of the others, the page, and this one.
 OTHERS = {"machine", "page", "charts", "run_all", "bare", "peers", "peer_mediapipe", "environments", "training_epoch"}
+OTHERS |= {"latency_candidates"}  # of latency_prediction.py
 OTHERS |= {"foreign_files", "foreign_networks", "foreign_bare"}  # of foreign.py
 
 

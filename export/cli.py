@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from edge_runtime.command_line.parser import CommandParser
 from edge_runtime.command_line.runner import run_command
-from export.commands import export, release, verify, wrap
+from export.commands import export, latency, release, verify, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,7 @@ def build_parser() -> CommandParser:
         example="edge-export export run --out bundle",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (export, wrap, verify, release):
+    for command in (export, wrap, verify, latency, release):
         command.add_parser(commands)
     return parser
 

@@ -12,6 +12,7 @@ from .data_sections import learning_curve
 from .fleet_section import fleet, update_kills
 from .foreign_section import foreign_table
 from .int8_section import int8_table
+from .latency_section import latency_prediction
 from .loop_section import keep_cost, loop
 from .model_sections import accuracy, accuracy_table, dataset_scale, exports, rescaling, training, unknown
 from .runtime_sections import (
@@ -43,6 +44,7 @@ SECTIONS: tuple[Callable[[Results], str], ...] = (
     keep_cost,
     mediapipe,
     other_runtimes,
+    latency_prediction,
     runtime_targets,
     startup,
     training,

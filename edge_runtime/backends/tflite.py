@@ -48,16 +48,10 @@ class TfliteBackend:
         self, model: ModelFile, spec: ModelSpec, *, runtime: BackendName, threads: int, kernels: str | None = None
     ) -> None:
         where = model.where
-        interpreter_class = _interpreter_class(runtime)
         resolver = {} if kernels in {None, "xnnpack"} else _resolver(str(kernels))
         self.name = runtime
         self._spec = spec
-        try:
-            with without_info_lines():
-                self._interpreter = interpreter_class(model_content=model.content, num_threads=threads, **resolver)
-                self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as problem:
-            raise InferenceError(f"{where}: {runtime} cannot load it: {_first_line(problem)}") from None
+        self._interpreter = open_interpreter(model.content, runtime, threads, where, **resolver)
         self._input = _only(self._interpreter.get_input_details(), where, "input")
         self._output = _only(self._interpreter.get_output_details(), where, "output")
         for detail in (self._input, self._output):
@@ -102,6 +96,31 @@ class TfliteBackend:
         self._interpreter.invoke()
         output: NDArray[Any] = self._interpreter.get_tensor(self._output["index"])
         return output
+
+
+def open_interpreter(content: bytes, runtime: BackendName, threads: int, where: str = "model", **options: Any) -> Any:  # noqa: ANN401 - neither library is typed
+    """Return an interpreter of a TFLite file with allocated tensors.
+
+    Args:
+        content: the file.
+        runtime: "litert" or "tflite-runtime".
+        threads: number of threads.
+        where: names the file in errors.
+        options: other arguments of the runtime's class.
+
+    Raises:
+        BackendUnavailable: the runtime is not installed or cannot be imported.
+        InferenceError: it refuses the file.
+
+    """
+    interpreter_class = _interpreter_class(runtime)
+    try:
+        with without_info_lines():
+            interpreter = interpreter_class(model_content=content, num_threads=threads, **options)
+            interpreter.allocate_tensors()
+    except (ValueError, RuntimeError) as problem:
+        raise InferenceError(f"{where}: {runtime} cannot load it: {_first_line(problem)}") from None
+    return interpreter
 
 
 def _joined(outputs: list[NDArray[Any]]) -> NDArray[Any]:

@@ -57,21 +57,24 @@ def make_row(
     """Return the measurement as one row. Omit error messages, because they may contain a path."""
     return {
         "measured_on": dt.datetime.now(dt.timezone.utc).date().isoformat(),
-        "device": _device(str(before["processor"])),
-        "versions": {
-            "python": platform.python_version(),
-            **{name: found for name in LIBRARIES if (found := installed_version(name))},
-        },
+        "device": description(str(before["processor"])),
+        "versions": versions(),
         "bundle": {
             "sha256": bundle.sha256,
             "input": [bundle.spec.height, bundle.spec.width],
             "classes": len(bundle.spec.labels),
             "artifact_bytes": {name: artifact.file.size_bytes for name, artifact in bundle.artifacts.items()},
         },
-        "before": _health(before),
-        "after": _health(after),
+        "before": health(before),
+        "after": health(after),
         "results": [{**result, "error": "failed"} if "error" in result else dict(result) for result in results],
     }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the installed libraries that affect a measurement."""
+    found = {name: version for name in LIBRARIES if (version := installed_version(name))}
+    return {"python": platform.python_version(), **found}
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
@@ -86,7 +89,8 @@ def _rows(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _device(processor: str) -> dict[str, Any]:
+def description(processor: str) -> dict[str, Any]:
+    """Return what is to know about this device, of the given processor; it contains no name of a user or host."""
     return {
         "processor": processor,
         "architecture": f"{platform.machine()}, {64 if sys.maxsize > 2**32 else 32}-bit programs",
@@ -97,5 +101,6 @@ def _device(processor: str) -> dict[str, Any]:
     }
 
 
-def _health(device: Mapping[str, Any]) -> dict[str, Any]:
+def health(device: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of `device` that change."""
     return {key: device[key] for key in ("load", "temperature_c", "throttling")}

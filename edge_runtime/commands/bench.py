@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edge_runtime.command_line.numbers import fraction, positive_float, positive_int
-from edge_runtime.command_line.runner import FAILURE, SUCCESS, set_action
+from edge_runtime.command_line.runner import FAILURE, SUCCESS, UsageError, set_action
 from edge_runtime.command_line.steps import report_next
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 SECONDS, MAX_SECONDS = 3.0, 3600
+OPERATOR_SECONDS = 0.4  # for each of the small networks of --operators
 LARGEST_LOSS = 0.01
 HEAD = ("artifact", "backend", "threads", "cold", "decode", "resize", "p50", "p90", "p99", "images/s", "MB", "accuracy")
 
@@ -25,12 +26,13 @@ HEAD = ("artifact", "backend", "threads", "cold", "decode", "resize", "p50", "p9
 class BenchOptions:
     """The options of `edge-run bench`, as its help describes them."""
 
-    bundle: str
+    bundle: str | None
+    operators: Path | None
     json: bool
     keep: bool
     submit: Path | None
     threads: list[int] | None
-    seconds: float
+    seconds: float | None
     max_loss: float
 
 
@@ -43,7 +45,14 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
         "the cold start up to the first result, medians of decoding and resizing, and inference p50, p90, p99, in ms.",
         example="edge-run bench bundle --keep",
     )
-    command.add_argument("bundle", metavar="BUNDLE", help="folder that edge-export wrote")
+    command.add_argument("bundle", metavar="BUNDLE", nargs="?", help="folder that edge-export wrote")
+    command.add_argument(
+        "--operators",
+        type=Path,
+        metavar="FILE",
+        help="instead of a bundle, measure in some minutes what the operators of int8 networks cost, and write it to "
+        "this file, from which edge-export latency predicts the time of other networks on this device",
+    )
     command.add_argument(
         "--json", action="store_true", help="print one JSON object, with every percentile of every stage"
     )
@@ -60,9 +69,8 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
     command.add_argument(
         "--seconds",
         type=_seconds,
-        default=SECONDS,
         metavar="S",
-        help=f"time for each measurement (default: {SECONDS:g})",
+        help=f"time for each measurement (default: {SECONDS:g}; with --operators {OPERATOR_SECONDS:g})",
     )
     command.add_argument(
         "--max-loss",
@@ -75,11 +83,26 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
 
 
 def bench(options: BenchOptions) -> int:
+    """Measure a bundle, or the operators of int8 networks; return 1 if all measurements failed."""
+    if options.operators is None:
+        return _bench_bundle(options)
+    if options.bundle is not None or options.keep or options.submit:
+        raise UsageError("--operators measures no bundle; it takes neither BUNDLE nor --keep nor --submit")
+    from edge_runtime.commands.bench_operators import bench_operators
+
+    return bench_operators(
+        options.operators, options.threads, options.seconds or OPERATOR_SECONDS, as_json=options.json
+    )
+
+
+def _bench_bundle(options: BenchOptions) -> int:
     """Measure, print a table, and save or submit the result if asked to; return 1 if all measurements failed."""
     from edge_runtime.bench.measure import best, configurations, device, measure_all, thread_counts
     from edge_runtime.bench.submission import add_row, check_writable, make_row
     from edge_runtime.model.bundle import Bundle
 
+    if options.bundle is None:
+        raise UsageError("BUNDLE is needed, or --operators FILE")
     bundle = Bundle.open(options.bundle)
     bundle.check_files()
     if options.submit:
@@ -87,7 +110,7 @@ def bench(options: BenchOptions) -> int:
     wanted = configurations(bundle, options.threads or thread_counts())
     before = device()
     results = []
-    for result in measure_all(bundle, wanted, options.seconds):
+    for result in measure_all(bundle, wanted, options.seconds or SECONDS):
         results.append(result)
         outcome = result.get("error") or f"{result['inference_ms']['p50']:.2f} ms"
         print(f"edge-run: {len(results)}/{len(wanted)} {_configuration(result)}: {outcome}", file=sys.stderr)

@@ -13,6 +13,7 @@ from emulated.costs import count_instructions
 from emulated.faults import HEAVY_IMPORT, RESIZED_TWICE, WRONG_RESIZE
 from emulated.inputs import prepare
 from emulated.jobs import Jobs
+from emulated.network_costs import predicted_and_counted
 from emulated.replays import imports_on_device, replay_on_device, replay_on_host, replay_small, replay_without_unneeded
 from emulated.suite import run_suite
 from emulated.targets import ARMHF, BOOKWORM, BOOKWORM_SHARED, PROCESSORS, TFLITE, TRIXIE, TRIXIE_SHARED
@@ -106,6 +107,7 @@ def _jobs(inputs: DeviceInputs) -> dict[str, Callable[[], Any]]:
         "heavy imports": partial(imports_on_device, inputs, BOOKWORM, PI_4, HEAVY_IMPORT),
         f"replay {ARMHF.name} {PI_4}": partial(replay_on_device, inputs, ARMHF, PI_4),
         "wrong resize": partial(replay_small, inputs, BOOKWORM, PI_4, WRONG_RESIZE),
+        "latency": partial(predicted_and_counted, inputs, BOOKWORM, PI_4),
         "costlier frame": partial(count_instructions, inputs, BOOKWORM, PI_4, RESIZED_TWICE, ["640x480 camera"]),
     }
     for target in (BOOKWORM, TFLITE):

@@ -34,6 +34,14 @@ def test_the_overhead_around_the_models_invoke_is_small(kind, most, result, add_
     assert share <= most
 
 
+@pytest.mark.job("latency")
+def test_the_instructions_of_a_network_are_predicted_from_those_of_small_ones(result, add_to_summary):
+    for name, (predicted, counted) in result("latency").items():
+        error = predicted / counted - 1
+        add_to_summary(f"{PI_4}, int8 of {name}: {counted / 1e6:.1f} million instructions, predicted {error:+.1%}")
+        assert abs(error) <= 0.1
+
+
 @pytest.mark.job("costlier frame")
 def test_a_frame_that_costs_a_tenth_more_is_reported_with_the_stage(result, budgets):
     counts, budget = result("costlier frame"), budgets["instructions"][PI_4]
