@@ -28,6 +28,7 @@ class SearchOptions:
     model: list[ModelName] | None
     size: list[int] | None
     weights: str
+    device: Path | None
     budget_ms: float | None
     budget_kb: float | None
     minutes: float
@@ -54,7 +55,13 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
         "--budget-ms",
         type=positive_float,
         metavar="MS",
-        help="longest time of int8.tflite for one image on this machine, one thread",
+        help="longest time of int8.tflite for one image with one thread, on this machine or on --device",
+    )
+    parser.add_argument(
+        "--device",
+        type=Path,
+        metavar="JSON",
+        help="predict the time on the device on which edge-run bench --operators wrote this file",
     )
     parser.add_argument("--budget-kb", type=positive_float, metavar="KB", help="largest size of int8.tflite")
     parser.add_argument(
@@ -103,6 +110,7 @@ def search(options: SearchOptions) -> int:
         weights=str(Path(options.weights).absolute()) if Path(options.weights).is_file() else options.weights,
         augment=options.augment,
         seed=options.seed,
+        device=str(options.device.absolute()) if options.device else "",
     )
     budget = Budget(options.budget_ms, options.budget_kb)
     found = run_search(
@@ -117,7 +125,9 @@ def search(options: SearchOptions) -> int:
     from trainer.images.explore import write_whole
     from trainer.pages.search import render
 
-    write_whole(options.out / PAGE, render(found, ", ".join(folder.name for folder in options.data)))
+    names = ", ".join(folder.name for folder in options.data)
+    where = f"the device of {options.device.name}, predicted" if options.device else "this computer"
+    write_whole(options.out / PAGE, render(found, names, where))
     print(json.dumps(found.to_json()) if options.json else found.reason)
     made = f"{options.out / PAGE}: the page"
     if found.best is None:

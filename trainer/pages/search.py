@@ -24,8 +24,8 @@ class Row(NamedTuple):
     on_frontier: bool
 
 
-def render(found: Found, data: str) -> str:
-    """Return the page; `data` names the photographs."""
+def render(found: Found, data: str, device: str) -> str:
+    """Return the page; `data` names the photographs, `device` whose times it shows."""
     screened = {one.candidate.name: one for one in found.screened}
     front = frontier(found.trials)
     rows = [
@@ -40,6 +40,7 @@ def render(found: Found, data: str) -> str:
     return render_page(
         "search.html",
         data=data,
+        device=device,
         reason=found.reason,
         best=found.best,
         budget=found.budget,

@@ -6,8 +6,10 @@ import json
 import shutil
 import time
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from edge_runtime.latency.operator_times import read_operator_times
 from edge_runtime.storage.json_files import write_json
 from trainer.errors import TrainingError
 from trainer.images.read_data import read_data
@@ -19,7 +21,6 @@ from trainer.search.trial import try_candidate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from trainer.images.dataset import Dataset
     from trainer.options import Augmentation
@@ -37,6 +38,7 @@ class SearchSettings:
         weights: of the backbones, as for `edge-train train`.
         augment: as for `edge-train train`.
         seed: of the split, the training and the folds.
+        device: a file of `edge-run bench --operators` that predicts the time on a device; empty for this machine.
 
     """
 
@@ -45,6 +47,7 @@ class SearchSettings:
     weights: str
     augment: Augmentation
     seed: int
+    device: str = ""
 
 
 class Found(NamedTuple):
@@ -105,6 +108,7 @@ def search(
     ends_s = time.monotonic() + 60 * minutes
     if any(model not in FROM_SCRATCH for model in settings.models):
         require_weights(settings.weights)
+    device = read_operator_times(Path(settings.device)) if settings.device else None
     dataset = _read(data, settings, settings.sizes[0], cache)
     own = json.loads(json.dumps(asdict(settings)))
     origin = {"format": FORMAT, "fingerprint": dataset.fingerprint(), "settings": own}
@@ -125,8 +129,11 @@ def search(
         if following is None or (trials and time.monotonic() + max(one.seconds for one in trials) > ends_s):
             return found
         folder = out / following.candidate.name
-        trials.append(try_candidate(following.candidate, data, folder, weights=settings.weights, training=training))
-        log(_line(trials[-1]))
+        trial = try_candidate(
+            following.candidate, data, folder, weights=settings.weights, training=training, device=device
+        )
+        trials.append(trial)
+        log(_line(trial))
 
 
 def _line(trial: Trial) -> str:

@@ -8,6 +8,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
+from edge_runtime.latency.predict import predict_ms
 from trainer.errors import TrainingError
 from trainer.progress import log
 from trainer.search.candidates import Trial
@@ -16,13 +17,20 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from edge_runtime.latency.operator_times import OperatorTimes
     from trainer.search.candidates import Candidate
 
 ARTIFACT = "int8.tflite"
 
 
 def try_candidate(
-    candidate: Candidate, data: Sequence[Path], folder: Path, *, weights: str, training: Sequence[str]
+    candidate: Candidate,
+    data: Sequence[Path],
+    folder: Path,
+    *,
+    weights: str,
+    training: Sequence[str],
+    device: OperatorTimes | None = None,
 ) -> Trial:
     """Train a candidate into folder/run and export it to folder/bundle.
 
@@ -32,6 +40,7 @@ def try_candidate(
         folder: the candidate's folder.
         weights: of a backbone; ignored for a network that is trained from scratch.
         training: further words for `edge-train train`, the same for all candidates.
+        device: predicts the time of the file; None takes the time that the export measured on this machine.
 
     Raises:
         TrainingError: the training fails.
@@ -62,6 +71,9 @@ def try_candidate(
     metrics = _read(run / "metrics.json")
     problem = _last_line(exported) if exported.returncode else ""
     kb, ms, agreement = (None, None, None) if problem else _measured(_read(bundle / "report.json"))
+    if device and not problem:
+        content = (bundle / f"model.{ARTIFACT}").read_bytes()
+        ms = round(predict_ms(content, device, where=f"{candidate.name}: {ARTIFACT}"), 3)
     return Trial(
         candidate.name,
         metrics["test"]["accuracy"],

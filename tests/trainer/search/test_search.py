@@ -95,3 +95,10 @@ def test_cross_validation_measures_a_linear_head_on_photographs_that_it_was_not_
     noise[:, 0] += 6 * targets
     noise[:, 1:] *= 0.1
     assert cross_validated(noise, targets, 0) > 0.9
+
+
+def test_a_file_that_contains_no_times_of_a_device_is_named(command, tmp_path, capsys):
+    (tmp_path / "pi.json").write_text("{}")
+    assert main([*command, "--device", str(tmp_path / "pi.json")]) == 1
+    assert "pi.json: " in capsys.readouterr().err
+    assert not (tmp_path / "found").exists()
