@@ -220,7 +220,7 @@ def test_a_fixed_scene_that_was_the_same_for_a_day_reports_other_light_within_th
 def test_a_fixed_scene_in_the_light_of_the_day_and_a_lamp_at_night_raises_no_alarm(rooms):
     random = np.random.default_rng(3)
     monitor, picture = Monitor(rooms), scene(random)
-    found, _ = days_of(monitor, picture, random, 2, lambda hour: 0.55 + 0.45 * (7 < hour % 24 < 19))
+    found, _ = days_of(monitor, picture, random, 4, lambda hour: 0.55 + 0.45 * (7 < hour % 24 < 19))
     assert found == []
 
 
