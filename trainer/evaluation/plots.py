@@ -248,7 +248,7 @@ def accuracy_against_cost(
             )
             axes.annotate(str(number), (points[number - 1][column], accuracy), (6, 4), textcoords="offset points")
         axes.set_xlabel(label)
-        axes.set_xlim(left=0)
+        axes.set_xlim(0, 1.1 * max(point[column] for point in points))  # room for the numbers
         axes.grid(alpha=0.3)
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     figure.axes[0].set_ylabel("accuracy on test photographs")
