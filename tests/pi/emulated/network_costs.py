@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from emulated.targets import Target
 
 END = 1  # the mark after the invoke
-EVERY = 2  # of the small networks; the others would take as long again
+MOST_WORK = 3e7  # of a small network in amounts of all kinds; the larger ones would take five times as long
 
 
 def count_invokes(inputs: DeviceInputs, target: Target, processor: str, folder: Path) -> dict[str, int]:
@@ -38,12 +38,14 @@ def count_invokes(inputs: DeviceInputs, target: Target, processor: str, folder: 
 
 def predicted_and_counted(inputs: DeviceInputs, target: Target, processor: str) -> dict[str, tuple[float, int]]:
     """Return the instructions of the bundles' int8 files: predicted from those of small networks, and counted."""
+    from edge_runtime.latency.features import amounts
     from edge_runtime.latency.model_file import model_file
     from edge_runtime.latency.operator_times import OperatorTimes
     from edge_runtime.latency.predict import predict_ms
     from edge_runtime.latency.probes import probes
 
-    folder, chains = inputs.fresh_folder("networks"), tuple(probes()[::EVERY])
+    folder = inputs.fresh_folder("networks")
+    chains = tuple(chain for chain in probes() if sum(amounts(chain).values()) < MOST_WORK)
     for place, chain in enumerate(chains):
         (folder / f"{place:04}.tflite").write_bytes(model_file(chain))
     files = {
