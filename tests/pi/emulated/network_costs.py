@@ -21,16 +21,17 @@ from emulated.targets import BOOKWORM
 
 if TYPE_CHECKING:
     from emulated.inputs import DeviceInputs
+    from emulated.processor import Guest
     from emulated.targets import Target
 
 END = 1  # the mark after the invoke
 MOST_WORK = 3e7  # of a small network in amounts of all kinds; the larger ones would take five times as long
 
 
-def count_invokes(inputs: DeviceInputs, target: Target, processor: str, folder: Path) -> dict[str, int]:
+def count_invokes(guest: Guest, folder: Path, scratch: Path) -> dict[str, int]:
     """Return the instructions of one invoke of each .tflite file of a folder, by name."""
-    log = inputs.fresh_folder(f"networks-{processor}") / "marks.log"
-    inputs.guest(target, processor).python(GUEST_SCRIPTS / "network_cost.py", folder, log=log)
+    log = scratch / "marks.log"
+    guest.python(GUEST_SCRIPTS / "network_cost.py", folder, log=log)
     counts = [mark.instructions for mark in read_marks(log) if mark.number == END]
     names = sorted(path.name for path in folder.glob("*.tflite"))
     return dict(zip(names, counts, strict=True))
@@ -53,7 +54,7 @@ def predicted_and_counted(inputs: DeviceInputs, target: Target, processor: str) 
     }
     for name, content in files.items():
         (folder / f"{name}.tflite").write_bytes(content)
-    counts = count_invokes(inputs, target, processor, folder)
+    counts = count_invokes(inputs.guest(target, processor), folder, folder)
     small = tuple(float(counts.pop(f"{place:04}.tflite")) for place in range(len(chains)))
     device = OperatorTimes(processor, "litert", chains, {1: small})
     return {name: (predict_ms(content, device), counts[f"{name}.tflite"]) for name, content in files.items()}
@@ -61,4 +62,5 @@ def predicted_and_counted(inputs: DeviceInputs, target: Target, processor: str) 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as scratch:
-        print(json.dumps(count_invokes(prepare(Path(scratch)), BOOKWORM, sys.argv[1], Path(sys.argv[2]))))
+        guest = prepare(Path(scratch)).guest(BOOKWORM, sys.argv[1])._replace(niceness=0)
+        print(json.dumps(count_invokes(guest, Path(sys.argv[2]), Path(scratch))))
