@@ -55,7 +55,8 @@ def _work(operator: Operator) -> dict[str, float]:
     if operator.name == "FULLY_CONNECTED":
         return {"one": 1, "weights": elements * results, "results": results}
     window = prod(operator.kernel)
-    return {"one": 1, "elements": max(elements, results * window)}
+    rows = _positions(operator) * window * (window > 1)
+    return {"one": 1, "elements": max(elements, results * window), "rows": rows}
 
 
 def _convolution(operator: Operator) -> dict[str, float]:

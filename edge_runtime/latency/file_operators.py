@@ -6,7 +6,7 @@ from functools import cache
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from edge_runtime.errors import InferenceError
+from edge_runtime.errors import BackendUnavailable, InferenceError
 from edge_runtime.latency.operator import Operator
 
 if TYPE_CHECKING:
@@ -28,10 +28,13 @@ def file_operators(content: bytes, where: str) -> list[Operator]:
 
     Raises:
         InferenceError: it is no TFLite file of one graph.
+        BackendUnavailable: LiteRT, whose classes read the file, is not installed.
 
     """
-    from ai_edge_litert import schema_py_generated as schema
-
+    try:
+        from ai_edge_litert import schema_py_generated as schema
+    except ModuleNotFoundError:
+        raise BackendUnavailable("LiteRT is not installed; install it with: pip install 'edgewise[export]'") from None
     if content[4:8] != b"TFL3":
         raise InferenceError(f"{where}: is no TFLite file")
     try:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import sys
+
 import pytest
 
-from edge_runtime.errors import InferenceError
+from edge_runtime.errors import BackendUnavailable, InferenceError
 from edge_runtime.latency.model_file import model_file
 from edge_runtime.latency.operator import Operator
 from edge_runtime.latency.predict import fit, predict, predict_ms
@@ -60,6 +62,15 @@ def test_a_small_operator_that_was_not_measured_is_estimated_and_named(device):
 def test_a_network_with_convolutions_of_another_kind_is_refused(device, operator):
     with pytest.raises(InferenceError, match=r"a\.tflite: its \w+ .* only int8 files can be predicted"):
         predict([operator], fit(device, 1), "a.tflite")
+
+
+@pytest.mark.parametrize("module", ["ai_edge_litert", "scipy.optimize"])
+def test_a_missing_library_is_one_line_with_the_extra(device, monkeypatch, module):
+    pytest.importorskip("ai_edge_litert.schema_py_generated")
+    content = model_file(BLOCK)
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(BackendUnavailable, match=r"pip install 'edgewise\[export\]'"):
+        predict_ms(content, device)
 
 
 @pytest.mark.parametrize("content", [b"", b"no model", model_file(BLOCK)[:40], b"\xff\xff\xff\x7fTFL3" + bytes(40)])
