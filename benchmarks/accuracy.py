@@ -2,10 +2,10 @@
 
     python benchmarks/accuracy.py DATA... [--weights FILE] [--models cnn cnn_bn] [--seeds 0 1 2] [-- OPTION...]
 
-FILE is a pretrained MobileNetV2; MobileNetV3 is trained from scratch. Each row is one `edge-train train` with its
-defaults and the options after `--`, or those in BEST_OPTIONS, in a process of its own. A seed changes the split too, so
-the spread includes the effect of the split. Writes results/accuracy.json; rows of other data, models, options and seeds
-are kept. `--table` only prints the existing results.
+FILE is a pretrained MobileNetV2; EfficientNet-Lite0 has the weights of its package, and MobileNetV3 is trained from
+scratch. Each row is one `edge-train train` with its defaults and the options after `--`, or those in BEST_OPTIONS, in a
+process of its own. A seed changes the split too, so the spread includes the effect of the split. Writes
+results/accuracy.json; rows of other data, models, options and seeds are kept. `--table` only prints the existing ones.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ SEEDS = {
     "cnn": range(5),
     "cnn_bn": range(5),
     "mobilenet_v2": range(5),
+    "efficientnet_lite0": range(3),
     "mobilenet_v3_small": range(1),
     "mobilenet_v3_large": range(1),
 }

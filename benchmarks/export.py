@@ -27,6 +27,7 @@ from edge_runtime.errors import EdgeError  # noqa: E402 - after the change of sy
 from export.artifacts import ALL_NAMES, ARTIFACT_NAMES, EXPENDABLE  # noqa: E402
 from export.pipeline import export_run  # noqa: E402
 from export.proof.plan import Plan  # noqa: E402
+from trainer.options import BACKBONE_RECIPES  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results" / "export.json"
 
@@ -41,7 +42,7 @@ def measure(run: Path, jobs: int, *, everything: bool) -> dict[str, Any]:
     row = {
         "run": run.name,
         "model": arguments["model"],
-        "weights": Path(arguments["weights"]).name if arguments["model"].startswith("mobilenet") else None,
+        "weights": Path(arguments["weights"]).name if arguments["model"] in BACKBONE_RECIPES else None,
         "image_size": arguments["image_size"],
         "epochs": [phase["epochs"] for phase in metrics["phases"]],
         "jobs": jobs,

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 from edge_runtime.model.spec import ResizeMode
-from trainer.errors import TrainingError
 
-ModelName = Literal["cnn", "cnn_bn", "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large"]
+ModelName = Literal["cnn", "cnn_bn", "mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large", "efficientnet_lite0"]
 ClassWeights = Literal["auto", "on", "off"]
 Augmentation = Literal["standard", "photo", "gentle", "none"]
 OLD_AUGMENTATIONS = {"article": "standard"}  # older names, on the command line and in older runs
@@ -41,27 +39,30 @@ class Recipe(NamedTuple):
 
 
 TRANSFER_RECIPE = Recipe(160, 40, 8, 1e-3, weight_decay=1.0, fine_tune_layers=None)
-RECIPES: dict[ModelName, Recipe] = {
-    "cnn": Recipe(96, 80, 25, 1e-3),
-    "cnn_bn": Recipe(128, 150, 50, 3e-3, weight_decay=0.05, label_smoothing=0.05),
+BACKBONE_RECIPES: dict[ModelName, Recipe] = {  # of the models with a pretrained backbone
     "mobilenet_v2": TRANSFER_RECIPE,
     "mobilenet_v3_small": TRANSFER_RECIPE,
     "mobilenet_v3_large": TRANSFER_RECIPE,
+    "efficientnet_lite0": TRANSFER_RECIPE._replace(image_size=224),  # as its weights were trained
 }
+RECIPES: dict[ModelName, Recipe] = {
+    "cnn": Recipe(96, 80, 25, 1e-3),
+    "cnn_bn": Recipe(128, 150, 50, 3e-3, weight_decay=0.05, label_smoothing=0.05),
+    **BACKBONE_RECIPES,
+}
+
+
+def is_pretrained(model: str, weights: str) -> bool:
+    """Return whether a model has a backbone with weights that were trained on other images."""
+    return model in BACKBONE_RECIPES and weights != "none"
 
 
 def recipe_of(model: ModelName, weights: str) -> Recipe:
     """Return a model's defaults; a backbone without weights is trained from scratch, like cnn_bn."""
     own = RECIPES[model]
-    if own is not TRANSFER_RECIPE or weights != "none":
+    if model not in BACKBONE_RECIPES or is_pretrained(model, weights):
         return own
     return RECIPES["cnn_bn"]._replace(image_size=own.image_size, fine_tune_layers=own.fine_tune_layers)
-
-
-def require_weights(weights: str) -> None:
-    """Raise TrainingError if a backbone's weights are a file that does not exist."""
-    if weights not in {"imagenet", "none"} and not Path(weights).is_file():
-        raise TrainingError(f"{weights}: no such file; pass --weights FILE, imagenet or none")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,7 +19,8 @@ from trainer.errors import DataError, TrainingError
 from trainer.fitting.cluster import read_cluster
 from trainer.fitting.stopping import stop_on_sigterm
 from trainer.images.read_data import read_data
-from trainer.options import require_weights
+from trainer.networks.weights import require_weights
+from trainer.options import BACKBONE_RECIPES, is_pretrained
 from trainer.progress import log
 from trainer.runs.journal import FOLDER, Journal, begin, changed_versions, discard_if_empty, read_journal, spent_s
 from trainer.runs.output import check_output
@@ -94,8 +95,8 @@ def train(
     cluster = read_cluster(options.strategy)
     if cluster.chief:
         check_output(folders, out, overwrite=overwrite)
-    if options.model.startswith("mobilenet"):
-        require_weights(options.weights)  # before the data is read, which takes minutes for a large folder
+    if options.model in BACKBONE_RECIPES:
+        require_weights(options.model, options.weights)  # before the data is read, which takes minutes
     dataset = read_data(folders, options, cache)
     first, *more = (str(folder.absolute()) for folder in folders)
     journal = Journal(first, options, legacy_h5, dataset.fingerprint(), versions(), tuple(more))
@@ -228,7 +229,7 @@ def _finish(folder: Path, run: PreparedRun, trained: TrainingResult, earlier_s: 
 def _is_frozen(run: PreparedRun, trained: TrainingResult) -> bool:
     """Return whether the layers below the features were not trained on the training photographs."""
     options = run.journal.options
-    return options.model.startswith("mobilenet") and options.weights != "none" and len(trained.phases) == 1
+    return is_pretrained(options.model, options.weights) and len(trained.phases) == 1
 
 
 def _report_unreachable(dataset: Dataset, thresholds: tuple[float, ...], precision: float) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from trainer.options import BACKBONE_RECIPES
+
 from .markdown import Results, chart, machine_line, number, table
 
 MB = 1e6
@@ -38,7 +40,7 @@ def accuracy_table(results: Results) -> str:
 
 def _start(row: Results) -> str:
     """Return whether a row's model was pretrained."""
-    backbone = row["model"].startswith("mobilenet")
+    backbone = row["model"] in BACKBONE_RECIPES
     return "pretrained" if backbone and "--weights none" not in row.get("options", "") else "from scratch"
 
 

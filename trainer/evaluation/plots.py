@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -224,31 +224,46 @@ def per_class_bars(evaluation: Evaluation) -> Figure:
     return figure
 
 
-def accuracy_against_cost(
-    points: Sequence[tuple[str, float, float, float, tuple[float, float], bool]],
-) -> Figure:
-    """Draw the accuracy of candidates against their time and against their size.
+class CostPoint(NamedTuple):
+    """A candidate of a search.
 
-    Args:
-        points: of each candidate its name, time in milliseconds, size in kB, accuracy, its interval, and whether it is
-            on the frontier; the others are faded. At least one.
+    Attributes:
+        ms: time in milliseconds.
+        kb: size in kB.
+        accuracy: 0..1.
+        interval: its 95% interval.
+        on_frontier: whether no other candidate equals it in everything.
 
     """
+
+    ms: float
+    kb: float
+    accuracy: float
+    interval: tuple[float, float]
+    on_frontier: bool
+
+
+def accuracy_against_cost(points: Sequence[CostPoint]) -> Figure:
+    """Draw the accuracy of candidates, at least one, against their time and their size; some are faded."""
     figure = Figure(figsize=(9, 4.2), dpi=DOTS_PER_INCH, layout="constrained")
     FigureCanvasAgg(figure)
-    for axes, column, label in zip(figure.subplots(1, 2, sharey=True), (1, 2), ("ms for one image", "kB"), strict=True):
-        for number, (*_, accuracy, (low, high), on_frontier) in enumerate(points, 1):
+    times, sizes = [point.ms for point in points], [point.kb for point in points]
+    for axes, costs, label in zip(
+        figure.subplots(1, 2, sharey=True), (times, sizes), ("ms for one image", "kB"), strict=True
+    ):
+        for number, (cost, point) in enumerate(zip(costs, points, strict=True), 1):
+            low, high = point.interval
             axes.errorbar(
-                points[number - 1][column],
-                accuracy,
-                yerr=[[max(0.0, accuracy - low)], [max(0.0, high - accuracy)]],
+                cost,
+                point.accuracy,
+                yerr=[[max(0.0, point.accuracy - low)], [max(0.0, high - point.accuracy)]],
                 fmt="o",
-                color=VALIDATION if on_frontier else MARK,
-                alpha=1.0 if on_frontier else 0.5,
+                color=VALIDATION if point.on_frontier else MARK,
+                alpha=1.0 if point.on_frontier else 0.5,
             )
-            axes.annotate(str(number), (points[number - 1][column], accuracy), (6, 4), textcoords="offset points")
+            axes.annotate(str(number), (cost, point.accuracy), (6, 4), textcoords="offset points")
         axes.set_xlabel(label)
-        axes.set_xlim(0, 1.1 * max(point[column] for point in points))  # room for the numbers
+        axes.set_xlim(0, 1.1 * max(costs))  # room for the numbers
         axes.grid(alpha=0.3)
         axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     figure.axes[0].set_ylabel("accuracy on test photographs")

@@ -5,16 +5,20 @@ from __future__ import annotations
 import re
 import warnings
 from difflib import get_close_matches
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import keras
 from keras import layers
 
 from trainer.errors import TrainingError
-from trainer.options import require_weights
+from trainer.networks.efficientnet_lite import build_efficientnet_lite0
+from trainer.networks.efficientnet_lite_weights import load_torch_weights
+from trainer.networks.weights import LITE0, TORCH_SUFFIXES, packaged_weights, require_weights
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
     from edge_runtime.model.spec import ModelSpec
 
@@ -22,10 +26,32 @@ if TYPE_CHECKING:
 Model = Any
 Tensor = Any
 
+
+class PixelRange(NamedTuple):
+    """The pixels that a network was trained with: (pixel - mean) / divisor."""
+
+    mean: float
+    divisor: float
+
+
+class Backbone(NamedTuple):
+    """A pretrained network.
+
+    Attributes:
+        build: takes the arguments of keras.applications, and does not normalise its pixels.
+        pixels: what it was trained with.
+
+    """
+
+    build: Callable[..., Model]
+    pixels: PixelRange = PixelRange(127.5, 127.5)  # -1..1
+
+
 BACKBONES = {
-    "mobilenet_v2": keras.applications.MobileNetV2,
-    "mobilenet_v3_small": keras.applications.MobileNetV3Small,
-    "mobilenet_v3_large": keras.applications.MobileNetV3Large,
+    "mobilenet_v2": Backbone(keras.applications.MobileNetV2),
+    "mobilenet_v3_small": Backbone(partial(keras.applications.MobileNetV3Small, include_preprocessing=False)),
+    "mobilenet_v3_large": Backbone(partial(keras.applications.MobileNetV3Large, include_preprocessing=False)),
+    LITE0: Backbone(build_efficientnet_lite0, PixelRange(127.0, 128.0)),
 }
 
 # A backbone can end with these layers, unless a branch bypasses them. After a convolution alone, its batch
@@ -55,38 +81,40 @@ def load_backbone(name: str, spec: ModelSpec, weights: str | Path, alpha: float,
 
 
 def _load_whole(name: str, spec: ModelSpec, weights: str | Path, alpha: float) -> Model:
+    require_weights(name, str(weights))
     options: dict[str, Any] = {"input_shape": (spec.height, spec.width, 3), "alpha": alpha, "include_top": False}
-    if name != "mobilenet_v2":
-        options["include_preprocessing"] = False  # the model contains its own normalisation
-    if weights == "imagenet":
+    if weights == "imagenet" and name != LITE0:
         return _download(name, options)
     try:
-        backbone = BACKBONES[name](weights=None, **options)
+        backbone = BACKBONES[name].build(weights=None, **options)
     except ValueError as problem:  # the input or alpha is too small
         raise TrainingError(f"{name}: {_first_line(problem)}") from None
-    if weights != "none":
-        _load_weights(backbone, weights, f"{name} with --alpha {alpha:g}")
+    path = packaged_weights() if weights == "imagenet" else Path(weights)
+    if name == LITE0 and path.suffix in TORCH_SUFFIXES:
+        load_torch_weights(backbone, path)
+    elif weights != "none":
+        _load_weights(backbone, path, name if name == LITE0 else f"{name} with --alpha {alpha:g}")
     return backbone
 
 
 def _download(name: str, options: dict[str, Any]) -> Model:
     try:
-        return BACKBONES[name](weights="imagenet", **options)
+        return BACKBONES[name].build(weights="imagenet", **options)
     except ValueError as problem:  # there are no weights for this alpha
         raise TrainingError(f"--weights imagenet: {_first_line(problem)}") from None
     except Exception as problem:  # noqa: BLE001 - Keras raises a bare Exception when a download fails
         raise TrainingError(
             f"--weights imagenet: the download failed ({_first_line(problem)}); "
-            "connect to the internet, or pass a file of weights: --weights FILE.weights.h5"
+            "connect to the internet, or pass a file of weights: --weights FILE.weights.h5, or "
+            "--model efficientnet_lite0, whose weights are a package"
         ) from None
 
 
-def _load_weights(backbone: Model, path: str | Path, description: str) -> None:
-    require_weights(str(path))
+def _load_weights(backbone: Model, path: Path, description: str) -> None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # Keras only warns about layers that the file does not contain
-            backbone.load_weights(str(path))
+            backbone.load_weights(path)
     except (OSError, ValueError, KeyError, UserWarning) as problem:
         raise TrainingError(
             f"{path}: does not contain weights of {description} without its top ({_first_line(problem)}); "

@@ -12,7 +12,7 @@ import keras
 from keras import layers
 
 from trainer.errors import TrainingError
-from trainer.networks.backbone import cut, load_backbone
+from trainer.networks.backbone import BACKBONES, cut, load_backbone
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -131,7 +131,7 @@ def build_transfer(
     last: str = "",
     trainable_layers: int = 0,
 ) -> Transfer:
-    """Build a classifier on a Keras-applications backbone, which is frozen at first.
+    """Build a classifier on a pretrained backbone, which is frozen at first.
 
     Args:
         name: a key of BACKBONES.
@@ -153,7 +153,8 @@ def build_transfer(
     values_at_cut = keras.Input(parts.upper.input.shape[1:])
     pool, drop, output = layers.GlobalAveragePooling2D(name="features"), layers.Dropout(dropout), _output_layer(spec)
     # training=False keeps the batch normalisation statistics frozen, also during fine-tuning
-    features = pool(backbone(_normalise(image), training=False))  # (N, h, w, D) to (N, D)
+    normalised = _normalise(image, *BACKBONES[name].pixels)
+    features = pool(backbone(normalised, training=False))  # (N, h, w, D) to (N, D)
     upper = pool(parts.upper(values_at_cut, training=False))
     features_input = keras.Input(features.shape[1:])
     return Transfer(
@@ -161,17 +162,18 @@ def build_transfer(
         trunk=keras.Model(image, features),
         head=keras.Model(features_input, output(drop(features_input))),
         backbone=backbone,
-        lower=keras.Model(image, parts.lower(_normalise(image), training=False)),
+        lower=keras.Model(image, parts.lower(normalised, training=False)),
         neck=keras.Model(values_at_cut, upper),
         tail=keras.Model(values_at_cut, output(drop(upper))),
     )
 
 
-def build_pooled(backbone: Model, ends: Sequence[str], spec: ModelSpec) -> Model:
+def build_pooled(name: str, backbone: Model, ends: Sequence[str], spec: ModelSpec) -> Model:
     """Return a model from pixels to the pooled values of several layers of a backbone, each float32 of shape (N, D).
 
     Args:
-        backbone: a pretrained network of `build_transfer`.
+        name: a key of BACKBONES.
+        backbone: the pretrained network of `build_transfer`.
         ends: the names of the layers.
         spec: input size.
 
@@ -179,11 +181,13 @@ def build_pooled(backbone: Model, ends: Sequence[str], spec: ModelSpec) -> Model
     image = keras.Input((spec.height, spec.width, 3), name="image")
     maps = keras.Model(backbone.input, [backbone.get_layer(name).output for name in ends])
     pool = layers.GlobalAveragePooling2D()
-    return keras.Model(image, [pool(values) for values in maps(_normalise(image), training=False)])
+    return keras.Model(
+        image, [pool(values) for values in maps(_normalise(image, *BACKBONES[name].pixels), training=False)]
+    )
 
 
 def build_untrained(name: str, spec: ModelSpec, *, alpha: float, dropout: float, last: str = "") -> Model:
-    """Build a classifier on a Keras-applications backbone, all layers of which are trained from scratch.
+    """Build a classifier on the network of a pretrained backbone, all layers of which are trained from scratch.
 
     Its batch normalisation adapts as quickly as cnn_bn's: with Keras' own momentum of 0.99 to 0.999, the moving
     averages need hundreds of steps, more than a few hundred photographs provide, to leave their initial values.
@@ -204,7 +208,8 @@ def build_untrained(name: str, spec: ModelSpec, *, alpha: float, dropout: float,
         if isinstance(layer, layers.BatchNormalization):
             layer.momentum = MOMENTUM
     image = keras.Input((spec.height, spec.width, 3), name="image")
-    features = layers.GlobalAveragePooling2D(name="features")(backbone(_normalise(image)))  # (N, D)
+    normalised = _normalise(image, *BACKBONES[name].pixels)
+    features = layers.GlobalAveragePooling2D(name="features")(backbone(normalised))  # (N, D)
     return keras.Model(image, _output_layer(spec)(layers.Dropout(dropout)(features)), name=name)
 
 
@@ -254,8 +259,8 @@ def accuracy() -> Any:  # noqa: ANN401 - a keras.Metric, untyped
     return keras.metrics.MeanMetricWrapper(is_correct, name="accuracy")
 
 
-def _normalise(image: Tensor) -> Tensor:
-    return layers.Rescaling(1 / 127.5, offset=-1.0, name="normalisation")(image)  # -1..1
+def _normalise(image: Tensor, mean: float = 127.5, divisor: float = 127.5) -> Tensor:
+    return layers.Rescaling(1 / divisor, offset=-mean / divisor, name="normalisation")(image)
 
 
 def _output_layer(spec: ModelSpec) -> Any:  # noqa: ANN401 - keras.Layer, untyped

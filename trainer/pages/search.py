@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from trainer.evaluation.plots import accuracy_against_cost
+from trainer.evaluation.plots import CostPoint, accuracy_against_cost
 from trainer.pages.page import plot, render_page
 from trainer.search.choice import frontier
 
@@ -33,7 +33,7 @@ def render(found: Found, data: str, device: str) -> str:
         for trial in sorted(found.trials, key=lambda trial: (trial.ms is None, trial.ms or 0.0))
     ]
     points = [
-        (row.trial.name, row.trial.ms, row.trial.kb, row.trial.accuracy, row.trial.interval, row.on_frontier)
+        CostPoint(row.trial.ms, row.trial.kb, row.trial.accuracy, row.trial.interval, row.on_frontier)
         for row in rows
         if row.trial.ms is not None and row.trial.kb is not None
     ]

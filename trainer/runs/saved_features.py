@@ -12,6 +12,7 @@ from trainer.data.split import SPLITS
 from trainer.errors import TrainingError
 from trainer.evaluation.learning_curve import LEAST_PER_CLASS, LearningCurve, learning_curve
 from trainer.fitting.features import FLOAT16_MAX
+from trainer.options import is_pretrained
 from trainer.runs.recognition import photos_of_split
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def _why_none(folder: Path) -> str:
         arguments, photographs, phases = found["arguments"], found["data"]["photographs"], len(found["phases"])
     except (OSError, ValueError, KeyError, TypeError):
         return "this RUN has no features.npz; train again"
-    if not arguments["model"].startswith("mobilenet") or arguments["weights"] == "none":
+    if not is_pretrained(arguments["model"], arguments["weights"]):
         return "the features of this network were trained on the same photographs; use mobilenet_v2 with weights"
     if phases > 1:
         return "the network was fine-tuned on the same photographs; train with --fine-tune-layers 0 to measure it"

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from trainer.options import ModelName
 
-FROM_SCRATCH = ("cnn", "cnn_bn")  # networks without pretrained weights, whose accuracy cannot be estimated cheaply
 # Estimates of the size of an int8 file, which only order the candidates: bytes per parameter, bytes per feature for the
 # familiarity (24 directions in float32), and the rest.
 BYTES_PER_PARAMETER, BYTES_PER_FEATURE, OTHER_BYTES = 1.05, 96, 60_000

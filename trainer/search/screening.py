@@ -49,7 +49,7 @@ def screen_backbone(dataset: Dataset, model: ModelName, weights: str, *, seed: i
     backbone = build_transfer(model, dataset.spec, weights=weights, alpha=1.0, dropout=0.0).backbone
     ends = _ends(backbone)
     rows, targets = _sample(dataset, seed)
-    pooled = build_pooled(backbone, ends, dataset.spec)
+    pooled = build_pooled(model, backbone, ends, dataset.spec)
     features = _features(
         pooled, dataset, rows, f"{model} at {size} pixels: computing features of {len(rows)} photographs"
     )

@@ -13,9 +13,10 @@ from edge_runtime.latency.operator_times import read_operator_times
 from edge_runtime.storage.json_files import write_json
 from trainer.errors import TrainingError
 from trainer.images.read_data import read_data
-from trainer.options import DataOptions, ModelName, require_weights
+from trainer.networks.weights import require_weights
+from trainer.options import BACKBONE_RECIPES, DataOptions, ModelName
 from trainer.progress import log
-from trainer.search.candidates import FROM_SCRATCH, Budget, Candidate, Screened, Trial
+from trainer.search.candidates import Budget, Candidate, Screened, Trial
 from trainer.search.choice import best, next_candidate, reason, worth_training
 from trainer.search.trial import try_candidate
 
@@ -106,8 +107,9 @@ def search(
 
     """
     ends_s = time.monotonic() + 60 * minutes
-    if any(model not in FROM_SCRATCH for model in settings.models):
-        require_weights(settings.weights)
+    for model in settings.models:
+        if model in BACKBONE_RECIPES:
+            require_weights(model, settings.weights)
     device = read_operator_times(Path(settings.device)) if settings.device else None
     dataset = _read(data, settings, settings.sizes[0], cache)
     own = json.loads(json.dumps(asdict(settings)))
@@ -155,10 +157,10 @@ def _screen(data: Sequence[Path], settings: SearchSettings, cache: Path | None) 
     for size in settings.sizes:
         dataset = _read(data, settings, size, cache)
         for model in settings.models:
-            if model in FROM_SCRATCH:
-                found.append(screen_untrained(dataset.spec, model))
-            else:
+            if model in BACKBONE_RECIPES:
                 found += screen_backbone(dataset, model, settings.weights, seed=settings.seed)
+            else:
+                found.append(screen_untrained(dataset.spec, model))
     return found
 
 

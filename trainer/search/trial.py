@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_runtime.latency.predict import predict_ms
 from trainer.errors import TrainingError
+from trainer.options import BACKBONE_RECIPES
 from trainer.progress import log
 from trainer.search.candidates import Trial
 
@@ -49,18 +50,8 @@ def try_candidate(
     started_s = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
     run, bundle = folder / "run", folder / "bundle"
-    words: list[object] = [
-        "--model",
-        candidate.model,
-        "--image-size",
-        candidate.image_size,
-        "--out",
-        run,
-        "--overwrite",
-    ]
-    if candidate.model.startswith("cnn"):
-        weights = ""
-    words += ["--weights", weights] if weights else []
+    words: list[object] = ["--model", candidate.model, "--image-size", candidate.image_size, "--out", run]
+    words += ["--weights", weights] if candidate.model in BACKBONE_RECIPES else []
     words += ["--cut", candidate.cut] if candidate.cut else []
     log(f"{candidate.name}: training")
     trained = _run("trainer.cli", "train", *data, *words, "--overwrite", *training)

@@ -43,7 +43,7 @@ def tiny_backbone(*, weights, input_shape, alpha, include_top):
 
 @pytest.fixture(autouse=True)
 def use_tiny_backbone(monkeypatch):
-    monkeypatch.setitem(backbone.BACKBONES, "mobilenet_v2", tiny_backbone)
+    monkeypatch.setitem(backbone.BACKBONES, "mobilenet_v2", backbone.Backbone(tiny_backbone))
 
 
 @pytest.fixture(scope="module")

@@ -173,7 +173,7 @@ def test_a_failed_download_says_how_to_pass_a_file(monkeypatch):
     def fail(**options):
         raise Exception("URL fetch failure on https://weights: None -- Name resolution")  # noqa: TRY002 - as Keras does
 
-    monkeypatch.setitem(backbone.BACKBONES, "mobilenet_v2", fail)
+    monkeypatch.setitem(backbone.BACKBONES, "mobilenet_v2", backbone.Backbone(fail))
     with pytest.raises(TrainingError, match=r"the download failed .*pass a file of weights: --weights FILE"):
         small_transfer(TWO, weights="imagenet")
 

@@ -78,6 +78,7 @@ def test_damaged_features_are_named(run, dataset):
         ("mobilenet_v2", "imagenet", 2, 60, "--fine-tune-layers 0"),
         ("mobilenet_v2", "imagenet", 1, 9000, "more than 5,000"),
         ("mobilenet_v2", "imagenet", 1, 60, "train again"),
+        ("efficientnet_lite0", "imagenet", 1, 60, "train again"),
     ],
 )
 def test_without_features_the_reason_is_stated(tmp_path, dataset, model, weights, phases, photographs, reason):
