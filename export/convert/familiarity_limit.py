@@ -18,6 +18,7 @@ import numpy as np
 
 from edge_runtime.image.quantize import quantize
 from export.convert.tflite_operators import constant, store
+from export.significance import mcnemar_p
 from export.sources.familiarity import LAYER
 
 if TYPE_CHECKING:
@@ -30,11 +31,15 @@ if TYPE_CHECKING:
 
 # The operations of `export.sources.familiarity.times_familiarity`, by the converters' names.
 SHARE, DIFFERENCE = "truediv", "sub"
+SIGNIFICANCE = 0.05
 ENOUGH = 50  # images; with fewer, only the mean of the shares is known well enough, not their spread
 
 
 def moved_offset(offset: float, exact: NDArray[np.floating[Any]], rounded: NDArray[np.floating[Any]]) -> float:
     """Return the share that a quantized file computes for an image whose exact share is the offset.
+
+    It is the offset itself unless the file recognizes more or fewer of the images than the exact one, beyond chance: a
+    move that is estimated from few images would cost more than it gains.
 
     The shares are moved and stretched by the straight line that gives them the mean and the standard deviation of the
     rounded ones, so that the same fraction stays above the offset; a regression would be too flat, because both shares
@@ -46,6 +51,10 @@ def moved_offset(offset: float, exact: NDArray[np.floating[Any]], rounded: NDArr
         rounded: those of the quantized file for the same images, shape (N,).
 
     """
+    lost = int(np.sum((exact >= offset) & (rounded < offset)))
+    gained = int(np.sum((exact < offset) & (rounded >= offset)))
+    if min(mcnemar_p(lost, gained), mcnemar_p(gained, lost)) >= SIGNIFICANCE:
+        return offset
     middle, spread = float(np.mean(exact)), float(np.std(exact))
     is_known = len(exact) >= ENOUGH and spread > np.finfo(np.float32).eps
     stretch = float(np.std(rounded)) / spread if is_known else 1.0
