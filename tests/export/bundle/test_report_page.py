@@ -90,8 +90,8 @@ def report():
         "left_out": [{**attempt("int16x8.tflite", ["int16x8.tflite: HARD_SWISH"]), **unconverted}],
         "layers": [{"layer": "conv_1", "signal_lost": 1.0}],
         "fragility": [
-            {"mistake": "mirrored", "accuracy": 0.9, "right_accuracy": 0.925},
-            {"mistake": "normalised twice", "accuracy": 0.1, "right_accuracy": 0.925},
+            {"mistake": "mirrored", "images": 40, "accuracy": 0.9, "right_accuracy": 0.925},
+            {"mistake": "normalised twice", "images": 40, "accuracy": 0.1, "right_accuracy": 0.925},
         ],
         "versions": {"python": "3.11.7"},
     }
