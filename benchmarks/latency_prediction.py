@@ -63,7 +63,7 @@ def main() -> int:
     else:
         counts = [int(count) for count in args.threads.split(",")]
         times = _timed(counts, args.rounds, args.candidates)
-        measured = {f"{count} threads": _compared(*times[count], files) for count in counts}
+        measured = {f"{count} thread{'s'[: count > 1]}": _compared(*times[count], files) for count in counts}
     _save(measured)
     for name, found in measured.items():
         print(f"{name}: median error {found['median_error']:.1%}, largest {found['largest_error']:.1%}")

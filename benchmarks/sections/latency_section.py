@@ -9,7 +9,7 @@ from .markdown import Results, machine_line, table
 
 def latency_prediction(results: Results) -> str:
     """Return the section on the error of predicted latencies."""
-    result = results.get("latency_prediction")
+    result = dict(sorted(results.get("latency_prediction", {}).items()))  # times first, then emulated processors
     if not result:
         return ""
     heads = [f"{name}, {'million instructions' if _emulated(name) else 'ms'}" for name in result]
@@ -29,6 +29,7 @@ def latency_prediction(results: Results) -> str:
     ]
     columns = ("", "networks", "median error", "largest error", "measured on")
     first = next(iter(result.values()))
+    machines = "" if all(map(_emulated, result)) else machine_line(first)
     return f"""## Predicted latency
 
 `edge-export latency` predicts the time of an int8 network from the times of {first["small_networks"]} small networks
@@ -42,7 +43,7 @@ Each cell is the measured value and the error of the prediction; a network with 
 
 {table(("network", *heads), rows)}
 
-{machine_line(first)}"""
+{machines}"""
 
 
 def _emulated(name: str) -> bool:

@@ -36,7 +36,7 @@ class LatencyModel(NamedTuple):
     """The constants of a device, with a number of threads.
 
     Attributes:
-        start_ms: time of an invoke beside that of its operators.
+        start_ms: time of an invoke in addition to that of its operators.
         constants: ms for each unit of an amount of work; see `amounts`.
         error: median relative error of the times of the measured networks.
 
