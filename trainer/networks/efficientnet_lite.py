@@ -1,6 +1,7 @@
 """EfficientNet-Lite0 (Tan and Le 2019, arXiv:1905.11946, without squeeze-and-excitation, and with ReLU6).
 
-Its layers have the names of those of Keras' MobileNetV2, whose blocks it shares.
+Its layers have the names of those of Keras' MobileNetV2, whose blocks it shares. Its weights were trained with
+TensorFlow's padding, Keras' "same", which adds more pixels below and to the right where it must.
 """
 
 from __future__ import annotations
