@@ -71,8 +71,8 @@ def broken_converter(change):
     """Give a converter whose files come from a model that `change` has made wrong."""
 
     class Broken(Converter):
-        def __init__(self, model, *rest):
-            super().__init__(change(keras.models.clone_model(model), model), *rest)
+        def __init__(self, model, *rest, **options):
+            super().__init__(change(keras.models.clone_model(model), model), *rest, **options)
 
     return Broken
 

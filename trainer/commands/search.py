@@ -71,25 +71,26 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
         metavar="N",
         help=f"no candidate begins that would probably end later (default: {MINUTES:g})",
     )
-    parser.add_argument(
+    group = parser.add_argument_group("candidates")
+    group.add_argument(
         "--model", action="append", choices=RECIPES, help="repeat it for several (default: mobilenet_v2)"
     )
-    parser.add_argument(
+    group.add_argument(
         "--size",
         action="append",
         type=positive_int,
         metavar="PIXELS",
         help=f"image size, repeat it for several (default: {', '.join(map(str, SIZES))})",
     )
-    parser.add_argument("--weights", default="imagenet", metavar="W", help="of the backbones, as for edge-train train")
-    parser.add_argument(
+    group.add_argument("--weights", default="imagenet", metavar="W", help="of the backbones, as for edge-train train")
+    group.add_argument(
         "--augment",
         type=lambda name: OLD_AUGMENTATIONS.get(name, name),
         choices=get_args(Augmentation),
         default="standard",
         help="as for edge-train train",
     )
-    parser.add_argument("--seed", type=non_negative_int, default=0, help="default: %(default)s")
+    group.add_argument("--seed", type=non_negative_int, default=0, help="default: %(default)s")
     parser.add_argument("--overwrite", action="store_true", help="replace a search of other data or settings")
     parser.add_argument("--json", action="store_true", help="print the result as one JSON line")
     add_cache_options(parser)
