@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from types import SimpleNamespace
@@ -147,3 +148,12 @@ def test_runtimes_that_agree_on_no_sample_are_an_error():
     item = SimpleNamespace(golden_spread=np.array([0.9, 0.8]), candidate=SimpleNamespace(precision="int8"))
     with pytest.raises(ParityError, match="different probabilities for every sample"):
         _reproducible(source, [item])
+
+
+def test_the_limit_of_quantized_files_is_placed_on_the_validation_photographs(pets):
+    source = read_run(pets / "run")
+    with (pets / "run" / "split.csv").open() as stream:
+        validation = sum(row["split"] == "validation" for row in csv.DictReader(stream))
+    assert len(source.unseen) == validation
+    seen = {image.tobytes() for image in (*source.calibration, *source.holdout)}
+    assert not seen & {image.tobytes() for image in source.unseen}

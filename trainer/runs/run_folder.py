@@ -93,7 +93,6 @@ def write_run(
         _save_h5(trained.model, folder / "model.h5")
     dataset.spec.write(folder / "spec.json")
     write_arrays(folder / "calibration.npz", dataset, balanced(dataset.of("train"), CALIBRATION_IMAGES))
-    write_arrays(folder / "validation.npz", dataset, balanced(dataset.of("validation"), CALIBRATION_IMAGES))
     write_arrays(folder / "holdout.npz", dataset, balanced(dataset.of("test"), HOLDOUT_IMAGES))
     (folder / "samples").mkdir()
     write_samples(folder / "samples", dataset.of("test"), dataset.spec)
@@ -104,6 +103,8 @@ def write_run(
     write_baseline(folder / BASELINE_NAME, dataset, recognition)
     if recognition.familiarity:
         recognition.familiarity.write(folder / "familiarity.npz")
+        # The limit of a quantized file is placed on photographs that the familiarity was not fitted to.
+        write_arrays(folder / "validation.npz", dataset, balanced(dataset.of("validation"), CALIBRATION_IMAGES))
         scene = next(draw_scenes(1, SCENE_SEED))
         scene.resize((scene.width // 2, scene.height // 2)).save(folder / "samples" / UNFAMILIAR_SAMPLE, quality=90)
         np.savez_compressed(folder / "unfamiliar.npz", pixels=recognition.unfamiliar)
