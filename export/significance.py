@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+SIGNIFICANCE = 0.05  # a smaller probability is not taken for chance
+
 
 def mcnemar_p(lost: int, gained: int) -> float:
     """Return the probability of at least this many lost images if loss and gain were equally likely.

@@ -18,7 +18,7 @@ import numpy as np
 
 from edge_runtime.image.quantize import quantize
 from export.convert.tflite_operators import constant, store
-from export.significance import mcnemar_p
+from export.significance import SIGNIFICANCE, mcnemar_p
 from export.sources.familiarity import LAYER
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 # The operations of `export.sources.familiarity.times_familiarity`, by the converters' names.
 SHARE, DIFFERENCE = "truediv", "sub"
-SIGNIFICANCE = 0.05
 ENOUGH = 50  # images; with fewer, only the mean of the shares is known well enough, not their spread
 
 

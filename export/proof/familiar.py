@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from export.proof.significance import mcnemar_p
+from export.significance import SIGNIFICANCE, mcnemar_p
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # The shares of two files on the same images may differ by this much; more counts if it is significant.
-MAX_DIFFERENCE, SIGNIFICANCE = 0.02, 0.05
+MAX_DIFFERENCE = 0.02
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from edge_runtime.model.spec import ResizeMode
 from export.errors import ExportError
-from export.significance import mcnemar_p
+from export.significance import SIGNIFICANCE, mcnemar_p
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 # A wrong scale costs tens of percent; red and blue exchanged, or 0..1 instead of -1..1, may cost only 2%.
 SEARCH_IMAGES = 200
-SIGNIFICANCE = 0.05
 # The difference of two mean log probabilities, in standard errors, at which a reading probably is better.
 PROBABLE = 2.0
 # Inverse temperatures. Each reading is compared at the temperature that suits it best (Guo et al. 2017,

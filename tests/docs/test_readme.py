@@ -51,7 +51,7 @@ def test_the_bundle_classifies_the_photographs_of_a_folder(followed, reader):
 
 
 def test_the_network_trained_from_scratch_classifies_new_shapes(followed, reader):
-    # The 25 of the page are too few: with `--keep 0.95`, chance alone makes one of ten unknown in every fourth set.
+    # The 25 of the page are too few: at `--keep 0.95`, chance puts one in four such sets below the bound.
     assert reader.run("edge-train shapes more-shapes --count 40 --seed 8").code == 0
     found = rows(reader.run("edge-run classify shapes-bundle more-shapes --json"))
     assert count_correct(found) >= 0.9 * len(found) == 180

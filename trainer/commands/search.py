@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from edge_runtime.command_line.numbers import non_negative_int, positive_float, positive_int
 from edge_runtime.command_line.runner import FAILURE, SUCCESS, set_action
@@ -13,6 +13,9 @@ from edge_runtime.command_line.steps import report_next
 from trainer.commands.options import CacheOptions, add_cache_options, cache_folder
 from trainer.options import OLD_AUGMENTATIONS, RECIPES, Augmentation, ModelName
 from trainer.tensorflow_setup import require_modules, require_tensorflow
+
+if TYPE_CHECKING:
+    import argparse
 
 SIZES = (96, 128, 160)
 MINUTES = 15.0
@@ -71,7 +74,14 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
         metavar="N",
         help=f"no candidate begins that would probably end later (default: {MINUTES:g})",
     )
-    group = parser.add_argument_group("candidates")
+    parser.add_argument("--overwrite", action="store_true", help="replace a search of other data or settings")
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON line")
+    add_cache_options(parser)
+    _add_candidate_options(parser.add_argument_group("candidates"))
+    set_action(parser, SearchOptions, search)
+
+
+def _add_candidate_options(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--model", action="append", choices=RECIPES, help="repeat it for several (default: mobilenet_v2)"
     )
@@ -91,10 +101,6 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
         help="as for edge-train train",
     )
     group.add_argument("--seed", type=non_negative_int, default=0, help="default: %(default)s")
-    parser.add_argument("--overwrite", action="store_true", help="replace a search of other data or settings")
-    parser.add_argument("--json", action="store_true", help="print the result as one JSON line")
-    add_cache_options(parser)
-    set_action(parser, SearchOptions, search)
 
 
 def search(options: SearchOptions) -> int:

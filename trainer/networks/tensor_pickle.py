@@ -71,6 +71,7 @@ class _Machine:
         self.memo: dict[int, Any] = {}
 
     def run(self, opcode: str, argument: Any) -> None:  # noqa: ANN401 - what the file contains
+        """Execute an opcode. Raise TrainingError for one that tensors do not need."""
         if opcode in VALUES:
             self.stack.append(argument)
         elif opcode in CONSTANTS:
@@ -125,12 +126,14 @@ class _Machine:
         self.stack.append(self.memo[number])
 
     def name(self, name: str) -> None:
+        """Push one of the four names. Raise TrainingError for another one."""
         if name not in {DICTIONARY, TENSOR, *DTYPES}:
             shown = name.replace(" ", ".")[:80]
             raise TrainingError(f"contains {shown!r}, which is not a tensor; nothing of it was run")
         self.stack.append(name)
 
     def make(self, _: None) -> None:
+        """Push a dictionary or a tensor, which the file would get from a call."""
         arguments, name = self.stack.pop(), self.stack.pop()
         if name == DICTIONARY and len(arguments) == 0:
             self.stack.append({})
@@ -143,6 +146,7 @@ class _Machine:
         self.stack.pop()
 
     def make_storage(self, _: None) -> None:
+        """Push a storage, to which the file refers from outside of the pickle."""
         _kind, name, key, _device, elements, _view = self.stack.pop()
         if not (isinstance(name, str) and isinstance(key, str) and isinstance(elements, int)):
             raise TrainingError("contains an invalid tensor")

@@ -27,7 +27,7 @@ def ms_per_multiply_add(screened: Mapping[str, Screened], trials: Sequence[Trial
 
 
 def worth_training(screened: Sequence[Screened], images: int) -> list[Screened]:
-    """Return the candidates that no other one beats: it would be cheaper and more accurate by a standard error.
+    """Return the candidates that no other one beats: it would cost no more and be more accurate by a standard error.
 
     Args:
         screened: all candidates.
@@ -38,7 +38,7 @@ def worth_training(screened: Sequence[Screened], images: int) -> list[Screened]:
 
 
 def _beats(other: Screened, one: Screened, images: int) -> bool:
-    if one.accuracy is None or other.accuracy is None or other.multiply_adds >= one.multiply_adds:
+    if one.accuracy is None or other.accuracy is None or other.multiply_adds > one.multiply_adds:
         return False
     return other.accuracy >= one.accuracy + standard_error(one.accuracy, images)
 

@@ -116,7 +116,7 @@ def search(
     origin = {"format": FORMAT, "fingerprint": dataset.fingerprint(), "settings": own}
     screened, trials = _earlier(out, origin, overwrite=overwrite)
     out.mkdir(parents=True, exist_ok=True)
-    screened = screened or _screen(data, settings, cache)
+    screened = screened or _screen(data, settings, dataset, cache)
     known, validation = {one.candidate.name: one for one in screened}, len(dataset.of("validation"))
     images = len(dataset.of("train")) + validation
     left = worth_training(screened, images)
@@ -149,13 +149,13 @@ def _read(data: Sequence[Path], settings: SearchSettings, size: int, cache: Path
     return read_data(data, options, cache)
 
 
-def _screen(data: Sequence[Path], settings: SearchSettings, cache: Path | None) -> list[Screened]:
-    """Return all candidates with their costs and estimated accuracies."""
+def _screen(data: Sequence[Path], settings: SearchSettings, first: Dataset, cache: Path | None) -> list[Screened]:
+    """Return all candidates with their costs and estimated accuracies; `first` has the first image size."""
     from trainer.search.screening import screen_backbone, screen_untrained
 
     found: list[Screened] = []
     for size in settings.sizes:
-        dataset = _read(data, settings, size, cache)
+        dataset = first if size == first.spec.width else _read(data, settings, size, cache)
         for model in settings.models:
             if model in BACKBONE_RECIPES:
                 found += screen_backbone(dataset, model, settings.weights, seed=settings.seed)

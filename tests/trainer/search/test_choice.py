@@ -31,6 +31,8 @@ ALL = [SMALL, MIDDLE, LARGE, SCRATCH]
 def test_a_candidate_that_a_cheaper_one_beats_is_not_worth_training():
     worse = screened("worse", 30_000_000, 0.92)
     assert worth_training([*ALL, worse], IMAGES) == ALL
+    equal_cost = screened("equal cost", 20_000_000, 0.92)
+    assert worth_training([*ALL, equal_cost], IMAGES) == ALL
     assert worth_training([*ALL, worse], 20) == [*ALL, worse]  # with 20 images, the difference may be chance
 
 
