@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from edge_runtime.errors import BundleError
@@ -75,6 +74,6 @@ def _positive_int(text: str) -> int:
 
 
 def _positive(value: object) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 < value < math.inf:
+    if not isinstance(value, int | float) or isinstance(value, bool) or value <= 0:
         raise ValueError(f"{value!r} is not a time in ms")
     return float(value)
