@@ -33,7 +33,7 @@ WHAT: dict[Kind, str] = {
 # What an argument may be, by its metavar.
 ACCEPTED: dict[str, tuple[Kind, ...]] = {
     "BUNDLE": ("bundle", "missing"),
-    "BUNDLE|FILE": ("bundle", "exported", "missing"),
+    "BUNDLE|TFLITE": ("bundle", "exported", "missing"),
     "RUN": ("run", "missing"),
     "RUN|MODEL": ("run", "keras", "missing"),
     "MODEL": ("exported", "keras", "file", "missing"),
@@ -46,7 +46,7 @@ INSTEAD: dict[tuple[str, Kind], str] = {
         "BUNDLE",
         "keras",
     ): "edge-export export {path} --labels labels.txt --data photos --input-range 0..255 --out bundle",
-    ("BUNDLE|FILE", "run"): "edge-export export {path} --out bundle",
+    ("BUNDLE|TFLITE", "run"): "edge-export export {path} --out bundle",
     ("BUNDLE", "exported"): "edge-export wrap {path} --labels labels.txt --out bundle",
     ("RUN", "bundle"): "edge-export verify {path}",
     ("RUN", "folder"): "edge-train train {path} --out run",

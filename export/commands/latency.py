@@ -37,7 +37,7 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps its subp
         example="edge-export latency bundle --device my-pi.json",
     )
     parser.add_argument(
-        "model", metavar="BUNDLE|FILE", type=Path, help=f"a bundle, whose {ARTIFACT} is used, or an int8 .tflite file"
+        "model", metavar="BUNDLE|TFLITE", type=Path, help=f"a bundle, whose {ARTIFACT} is used, or an int8 .tflite file"
     )
     parser.add_argument(
         "--device",
